@@ -1,0 +1,1 @@
+"""Plan and snapshot in, change set out: pure comparison, limits and waves."""

@@ -1,0 +1,171 @@
+"""The change set: what is different, what will be sent, what is held and why. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.address import Address
+from pipeline.findings import Finding
+
+Holding = tuple[tuple[str, tuple[str, ...]], ...]
+"""Entitlement externalValue -> value externalValues, as sorted pairs: hashable, ordered, comparable."""
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    ADD = "add"
+    DESCRIBE = "describe"
+    RENAME = "rename"
+    ASSIGN = "assign"
+    GRANT = "grant"
+    EXTEND = "extend"
+    CONVERT = "convert"
+    RETIME = "retime"
+    REVOKE = "revoke"
+    KEEP = "keep"
+
+
+class HoldReason(StrEnum):
+    """The closed list of reasons for which a wanted change is not sent."""
+
+    USER_NOT_FOUND = "user_not_found"
+    USER_AMBIGUOUS = "user_ambiguous"
+    USER_DEPROVISIONED = "user_deprovisioned"
+    USER_LOOKUP_FAILED = "user_lookup_failed"
+    SAME_PERSON = "same_person"
+    NEAR_MISS = "near_miss"
+    AMBIGUOUS_NAME = "ambiguous_name"
+    SINGLE_VALUE = "single_value"
+    POLICY_GRANT = "policy_grant"
+    ADDITIVE_PRESENT = "additive_present"
+    UNKNOWN_GRANT_TYPE = "unknown_grant_type"
+    SEVERAL_BASE_GRANTS = "several_base_grants"
+    DENIED = "denied"
+    EXPIRY_DIFFERS = "expiry_differs"
+    MIXED_EXPIRY = "mixed_expiry"
+    EXPIRED = "expired"
+    NOT_ASSIGNED = "not_assigned"
+    DEPENDS_ON_HELD = "depends_on_held"
+    INCOMPLETE_READ = "incomplete_read"
+    NOT_SUPPORTED = "not_supported"
+    # found while applying
+    DRIFTED = "drifted"
+    NOT_REVIEWED = "not_reviewed"
+    LEFT_OUT = "left_out"
+    """Not asked for in this run (``--only``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    name: str
+    external_value: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntitlementTarget:
+    """What a create or add writes. ``id`` is None until the entitlement exists."""
+
+    id: str | None
+    name: str
+    external_value: str
+    description: str | None
+    multi_value: bool
+    new_values: tuple[NewValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonTarget:
+    """Whom an assign, grant or extend concerns. ``principals`` are all source names of this one Okta user."""
+
+    principals: tuple[str, ...]
+    user_id: str
+    login: str
+    grant_id: str | None = None
+    """The base grant an extend rewrites."""
+    expires: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference at one address. Exactly one of ``entitlement`` and ``person`` is set.
+
+    ``before`` and ``after`` are what stands at the address: for create and add the entitlement's own values
+    (one key), for grant and extend what the person's base grant holds, for assign both are empty.
+    """
+
+    address: Address
+    action: Action
+    message: str
+    before: Holding
+    after: Holding
+    depends_on: tuple[Address, ...] = ()
+    entitlement: EntitlementTarget | None = None
+    person: PersonTarget | None = None
+
+    @property
+    def principal(self) -> str | None:
+        return self.person.principals[0] if self.person else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A wanted change that is not safe to send. ``adds`` is what it would have added."""
+
+    address: Address
+    action: Action
+    reason: HoldReason
+    detail: str
+    principals: tuple[str, ...] = ()
+    adds: Holding = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """An address where all that is wanted is there already; ``via`` says through what, if not a CUSTOM grant."""
+
+    address: Address
+    principals: tuple[str, ...] = ()
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSet:
+    """The difference between one plan and one snapshot, in the order in which it would be sent."""
+
+    org_id: str
+    org_host: str
+    okta_app_id: str
+    okta_app_label: str
+    plan_name: str
+    plan_digest: str
+    observed_at_s: float
+    changes: tuple[Change, ...]
+    holds: tuple[Hold, ...]
+    keeps: tuple[Keep, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def holding(pairs: Mapping[str, set[str]] | Mapping[str, tuple[str, ...]]) -> Holding:
+    """The canonical form of a mapping of values; entitlements without values are left out."""
+    return tuple(
+        sorted((entitlement, tuple(sorted(values))) for entitlement, values in pairs.items() if values)
+    )
+
+
+def added(change: Change) -> Holding:
+    """What ``change`` adds: after minus before."""
+    before = {entitlement: set(values) for entitlement, values in change.before}
+    return holding(
+        {entitlement: set(values) - before.get(entitlement, set()) for entitlement, values in change.after}
+    )
+
+
+def removed(change: Change) -> Holding:
+    """What ``change`` removes: before minus after; empty for every action built so far."""
+    after = {entitlement: set(values) for entitlement, values in change.after}
+    return holding(
+        {entitlement: set(values) - after.get(entitlement, set()) for entitlement, values in change.before}
+    )

@@ -1,0 +1,150 @@
+"""The slice of the tenant that was read, as plain values, with proof that each listing was complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class GrantType(StrEnum):
+    """Okta's grant types. CUSTOM and POLICY are base grants; the others add to what exists."""
+
+    CUSTOM = "CUSTOM"
+    POLICY = "POLICY"
+    ENTITLEMENT = "ENTITLEMENT"
+    BUNDLE = "ENTITLEMENT-BUNDLE"
+
+    @property
+    def is_base(self) -> bool:
+        return self in (GrantType.CUSTOM, GrantType.POLICY)
+
+
+class EntitlementManagement(StrEnum):
+    """Whether the app's entitlements are managed in Okta; UNKNOWN means no answer said so."""
+
+    ENABLED = "ENABLED"
+    ENABLING = "ENABLING"
+    DISABLED = "DISABLED"
+    DISABLING = "DISABLING"
+    NONE = "NONE"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class OktaUser:
+    id: str
+    login: str
+    email: str
+    status: str
+
+    @property
+    def is_deprovisioned(self) -> bool:
+        return self.status == "DEPROVISIONED"
+
+
+@dataclass(frozen=True, slots=True)
+class OktaValue:
+    id: str
+    name: str
+    external_value: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OktaEntitlement:
+    id: str
+    name: str
+    external_value: str
+    multi_value: bool
+    values: tuple[OktaValue, ...]
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OktaGrant:
+    """One listed grant. ``values`` are (entitlement id, value id) pairs."""
+
+    id: str
+    user_id: str
+    type: str
+    """A GrantType's text, or one Okta invented since: unknown types are never written beside."""
+    action: str
+    status: str
+    values: frozenset[tuple[str, str]]
+    expires: str | None = None
+    bundle_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppUser:
+    user_id: str
+    scope: str
+    status: str
+
+    @property
+    def is_assigned(self) -> bool:
+        return self.status not in {"DEPROVISIONED", "UNASSIGNED", "REVOKED"}
+
+
+@dataclass(frozen=True, slots=True)
+class OktaApp:
+    id: str
+    label: str
+    status: str
+    entitlement_management: EntitlementManagement
+    implicit_assignment: bool
+    has_provisioning: bool
+
+
+class LookupStatus(StrEnum):
+    """How the search for one principal ended. All but FOUND are holds of their own."""
+
+    FOUND = "found"
+    NOT_FOUND = "user_not_found"
+    AMBIGUOUS = "user_ambiguous"
+    DEPROVISIONED = "user_deprovisioned"
+    FAILED = "user_lookup_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of one principal: the user it resolves to, or why it resolves to none."""
+
+    principal: str
+    status: LookupStatus
+    user: OktaUser | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Proof of one listing: its page chain closed (``complete``), how many pages and items it had."""
+
+    name: str
+    pages: int
+    items: int
+    complete: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a diff looks at. ``people`` is keyed by ``address.principal_key``."""
+
+    org_id: str
+    org_host: str
+    okta_app: OktaApp
+    entitlements: tuple[OktaEntitlement, ...]
+    people: Mapping[str, Lookup]
+    app_users: Mapping[str, AppUser]
+    grants: Mapping[str, tuple[OktaGrant, ...]]
+    """By Okta user id."""
+    listings: tuple[Listing, ...]
+    """Named "entitlements", "values", "app_users", "grants"."""
+    observed_at_s: float
+    bucket_limits: Mapping[str, int] = field(default_factory=dict)
+    """Calls per minute allowed by each bucket seen so far (the header's figure), by bucket name."""
+
+    def is_complete(self, listing: str) -> bool:
+        return any(each.name == listing and each.complete for each in self.listings)

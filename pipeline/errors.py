@@ -1,0 +1,132 @@
+"""The errors a person sees: what is wrong with what, why, and what to do next.
+
+OktaPlanError
+├── InputError          exit 1   the input cannot be used (file, plan, settings)
+├── TenantError         exit 1   Okta answered with something this step cannot go on from
+│   └── CredentialError exit 1   the credential is missing, refused or lacks a permission
+├── RefusedError        exit 4   refused before any write
+├── StoppedError        exit 5   stopped early; the run can be resumed
+└── UsageError          exit 64  the command line is off
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+from pipeline.findings import Finding, Location
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    ERROR = 1
+    CHANGES = 2
+    HELD = 3
+    REFUSED = 4
+    STOPPED = 5
+    USAGE = 64
+
+
+class ErrorCode(StrEnum):
+    """The closed list of error codes; scripts may rely on them."""
+
+    # source
+    FILE_NOT_FOUND = "file_not_found"
+    FILE_UNREADABLE = "file_unreadable"
+    FILE_EMPTY = "file_empty"
+    FILE_CHANGED = "file_changed"
+    NOT_UTF8 = "not_utf8"
+    DUPLICATE_COLUMN = "duplicate_column"
+    NO_USER_COLUMN = "no_user_column"
+    NO_ENTITLEMENT_COLUMN = "no_entitlement_column"
+    NO_USABLE_ROWS = "no_usable_rows"
+    TOO_MANY_REJECTS = "too_many_rejects"
+    # plan
+    PLAN_INVALID = "plan_invalid"
+    PLAN_EXISTS = "plan_exists"
+    OUTSIDE_WORKSPACE = "outside_workspace"
+    CHANGES_INVALID = "changes_invalid"
+    # settings
+    SETTINGS_INVALID = "settings_invalid"
+    NO_CREDENTIAL = "no_credential"
+    ORG_FILE_INVALID = "org_file_invalid"
+    # tenant
+    TENANT_UNREACHABLE = "tenant_unreachable"
+    TENANT_ANSWER = "tenant_answer"
+    INCOMPLETE_READ = "incomplete_read"
+    CREDENTIAL_REFUSED = "credential_refused"
+    PERMISSION_MISSING = "permission_missing"
+    APP_NOT_FOUND = "app_not_found"
+    APP_AMBIGUOUS = "app_ambiguous"
+    APP_INACTIVE = "app_inactive"
+    # refused before any write
+    ENTITLEMENT_MANAGEMENT_OFF = "entitlement_management_off"
+    OTHER_ORG = "other_org"
+    OTHER_CHANGES = "other_changes"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    LEASE_HELD = "lease_held"
+    NOT_CONFIRMED = "not_confirmed"
+    FREEZE = "freeze"
+    # runs
+    RUN_NOT_FOUND = "run_not_found"
+    JOURNAL_DAMAGED = "journal_damaged"
+    RUN_STOPPED = "run_stopped"
+    CANARY_FAILED = "canary_failed"
+    # command line
+    USAGE = "usage"
+    INTERNAL = "internal"
+
+
+class OktaPlanError(Exception):
+    """Base of all expected errors; never raised directly."""
+
+    exit_code: Exit = Exit.ERROR
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        summary: str,
+        detail: str,
+        *,
+        location: Location | None = None,
+        next_step: str | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
+        super().__init__(summary)
+        self.code = code
+        self.summary = summary
+        self.detail = detail
+        self.location = location
+        self.next_step = next_step
+        self.findings = findings
+
+
+class InputError(OktaPlanError):
+    """A file, plan or setting cannot be used; nothing was changed."""
+
+
+class TenantError(OktaPlanError):
+    """Okta's answer does not allow this step to go on."""
+
+
+class CredentialError(TenantError):
+    """The credential is missing, refused, or lacks a permission."""
+
+
+class RefusedError(OktaPlanError):
+    """Refused before any write."""
+
+    exit_code = Exit.REFUSED
+
+
+class StoppedError(OktaPlanError):
+    """The run stopped early and can be resumed."""
+
+    exit_code = Exit.STOPPED
+
+
+class UsageError(OktaPlanError):
+    """The command line is off."""
+
+    exit_code = Exit.USAGE

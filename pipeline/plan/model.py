@@ -1,0 +1,198 @@
+"""The plan document ``okta-plan/v1``: data only, the same shape as the YAML file.
+
+Every model is frozen and refuses unknown keys. ``users`` may stand in the file as a block (one login a line)
+or as a list; values may stand as plain text or as a mapping. Here they have one form each.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+SCHEMA: Literal["okta-plan/v1"] = "okta-plan/v1"
+
+
+def _users(given: object) -> object:
+    """A block of lines becomes a list; blank lines do not count."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return tuple(line.strip() for line in given.splitlines() if line.strip())
+    return given
+
+
+def _value(given: object) -> object:
+    return {"name": given} if isinstance(given, str) else given
+
+
+Users = Annotated[tuple[str, ...], BeforeValidator(_users, json_schema_input_type=str | list[str] | None)]
+Name = Annotated[str, Field(min_length=1)]
+MatchKey = Literal["login", "email", "id"]
+Values = dict[Name, tuple[Name, ...]]
+"""Entitlement externalValue -> value externalValues, both sorted in files we write."""
+
+
+class Part(BaseModel):
+    """Base of all parts of the plan."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class OktaAppRef(Part):
+    """The app: by id, or by a label that must match exactly one app."""
+
+    id: Annotated[str, Field(pattern=r"^0oa[A-Za-z0-9]{17}$")] | None = None
+    label: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_is_given(self) -> OktaAppRef:
+        if self.id is None and self.label is None:
+            raise ValueError("give the app's id, its exact label, or both")
+        return self
+
+
+class SourceRef(Part):
+    """One source file, pinned by its digest; ``path`` is relative to the workspace with ``/``, or s3://."""
+
+    path: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rows: Annotated[int, Field(ge=0)]
+
+
+class UserMapping(Part):
+    column: Name
+    match: Annotated[tuple[MatchKey, ...], Field(min_length=1)] = ("login", "email")
+
+
+class RowsMapping(Part):
+    """Which rows grant access, by their status column."""
+
+    column: Name
+    use: tuple[Name, ...] = ("Permitted",)
+    deny: tuple[Name, ...] = ("Denied",)
+    on_conflict: Literal["filter", "deny_wins", "latest"] = "filter"
+
+
+class Validity(Part):
+    start: Name | None = None
+    end: Name | None = None
+
+
+class EntitlementColumn(Part):
+    column: Name
+    separator: str | None = None
+    why: str | None = None
+
+
+class Mapping(Part):
+    """How the rows were read."""
+
+    user: UserMapping
+    rows: RowsMapping | None = None
+    date: Name | None = None
+    validity: Validity | None = None
+    entitlements: tuple[EntitlementColumn, ...]
+    ignored: dict[Name, str] = {}
+
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Totals(Part):
+    """Control totals: ``rows`` = ``used`` + all ``excluded`` + all ``rejected``."""
+
+    rows: Count
+    used: Count
+    excluded: dict[Name, Count] = {}
+    rejected: dict[Name, Count] = {}
+    users: Count
+    values: Count
+    cohorts: Count
+
+
+class Value(Part):
+    """One allowed value; plain text in the file stands for name and externalValue alike."""
+
+    name: Name
+    external_value: Name
+    description: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _external_value_defaults_to_name(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(given, dict) and "external_value" not in given and "name" in given:
+            return {**given, "external_value": given["name"]}
+        return given
+
+
+class Entitlement(Part):
+    name: Name
+    external_value: Name
+    description: Name | None = None
+    multi_value: bool = True
+    values: tuple[Annotated[Value, BeforeValidator(_value, json_schema_input_type=str | Value)], ...]
+
+
+class Assignments(Part):
+    """What happens to principals without an app assignment; ``users`` get an assignment without a grant."""
+
+    missing: Literal["assign", "hold"] = "assign"
+    users: Users = ()
+
+
+class Cohort(Part):
+    """Principals to whom the plan gives the same values (at least these)."""
+
+    values: Values
+    expires: str | None = None
+    users: Users
+
+
+class Move(Part):
+    entitlement: Name
+    from_: Annotated[Name, Field(alias="from")]
+    to: Name
+
+
+class GrantOptions(Part):
+    type: Literal["custom", "additive"] = "custom"
+    policy_users: Literal["hold", "convert"] = "hold"
+    with_additive: Literal["hold", "canary"] = "hold"
+
+
+class Limits(Part):
+    revoked_percent_max: float = 10
+    revoked_max: Count = 25
+    changed_percent_max: float | None = None
+    value_max: dict[Name, Count] = {}
+    privileged: tuple[Name, ...] = ()
+
+
+class PlanFinding(Part):
+    """A finding as it stands in the plan; ``rows`` are line numbers of the source."""
+
+    code: Name
+    rows: tuple[int, ...] = ()
+    detail: str = ""
+
+
+class Plan(Part):
+    """The whole reviewed document."""
+
+    schema_: Annotated[Literal["okta-plan/v1"], Field(alias="schema")] = SCHEMA
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    author: Name | None = None
+    tenant: Name | None = None
+    okta_app: OktaAppRef
+    sources: tuple[SourceRef, ...] = ()
+    mapping: Mapping | None = None
+    totals: Totals | None = None
+    entitlements: tuple[Entitlement, ...] = ()
+    assignments: Assignments = Assignments()
+    access: tuple[Cohort, ...] = ()
+    removals: tuple[Cohort, ...] = ()
+    moved: tuple[Move, ...] = ()
+    grants: GrantOptions = GrantOptions()
+    limits: Limits = Limits()
+    findings: tuple[PlanFinding, ...] = ()

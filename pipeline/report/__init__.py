@@ -1,0 +1,1 @@
+"""Views rendered as terminal text and Markdown."""

@@ -1,0 +1,1 @@
+"""A change set carried out: executor, journal, lease, read-back, verification."""

@@ -1,0 +1,1 @@
+"""Source to frame: bytes become an all-text table with line numbers."""

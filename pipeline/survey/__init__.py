@@ -1,0 +1,1 @@
+"""Frame to findings, column roles, access rows and cohorts; drafts the plan."""
