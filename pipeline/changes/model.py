@@ -124,7 +124,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
-    """An address where all that is wanted is there already; ``via`` says through what, if not a CUSTOM grant."""
+    """An address where all that is wanted is there already; ``via`` says through what, if not CUSTOM."""
 
     address: Address
     principals: tuple[str, ...] = ()
