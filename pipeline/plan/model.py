@@ -18,7 +18,7 @@ def _users(given: object) -> object:
     if given is None:
         return ()
     if isinstance(given, str):
-        return tuple(line.strip() for line in given.splitlines() if line.strip())
+        return tuple(line.strip() for line in given.split("\n") if line.strip())
     return given
 
 
@@ -97,6 +97,7 @@ class Mapping(Part):
 
 
 Count = Annotated[int, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Totals(Part):
@@ -162,9 +163,9 @@ class GrantOptions(Part):
 
 
 class Limits(Part):
-    revoked_percent_max: float = 10
+    revoked_percent_max: Percent = 10
     revoked_max: Count = 25
-    changed_percent_max: float | None = None
+    changed_percent_max: Percent | None = None
     value_max: dict[Name, Count] = {}
     privileged: tuple[Name, ...] = ()
 
