@@ -1,0 +1,116 @@
+"""``plan_digest``: the sha256 of what a plan means, not of how its file is written.
+
+Counted: name, author, tenant, okta_app, sources, mapping, entitlements, assignments, access, removals, moved,
+grants, limits. Not counted: comments and layout, ``findings``, ``totals``, every ``why`` and the reasons in
+``mapping.ignored``; the order of anything except ``mapping.user.match`` (where order decides); upper and
+lower case of users; how users are spread over cohorts: access is taken as what each person shall hold until
+when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+
+from pipeline.address import principal_key
+from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan
+
+_FORMAT = "okta-plan digest 1"
+
+
+def plan_digest(plan: Plan) -> str:
+    """64 hexadecimal digits; the same for every plan that means the same."""
+    digest = hashlib.sha256()
+    for part in _parts(plan):
+        digest.update(part.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def _parts(plan: Plan) -> Iterator[str]:
+    yield _FORMAT
+    yield _canonical(_outside_cohorts(plan))
+    yield "access"
+    yield from _people(plan.access)
+    yield "removals"
+    yield from _people(plan.removals)
+
+
+def _canonical(content: object) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _sorted(contents: Sequence[object]) -> list[object]:
+    return sorted(contents, key=_canonical)
+
+
+def _outside_cohorts(plan: Plan) -> dict[str, object]:
+    return {
+        "schema": plan.schema_,
+        "name": plan.name,
+        "author": plan.author,
+        "tenant": plan.tenant,
+        "okta_app": plan.okta_app.model_dump(),
+        "sources": _sorted([source.model_dump() for source in plan.sources]),
+        "mapping": _mapping(plan.mapping) if plan.mapping else None,
+        "entitlements": _sorted([_entitlement(entitlement) for entitlement in plan.entitlements]),
+        "assignments": _assignments(plan.assignments),
+        "moved": _sorted([move.model_dump() for move in plan.moved]),
+        "grants": plan.grants.model_dump(),
+        "limits": _limits(plan.limits),
+    }
+
+
+def _mapping(mapping: Mapping) -> dict[str, object]:
+    fields = mapping.model_dump(exclude={"entitlements": {"__all__": {"why"}}})
+    if mapping.rows is not None:
+        fields["rows"] |= {"use": sorted(mapping.rows.use), "deny": sorted(mapping.rows.deny)}
+    fields["entitlements"] = _sorted(fields["entitlements"])
+    fields["ignored"] = sorted(mapping.ignored)
+    return fields
+
+
+def _entitlement(entitlement: Entitlement) -> dict[str, object]:
+    fields = entitlement.model_dump()
+    return fields | {"values": _sorted(fields["values"])}
+
+
+def _assignments(assignments: Assignments) -> dict[str, object]:
+    users = sorted({principal_key(user) for user in assignments.users})
+    return {"missing": assignments.missing, "users": users}
+
+
+def _limits(limits: Limits) -> dict[str, object]:
+    changed = limits.changed_percent_max
+    return {
+        "revoked_percent_max": float(limits.revoked_percent_max),
+        "revoked_max": limits.revoked_max,
+        "changed_percent_max": None if changed is None else float(changed),
+        "value_max": limits.value_max,
+        "privileged": sorted(set(limits.privileged)),
+    }
+
+
+def _people(cohorts: Sequence[Cohort]) -> Iterator[str]:
+    """One line a person, sorted: the person, and the sha256 of what that person shall hold until when."""
+    cohorts_of: dict[str, tuple[int, ...]] = {}
+    for index, cohort in enumerate(cohorts):
+        here = (index,)
+        for user in cohort.users:
+            key = principal_key(user)
+            cohorts_of[key] = cohorts_of[key] + here if key in cohorts_of else here
+    holdings = {
+        indexes: hashlib.sha256(_holding([cohorts[index] for index in indexes]).encode()).hexdigest()
+        for indexes in set(cohorts_of.values())
+    }
+    for person in sorted(cohorts_of):
+        yield f"{json.dumps(person, ensure_ascii=False)} {holdings[cohorts_of[person]]}"
+
+
+def _holding(cohorts: Sequence[Cohort]) -> str:
+    values_until: dict[str, set[tuple[str, str]]] = {}
+    for cohort in cohorts:
+        values = values_until.setdefault(cohort.expires or "", set())
+        values.update((key, value) for key, entries in cohort.values.items() for value in entries)
+    return _canonical({expires: sorted(values) for expires, values in values_until.items()})

@@ -1,0 +1,95 @@
+"""The JSON Schema of the plan file, for editors and for other people's scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.plan.model import Plan
+
+TITLE = "okta-plan: a reviewed plan of access (okta-plan/v1)"
+
+DESCRIPTIONS = {
+    "Plan.schema": "The version of this format.",
+    "Plan.name": "The plan's name; letters, digits, dot, underscore and dash.",
+    "Plan.author": "Who wrote the plan. When given, somebody else must approve it.",
+    "Plan.tenant": "Host of the only org this plan may be applied to, such as acme.okta.com.",
+    "Plan.okta_app": "The app whose access this plan describes.",
+    "Plan.sources": "The files the plan was made from.",
+    "Plan.mapping": "How the rows of the sources were read.",
+    "Plan.totals": "Control totals: rows = used + excluded + rejected.",
+    "Plan.entitlements": "What can be granted on the app.",
+    "Plan.access": "Who shall hold what. Whatever else these people hold stays.",
+    "Plan.removals": "Which values are taken from whom. Absence from 'access' removes nothing.",
+    "Plan.moved": "Values whose external_value changed, so that people keep their grants.",
+    "Plan.grants": "How grants are written.",
+    "Plan.limits": "Guards: what exceeds them is refused before the first write.",
+    "Plan.findings": "What was noticed when the plan was made. Not part of its meaning.",
+    "OktaAppRef.id": "The app's id in Okta: 0oa and 17 letters or digits.",
+    "OktaAppRef.label": "The app's exact label in Okta.",
+    "SourceRef.path": "Relative to the workspace, with '/', or s3://bucket/key.",
+    "SourceRef.sha256": "sha256 of the file's bytes, 64 lower-case hexadecimal digits.",
+    "SourceRef.rows": "How many rows the file holds.",
+    "UserMapping.column": "The column that names the person.",
+    "UserMapping.match": "By what people are looked up in Okta, in this order.",
+    "RowsMapping.column": "The column that says whether a row grants access.",
+    "RowsMapping.use": "Texts of that column that grant, compared without case.",
+    "RowsMapping.deny": "Texts of that column that deny, compared without case.",
+    "RowsMapping.on_conflict": "What happens to a value that one person has both granted and denied.",
+    "Validity.start": "The column that says when access begins.",
+    "Validity.end": "The column that says when access ends.",
+    "EntitlementColumn.column": "The column that holds values of this entitlement.",
+    "EntitlementColumn.separator": "What separates several values in one cell.",
+    "EntitlementColumn.why": "Why the column was read this way. Not part of the plan's meaning.",
+    "Mapping.date": "The column by which 'latest' decides.",
+    "Mapping.ignored": "Columns that were not used, each with the reason.",
+    "Value.name": "The value's display name, at most 255 characters.",
+    "Value.external_value": "What the value is matched by; the name when left out.",
+    "Value.description": "At most 1,024 characters.",
+    "Entitlement.name": "The entitlement's display name, at most 255 characters.",
+    "Entitlement.external_value": "What the entitlement is matched by, at most 255 characters.",
+    "Entitlement.description": "At most 1,000 characters.",
+    "Entitlement.multi_value": "Whether one person may hold several values.",
+    "Entitlement.values": "The values that can be granted: text, or name and external_value.",
+    "Assignments.missing": "People without an app assignment: assign them, or hold their grants.",
+    "Assignments.users": "People who get an app assignment without a grant: one login a line, or a list.",
+    "Cohort.values": "Entitlement external_value to the external_values of its values.",
+    "Cohort.expires": "When the grant ends: an ISO 8601 instant with a zone, such as 2027-01-31T00:00:00Z.",
+    "Cohort.users": "The people, one login a line, or a list.",
+    "Move.entitlement": "The entitlement's external_value.",
+    "Move.from": "The old external_value.",
+    "Move.to": "The new external_value.",
+    "GrantOptions.type": "'custom' extends each person's own grant; 'additive' adds grants beside it.",
+    "GrantOptions.policy_users": "What happens to people whose access comes from a policy.",
+    "GrantOptions.with_additive": "What happens to people who hold additive grants or bundles.",
+    "Limits.revoked_percent_max": "Largest share of held pairs that may be removed, in percent.",
+    "Limits.revoked_max": "Largest number of pairs that may be removed.",
+    "Limits.changed_percent_max": "Largest share of held pairs that may change, in percent.",
+    "Limits.value_max": "Value to the largest number of people who may hold it.",
+    "Limits.privileged": "Values that need their own approval.",
+}
+"""``Model.key`` -> what a person writing it needs to know."""
+
+
+def plan_schema() -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a plan file as an editor's YAML reader sees it."""
+    schema = Plan.model_json_schema(by_alias=True)
+    models = {**schema["$defs"], "Plan": schema}
+    for place, description in DESCRIPTIONS.items():
+        model, _, key = place.partition(".")
+        models[model]["properties"][key]["description"] = description
+    schema["required"] = ["name", "okta_app", "schema"]
+    models["Value"]["required"] = ["name"]
+    models["OktaAppRef"]["anyOf"] = [{"required": ["id"]}, {"required": ["label"]}]
+    _drop_titles(schema)
+    return schema | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE}
+
+
+def _drop_titles(schema: dict[str, Any]) -> None:
+    """Pydantic titles each key with the key itself, which tells a reader nothing."""
+    for model in (schema, *schema["$defs"].values()):
+        model["description"] = " ".join(model.get("description", "").replace("``", "'").split())
+        if not model["description"]:
+            del model["description"]
+        model.pop("title", None)
+        for field in model["properties"].values():
+            field.pop("title", None)
