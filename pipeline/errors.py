@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     # source
     FILE_NOT_FOUND = "file_not_found"
     FILE_UNREADABLE = "file_unreadable"
+    FILE_UNWRITABLE = "file_unwritable"
     FILE_EMPTY = "file_empty"
     FILE_CHANGED = "file_changed"
     NOT_UTF8 = "not_utf8"
