@@ -1,0 +1,119 @@
+"""Where the workspace is and which tenant it talks to: the process environment first, then ``.env``."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import ErrorCode, InputError
+
+
+class Settings(BaseSettings):
+    """Settings of one workspace. Values of ``.env`` stay in this object: no child process inherits them."""
+
+    model_config = SettingsConfigDict(
+        env_file_encoding="utf-8", extra="ignore", frozen=True, case_sensitive=True
+    )
+
+    okta_domain: Annotated[str, Field(validation_alias="OKTA_DOMAIN")] = ""
+    okta_api_token: Annotated[SecretStr, Field(validation_alias="OKTA_API_TOKEN")] = SecretStr("")
+
+
+def find_workspace(given: Path | None, environment: Mapping[str, str], current: Path) -> Path:
+    """The workspace: ``given``, else OKTA_PLAN_HOME, else the nearest ancestor of ``current`` that holds
+    ``plans/`` or ``.env``, else ``current``. Raises InputError where the named folder does not exist.
+    """
+    named = given or (Path(environment["OKTA_PLAN_HOME"]) if environment.get("OKTA_PLAN_HOME") else None)
+    if named is not None:
+        if not named.is_dir():
+            raise InputError(
+                ErrorCode.SETTINGS_INVALID,
+                "The workspace is not a folder",
+                f"{named} was named (--workspace or OKTA_PLAN_HOME), but there is no such folder.",
+                next_step="Create the folder, or name another one.",
+            )
+        return named.resolve()
+    for folder in (current, *current.parents):
+        if (folder / "plans").is_dir() or (folder / ".env").is_file():
+            return folder.resolve()
+    return current.resolve()
+
+
+def load_settings(workspace: Path) -> Settings:
+    """The settings of ``workspace``. Raises InputError where its ``.env`` is not UTF-8."""
+    try:
+        return Settings(_env_file=workspace / ".env")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            ErrorCode.SETTINGS_INVALID,
+            "The settings file is not UTF-8",
+            f".env in the workspace cannot be read as UTF-8 (byte {error.start}).",
+            next_step="Save it as UTF-8.",
+        ) from error
+
+
+def environment() -> Mapping[str, str]:
+    """The process environment, read in one place."""
+    return os.environ
+
+
+def origin_of(domain: str) -> str:
+    """The origin all calls go to, e.g. ``https://acme.okta.com``.
+
+    A scheme, a trailing slash and ``-admin`` are forgiven; plain http only for loopback addresses. Raises
+    InputError for anything that is not a bare host, so that no credential can be sent to a surprising place.
+    """
+    text = domain.strip()
+    if not text:
+        raise InputError(
+            ErrorCode.NO_CREDENTIAL,
+            "No tenant is configured",
+            "OKTA_DOMAIN is not set, neither in the environment nor in the workspace's .env.",
+            next_step="Set OKTA_DOMAIN and OKTA_API_TOKEN (see .env.example), or name an --org FILE.",
+        )
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    host = parts.hostname or ""
+    bare = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
+    if not (host and bare and _is_host(host)):
+        raise _bad_domain("it is not a bare host such as acme.okta.com")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise _bad_domain("plain http is allowed for loopback addresses only")
+    if parts.scheme not in ("http", "https"):
+        raise _bad_domain(f"the scheme {parts.scheme} is not https")
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise _bad_domain("the port is not a number") from None
+    return f"{parts.scheme}://{_without_admin(host)}{port}"
+
+
+def _without_admin(host: str) -> str:
+    subdomain, dot, rest = host.partition(".")
+    return f"{subdomain.removesuffix('-admin')}{dot}{rest}" if dot else host
+
+
+def _is_host(host: str) -> bool:
+    return all(character.isalnum() or character in "-.:[]" for character in host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bad_domain(why: str) -> InputError:
+    return InputError(
+        ErrorCode.SETTINGS_INVALID,
+        "The tenant's host name cannot be used",
+        f"OKTA_DOMAIN cannot be used: {why}.",
+        next_step="Set it to the bare host of your org, e.g. OKTA_DOMAIN=acme.okta.com.",
+    )

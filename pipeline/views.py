@@ -1,0 +1,392 @@
+"""Results as data: one JSON shape for ``--json``, from which every text form is rendered.
+
+Each command has one view; all share the envelope of `View`. ``schemas/`` holds their JSON Schemas.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.changes.model import HoldReason
+from pipeline.errors import ErrorCode, OktaPlanError
+from pipeline.findings import Finding, FindingCode, Severity
+
+Counts = dict[str, int]
+ValueLists = dict[str, list[str]]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class FindingView(Part):
+    code: FindingCode
+    severity: Severity
+    summary: str
+    detail: str
+    location: str | None = None
+    rows: list[int] = []
+
+    @classmethod
+    def of(cls, finding: Finding) -> FindingView:
+        return cls(
+            code=finding.code,
+            severity=finding.severity,
+            summary=finding.summary,
+            detail=finding.detail,
+            location=str(finding.location) if finding.location else None,
+            rows=list(finding.rows),
+        )
+
+
+class ErrorView(Part):
+    """What is wrong with what, why, and what to do next."""
+
+    code: ErrorCode
+    summary: str
+    detail: str
+    location: str | None = None
+    next: str | None = None
+
+
+class HeldView(Part):
+    """One wanted change that is not sent. ``principal`` is null where an entitlement is held."""
+
+    principal: str | None
+    reason: HoldReason
+    detail: str
+    address: str
+    action: str
+
+
+class View(Part):
+    """The envelope every command answers with under ``--json``."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    ok: bool = True
+    exit_code: int = 0
+    command: str
+    error: ErrorView | None = None
+    plan_digest: str | None = None
+    changes_digest: str | None = None
+    counts: Counts = {}
+    held: list[HeldView] = []
+    run: str | None = None
+    paths: dict[str, str] = {}
+    findings: list[FindingView] = []
+
+
+class ErrorAnswer(View):
+    """Any command that ended with an error before it had a view of its own."""
+
+    schema_: Annotated[Literal["okta-plan/error/v1"], Field(alias="schema")] = "okta-plan/error/v1"
+    ok: bool = False
+
+
+class FileView(Part):
+    number: int
+    path: str
+    size_bytes: int
+
+
+class FilesView(View):
+    schema_: Annotated[Literal["okta-plan/files/v1"], Field(alias="schema")] = "okta-plan/files/v1"
+    command: Literal["files"] = "files"
+    files: list[FileView] = []
+
+
+class TotalsView(Part):
+    """Control totals: ``rows`` = ``used`` + the sum of ``excluded`` + the sum of ``rejected``."""
+
+    rows: int
+    used: int
+    excluded: Counts
+    rejected: Counts
+    users: int
+    values: int
+    cohorts: int
+
+
+class ColumnView(Part):
+    name: str
+    role: str
+    reason: str
+    separator: str | None = None
+
+
+class EntitlementView(Part):
+    name: str
+    external_value: str
+    multi_value: bool
+    values: list[str]
+
+
+class RejectedView(Part):
+    line: int
+    reason: str
+    detail: str
+
+
+class AnalyzeView(View):
+    schema_: Annotated[Literal["okta-plan/analyze/v1"], Field(alias="schema")] = "okta-plan/analyze/v1"
+    command: Literal["analyze"] = "analyze"
+    source: str = ""
+    sha256: str = ""
+    columns: list[ColumnView] = []
+    entitlements: list[EntitlementView] = []
+    totals: TotalsView | None = None
+    rejected: list[RejectedView] = []
+
+
+class GenerateView(View):
+    schema_: Annotated[Literal["okta-plan/generate/v1"], Field(alias="schema")] = "okta-plan/generate/v1"
+    command: Literal["generate"] = "generate"
+    plan: str = ""
+    written: bool = False
+    """False where the file already held exactly this plan."""
+    totals: TotalsView | None = None
+    rejected: list[RejectedView] = []
+
+
+class ValidatedPlan(Part):
+    path: str
+    ok: bool
+    plan_digest: str | None = None
+    findings: list[FindingView] = []
+
+
+class ValidateView(View):
+    schema_: Annotated[Literal["okta-plan/validate/v1"], Field(alias="schema")] = "okta-plan/validate/v1"
+    command: Literal["validate"] = "validate"
+    plans: list[ValidatedPlan] = []
+
+
+class CohortView(Part):
+    values: ValueLists
+    expires: str | None
+    users: list[str]
+
+
+class PersonView(Part):
+    """What the plan gives one person."""
+
+    principal: str
+    values: ValueLists
+    expires: list[str] = []
+
+
+class ShowView(View):
+    schema_: Annotated[Literal["okta-plan/show/v1"], Field(alias="schema")] = "okta-plan/show/v1"
+    command: Literal["show"] = "show"
+    plan: str = ""
+    okta_app: str = ""
+    totals: TotalsView | None = None
+    entitlements: list[EntitlementView] = []
+    access: list[CohortView] = []
+    person: PersonView | None = None
+
+
+class BucketView(Part):
+    """One rate bucket: the header's limit per minute, what is left of it, and when the window ends."""
+
+    bucket: str
+    limit_per_min: int
+    remaining: int
+    reset_s: float
+
+
+class CheckView(View):
+    schema_: Annotated[Literal["okta-plan/check/v1"], Field(alias="schema")] = "okta-plan/check/v1"
+    command: Literal["check"] = "check"
+    org_id: str = ""
+    org_host: str = ""
+    credential: str = ""
+    """The login of the user that owns the token, or what is known of it."""
+    okta_app: str | None = None
+    entitlement_management: str | None = None
+    clock_skew_s: float | None = None
+    """Tenant's clock minus ours."""
+    buckets: list[BucketView] = []
+
+
+class ChangeView(Part):
+    address: str
+    action: str
+    message: str
+    adds: ValueLists
+    removes: ValueLists = {}
+
+
+class ForecastView(Part):
+    """Calls per bucket and the time they take at our share of the tenant's limits."""
+
+    calls: Counts
+    limit_per_min: Counts
+    bottleneck: str | None
+    seconds: float
+    rate_share: float
+
+
+class DiffView(View):
+    schema_: Annotated[Literal["okta-plan/diff/v1"], Field(alias="schema")] = "okta-plan/diff/v1"
+    command: Literal["diff"] = "diff"
+    plan: str = ""
+    okta_app: str = ""
+    org_id: str = ""
+    org_host: str = ""
+    observed_at: str = ""
+    changes: list[ChangeView] = []
+    kept: int = 0
+    forecast: ForecastView | None = None
+
+
+class MissingView(Part):
+    principal: str
+    entitlement: str
+    value: str
+
+
+class VerificationView(Part):
+    """Read back by listing: planned pairs held, missing, apart because held back, and beyond the plan."""
+
+    pairs_planned: int
+    pairs_held: int
+    missing: list[MissingView] = []
+    not_assigned: list[str] = []
+    unresolved_people: list[HeldView] = []
+    extras: int = 0
+
+
+class VerifyView(View):
+    schema_: Annotated[Literal["okta-plan/verify/v1"], Field(alias="schema")] = "okta-plan/verify/v1"
+    command: Literal["verify"] = "verify"
+    plan: str = ""
+    okta_app: str = ""
+    org_host: str = ""
+    verification: VerificationView | None = None
+
+
+class OutcomeView(Part):
+    address: str
+    action: str
+    outcome: str
+    detail: str
+    request_id: str | None = None
+
+
+class EarlierView(Part):
+    """What an earlier, unfinished run of this plan had done before it ended."""
+
+    run: str
+    counts: Counts
+    settled: Counts = {}
+
+
+class ApplyView(View):
+    schema_: Annotated[Literal["okta-plan/apply/v1"], Field(alias="schema")] = "okta-plan/apply/v1"
+    command: Literal["apply"] = "apply"
+    plan: str = ""
+    okta_app: str = ""
+    org_id: str = ""
+    org_host: str = ""
+    outcomes: Counts = {}
+    problems: list[OutcomeView] = []
+    """Changes that were refused or stayed unresolved."""
+    forecast: ForecastView | None = None
+    elapsed_s: float = 0.0
+    calls: Counts = {}
+    earlier: list[EarlierView] = []
+    verification: VerificationView | None = None
+    resume: str | None = None
+    """The command that goes on where this run stopped."""
+
+
+class RunView(Part):
+    run: str
+    plan: str
+    org_host: str
+    started_at: str
+    state: Literal["finished", "unfinished", "damaged"]
+    outcomes: Counts = {}
+
+
+class RunsView(View):
+    schema_: Annotated[Literal["okta-plan/runs/v1"], Field(alias="schema")] = "okta-plan/runs/v1"
+    command: Literal["runs"] = "runs"
+    runs: list[RunView] = []
+    report: str | None = None
+    """The report of the run asked for, as Markdown."""
+
+
+class SchemaView(View):
+    schema_: Annotated[Literal["okta-plan/schema/v1"], Field(alias="schema")] = "okta-plan/schema/v1"
+    command: Literal["schema"] = "schema"
+    schemas: dict[str, dict[str, object]] = {}
+
+
+class StepView(Part):
+    """One step of the demo: the command as a person would type it, and its exit code."""
+
+    command: str
+    exit_code: int
+
+
+class DemoView(View):
+    schema_: Annotated[Literal["okta-plan/demo/v1"], Field(alias="schema")] = "okta-plan/demo/v1"
+    command: Literal["demo"] = "demo"
+    steps: list[StepView] = []
+
+
+class ResetView(View):
+    schema_: Annotated[Literal["okta-plan/emulator-reset/v1"], Field(alias="schema")] = (
+        "okta-plan/emulator-reset/v1"
+    )
+    command: Literal["emulator reset"] = "emulator reset"
+    removed: list[str] = []
+
+
+VIEWS: tuple[type[View], ...] = (
+    AnalyzeView,
+    ApplyView,
+    CheckView,
+    DemoView,
+    DiffView,
+    ErrorAnswer,
+    FilesView,
+    GenerateView,
+    ResetView,
+    RunsView,
+    SchemaView,
+    ShowView,
+    ValidateView,
+    VerifyView,
+)
+"""Every view that has a schema of its own in ``schemas/``."""
+
+
+def error_view(error: OktaPlanError) -> ErrorView:
+    """The part of an answer that explains ``error``."""
+    return ErrorView(
+        code=error.code,
+        summary=error.summary,
+        detail=error.detail,
+        location=str(error.location) if error.location else None,
+        next=error.next_step,
+    )
+
+
+def error_answer(error: OktaPlanError, command: str) -> ErrorAnswer:
+    """The whole answer of ``command`` when it ended with ``error``."""
+    return ErrorAnswer(
+        command=command,
+        exit_code=int(error.exit_code),
+        error=error_view(error),
+        findings=[FindingView.of(finding) for finding in error.findings],
+    )
+
+
+def to_json(view: View) -> str:
+    """One JSON object, keys in a fixed order, ending in a newline."""
+    return view.model_dump_json(by_alias=True, indent=2) + "\n"
