@@ -1,0 +1,112 @@
+"""What a run asks of the tenant. The live client and the tests' tenant in memory both provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pipeline.changes.model import EntitlementTarget, NewValue
+from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
+from pipeline.okta.answers import WriteAnswer
+
+Pairs = frozenset[tuple[str, str]]
+"""(entitlement id, value id) pairs."""
+
+VALUES_PER_CREATE = 1000
+"""okta-api.md 4.2: a create takes up to 1,000 values."""
+VALUES_PER_ADD = 100
+"""okta-api.md 4.4: a PATCH takes 1 to 100 operations."""
+
+
+class Tenant(Protocol):
+    """Writes never raise for an answer of Okta's, only CredentialError when the credential died.
+
+    Reads raise TenantError when they fail or are incomplete.
+    """
+
+    async def create_entitlement(
+        self, app_id: str, target: EntitlementTarget, values: tuple[NewValue, ...]
+    ) -> WriteAnswer:
+        """Create ``target`` with ``values`` (at most VALUES_PER_CREATE)."""
+        ...
+
+    async def add_values(self, entitlement_id: str, values: tuple[NewValue, ...]) -> WriteAnswer:
+        """Add ``values`` (at most VALUES_PER_ADD) to an entitlement."""
+        ...
+
+    async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
+        """Assign the user to the app, with scope USER."""
+        ...
+
+    async def post_custom_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None
+    ) -> WriteAnswer:
+        """Create the CUSTOM base grant. It replaces whatever base grant exists (okta-api.md 5.3)."""
+        ...
+
+    async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs) -> WriteAnswer:
+        """Rewrite ``grant``, the full object as just read by id, with ``pairs`` as its only values."""
+        ...
+
+    async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
+        """All entitlements of the app with all their values."""
+        ...
+
+    async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
+        """The ACTIVE grants of one user on the app."""
+        ...
+
+    async def grant(self, grant_id: str) -> dict[str, Any] | None:
+        """The full object of one grant as Okta sent it; None where there is none."""
+        ...
+
+    async def app_user(self, app_id: str, user_id: str) -> AppUser | None:
+        """The user's row in the app; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawGrant:
+    """What matters of a grant object read by id (shape: okta-api.md 5.2)."""
+
+    type: str
+    action: str
+    status: str
+    app_id: str
+    user_id: str
+    pairs: Pairs
+    expires: str | None
+
+
+def read_raw_grant(raw: Mapping[str, Any]) -> RawGrant:
+    """The meaning of a full grant object. Raises KeyError or TypeError where a needed part is missing."""
+    return RawGrant(
+        type=raw["grantType"],
+        action=raw["action"],
+        status=raw["status"],
+        app_id=raw["target"]["externalId"],
+        user_id=raw["targetPrincipal"]["externalId"],
+        pairs=frozenset(
+            (entitlement["id"], value["id"])
+            for entitlement in raw["entitlements"]
+            for value in entitlement["values"]
+        ),
+        expires=(raw.get("scheduleSettings") or {}).get("expirationDate"),
+    )
+
+
+def same_instant(one: str | None, other: str | None) -> bool:
+    """Whether two ISO 8601 texts (None: never) name one instant; the text decides where one is no date."""
+    if one is None or other is None:
+        return one is other
+    try:
+        return _instant(one) == _instant(other)
+    except ValueError:
+        return one == other
+
+
+def _instant(text: str) -> datetime:
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
