@@ -1,0 +1,136 @@
+"""Canaries: the first change of each kind is sent alone and proven to take nothing away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pipeline.changes.model import Action, Change, PersonTarget, added
+from pipeline.changes.snapshot import GrantType, OktaGrant
+from pipeline.clock import Clock
+from pipeline.errors import ErrorCode, OktaPlanError, StoppedError, TenantError
+from pipeline.run.catalog import Catalog
+from pipeline.run.result import Outcome
+from pipeline.run.settle import Ending, Settled
+from pipeline.run.tenant import Pairs, Tenant
+
+RISK_KINDS: Final = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND})
+READ_BACK_WAITS_S: Final = (0.0, 2.0, 10.0)
+"""A listing may lag behind the write; a value counts as lost when the last of these reads lacks it."""
+
+
+class Canaries:
+    """Lets one change of each risk kind through at a time until one of them is proven."""
+
+    def __init__(
+        self, tenant: Tenant, app_id: str, clock: Clock, halt: Callable[[OktaPlanError], None]
+    ) -> None:
+        self._tenant = tenant
+        self._app_id = app_id
+        self._clock = clock
+        self._halt = halt
+        self._proven: set[Action] = set()
+        self._gates = {kind: asyncio.Lock() for kind in RISK_KINDS}
+
+    async def carry_out(
+        self, change: Change, catalog: Catalog, deliver: Callable[[], Awaitable[Ending]]
+    ) -> Ending:
+        """``deliver()``, alone and read back while its kind is unproven. Raises TenantError."""
+        gate = self._gates.get(change.action)
+        if gate is None or change.person is None or change.action in self._proven:
+            return await deliver()
+        async with gate:
+            if change.action not in self._proven:
+                return await self._prove(change, change.person, catalog, deliver)
+        return await deliver()
+
+    async def _prove(
+        self,
+        change: Change,
+        person: PersonTarget,
+        catalog: Catalog,
+        deliver: Callable[[], Awaitable[Ending]],
+    ) -> Ending:
+        before = await self._tenant.grants_of(self._app_id, person.user_id)
+        ending = await deliver()
+        if not (isinstance(ending, Settled) and ending.outcome is Outcome.APPLIED):
+            return ending
+        adds, _ = catalog.resolve(added(change))
+        try:
+            after, lost = await self._read_back(person.user_id, pairs_of(before) | adds)
+        except TenantError as error:
+            self._halt(_unproven(change, error))
+            return ending
+        if lost:
+            self._halt(_failed(change, catalog.names(lost), restoring_calls(before, after, adds)))
+        else:
+            self._proven.add(change.action)
+        return ending
+
+    async def _read_back(self, user_id: str, expected: Pairs) -> tuple[tuple[OktaGrant, ...], Pairs]:
+        after: tuple[OktaGrant, ...] = ()
+        for wait_s in READ_BACK_WAITS_S:
+            await self._clock.sleep(wait_s)
+            after = await self._tenant.grants_of(self._app_id, user_id)
+            if expected <= pairs_of(after):
+                break
+        return after, expected - pairs_of(after)
+
+
+def pairs_of(grants: tuple[OktaGrant, ...]) -> Pairs:
+    """All that ``grants`` give together."""
+    return frozenset(pair for grant in grants for pair in grant.values)
+
+
+def restoring_calls(before: tuple[OktaGrant, ...], after: tuple[OktaGrant, ...], adds: Pairs) -> list[str]:
+    """The calls that give back what was held before: one for each grant whose values are no longer held."""
+    held = pairs_of(after)
+    calls = []
+    for grant in before:
+        if grant.values <= held:
+            continue
+        if grant.type == GrantType.BUNDLE:
+            calls.append(
+                f"POST /governance/api/v1/grants with grantType {grant.type} of bundle {grant.bundle_id}"
+            )
+        elif grant.type == GrantType.ENTITLEMENT:
+            calls.append(
+                f"POST /governance/api/v1/grants with grantType {grant.type} and {_ids(grant.values)}"
+            )
+        else:
+            calls.append(_restore_base(after, held | grant.values | adds))
+    return calls
+
+
+def _restore_base(after: tuple[OktaGrant, ...], pairs: Pairs) -> str:
+    base = next((each for each in after if each.type == GrantType.CUSTOM), None)
+    call = "POST /governance/api/v1/grants with grantType CUSTOM"
+    if base is not None:
+        call = f"PUT /governance/api/v1/grants/{base.id}"
+    return f"{call} and {_ids(pairs)}"
+
+
+def _ids(pairs: Pairs) -> str:
+    return "values " + ", ".join(f"{entitlement}/{value}" for entitlement, value in sorted(pairs))
+
+
+def _failed(change: Change, lost: str, calls: list[str]) -> StoppedError:
+    restore = f" To restore: {'; '.join(calls)}." if calls else ""
+    return StoppedError(
+        ErrorCode.CANARY_FAILED,
+        "A first write took access away",
+        f"{change.address} ({change.action}) was sent alone as a canary. Read back, these values are "
+        f"not held: {lost}.{restore}",
+        next_step="Restore the access, then find out why the tenant replaced it before applying again.",
+    )
+
+
+def _unproven(change: Change, error: TenantError) -> StoppedError:
+    return StoppedError(
+        ErrorCode.CANARY_FAILED,
+        "A first write could not be checked",
+        f"{change.address} ({change.action}) was sent alone as a canary, but the person's grants could not "
+        f"be read back: {error.detail}",
+        next_step="Apply again when the tenant answers; nothing more of this kind was sent.",
+    )

@@ -1,0 +1,58 @@
+"""The app's entitlements as they are now: from the names a plan uses to the ids Okta uses, and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TypeVar
+
+from pipeline.changes.model import Holding
+from pipeline.changes.snapshot import OktaEntitlement, OktaValue
+from pipeline.run.tenant import Pairs
+
+
+class Catalog:
+    """Look-up by externalValue, then by a name that only one has (SEMANTICS 3)."""
+
+    def __init__(self, entitlements: Iterable[OktaEntitlement]) -> None:
+        self._entitlements = tuple(entitlements)
+        self._by_name = _index(self._entitlements)
+        self._values = {each.id: _index(each.values) for each in self._entitlements}
+        self._names = {
+            (each.id, value.id): f"{each.external_value}: {value.external_value}"
+            for each in self._entitlements
+            for value in each.values
+        }
+
+    def entitlement(self, external_value: str) -> OktaEntitlement | None:
+        return self._by_name.get(external_value)
+
+    def has_value(self, entitlement: OktaEntitlement, external_value: str) -> bool:
+        return external_value in self._values[entitlement.id]
+
+    def resolve(self, held: Holding) -> tuple[Pairs, tuple[str, ...]]:
+        """The id pairs of ``held``, and what of it has no id ("Role: Admin")."""
+        pairs: set[tuple[str, str]] = set()
+        missing: list[str] = []
+        for external_value, values in held:
+            entitlement = self.entitlement(external_value)
+            for value in values:
+                found = self._values[entitlement.id].get(value) if entitlement else None
+                if entitlement is None or found is None:
+                    missing.append(f"{external_value}: {value}")
+                else:
+                    pairs.add((entitlement.id, found.id))
+        return frozenset(pairs), tuple(missing)
+
+    def names(self, pairs: Iterable[tuple[str, str]]) -> str:
+        """``pairs`` for people; ids where the catalog has no name."""
+        return ", ".join(sorted(self._names.get(pair, f"{pair[0]}: {pair[1]}") for pair in pairs))
+
+
+Listed = TypeVar("Listed", OktaEntitlement, OktaValue)
+
+
+def _index(listed: tuple[Listed, ...]) -> dict[str, Listed]:
+    names = Counter(each.name for each in listed)
+    by_name = {each.name: each for each in listed if names[each.name] == 1}
+    return {**by_name, **{each.external_value: each for each in listed}}

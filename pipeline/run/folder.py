@@ -1,0 +1,170 @@
+"""The folder of one run, ``plans/.runs/RUN/``: its files, and the list of all runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.clock import Clock
+from pipeline.errors import ErrorCode, InputError, OktaPlanError
+from pipeline.findings import Location
+from pipeline.run.fold import RunState, fold
+from pipeline.run.journal import JOURNAL, read_journal
+from pipeline.run.result import RunResult
+
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def new_run_id(clock: Clock, rng: random.Random) -> str:
+    """``YYYYMMDDTHHMMSSZ-xxxx``: sorts by start; the last four tell apart runs of one second."""
+    started = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{started}-{''.join(rng.choice(_LETTERS) for _ in range(4))}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: Path, run_id: str) -> RunFolder:
+        """Make the folder, for its owner only. Raises InputError where that cannot be done."""
+        path = runs_dir / run_id
+        try:
+            runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        return cls(path)
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / JOURNAL
+
+    @property
+    def changes(self) -> Path:
+        return self.path / "changes.json"
+
+    @property
+    def report_json(self) -> Path:
+        return self.path / "report.json"
+
+    @property
+    def report_md(self) -> Path:
+        return self.path / "report.md"
+
+    @property
+    def not_applied(self) -> Path:
+        return self.path / "not-applied.csv"
+
+    def write(self, path: Path, text: str) -> None:
+        """Write one of the files whole or not at all, mode 0600. Raises InputError."""
+        try:
+            write_private(path, text)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def state(self) -> RunState:
+        """What its journal says. Raises InputError as read_journal does."""
+        return fold(read_journal(self.journal).entries)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text`` in one step, mode 0600, UTF-8, line ends as they are. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        ErrorCode.FILE_UNWRITABLE,
+        "A file of the run cannot be written",
+        f"{path.name} cannot be written: {error.strerror or error}.",
+        location=Location(str(path)),
+        next_step="Make room or correct the permissions of plans/.runs, then run the command again.",
+    )
+
+
+def not_applied_csv(result: RunResult) -> str:
+    """Everything wanted and not done, one line each: principal, address, action, reason, detail.
+
+    A cell that a spreadsheet would take for a formula gets a leading apostrophe.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("principal", "address", "action", "reason", "detail"))
+    writer.writerows(tuple(_harmless(cell) for cell in row) for row in _rows(result))
+    return text.getvalue()
+
+
+def _rows(result: RunResult) -> Iterable[tuple[str, str, str, str, str]]:
+    for hold in result.held:
+        for principal in hold.principals or ("",):
+            yield principal, str(hold.address), hold.action, hold.reason, hold.detail
+    for ended in (*result.refused, *result.unresolved):
+        change = ended.change
+        yield change.principal or "", str(change.address), change.action, ended.outcome, ended.detail
+    for change in result.not_started:
+        yield change.principal or "", str(change.address), change.action, "not_started", "The run stopped."
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """One run in the list. ``state`` is None where its journal is missing or damaged: see ``problem``."""
+
+    folder: RunFolder
+    state: RunState | None
+    problem: OktaPlanError | None = None
+
+
+def list_runs(runs_dir: Path) -> tuple[ListedRun, ...]:
+    """All runs, newest first. A damaged journal is listed with its problem."""
+    if not runs_dir.is_dir():
+        return ()
+    names = sorted((each.name for each in runs_dir.iterdir() if RUN_ID.fullmatch(each.name)), reverse=True)
+    return tuple(_listed(RunFolder(runs_dir / name)) for name in names)
+
+
+def _listed(folder: RunFolder) -> ListedRun:
+    try:
+        return ListedRun(folder, folder.state())
+    except InputError as error:
+        return ListedRun(folder, None, error)
+
+
+def find_run(runs_dir: Path, run_id: str) -> RunFolder:
+    """The run of that id. Raises InputError where there is none."""
+    folder = RunFolder(runs_dir / run_id)
+    if not RUN_ID.fullmatch(run_id) or not folder.path.is_dir():
+        raise InputError(
+            ErrorCode.RUN_NOT_FOUND,
+            "There is no such run",
+            f"No run {run_id!r} is in {runs_dir.name}.",
+            next_step="List the runs with `okta-plan runs`.",
+        )
+    return folder
