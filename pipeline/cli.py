@@ -1,0 +1,346 @@
+"""The terminal door: parse, call one use case, show its view, exit with its code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+from pipeline.errors import ErrorCode, Exit, OktaPlanError
+
+if TYPE_CHECKING:
+    from pipeline.use_cases.desk import Desk
+    from pipeline.views import View
+
+V = TypeVar("V", bound="View")
+
+okta_plan = typer.Typer(
+    name="okta-plan",
+    help="Reviewed plan/apply for Okta Identity Governance access. Not an Okta product.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+emulator = typer.Typer(help="An Okta org in a box.", no_args_is_help=True, rich_markup_mode=None)
+okta_plan.add_typer(emulator, name="emulator")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Org = Annotated[
+    Path | None,
+    typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),
+]
+PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
+Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
+RateShare = Annotated[
+    float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
+]
+
+
+@dataclass(slots=True)
+class Switches:
+    """The options that stand before the command."""
+
+    workspace: Path | None = None
+    debug: bool = False
+
+
+switches = Switches()
+
+
+@okta_plan.callback()
+def options(
+    workspace: Annotated[Path | None, typer.Option(help="The workspace folder.")] = None,
+    debug: Annotated[bool, typer.Option(help="Add tracebacks to errors.")] = False,
+) -> None:
+    switches.workspace, switches.debug = workspace, debug
+
+
+@okta_plan.command()
+def demo(json: Json = False) -> None:
+    """The whole story on a sample, against the emulator, in a temporary workspace."""
+    from pipeline.use_cases.demo import run_demo
+
+    _answer("demo", json, lambda: run_demo(show_steps=not json))
+
+
+@okta_plan.command()
+def check(
+    okta_app: Annotated[
+        str | None, typer.Option("--app", help="Also look at this app (id or exact label).")
+    ] = None,
+    org: Org = None,
+    json: Json = False,
+) -> None:
+    """Connection, credential, app, entitlement management, rate limits, clock skew."""
+    from pipeline.use_cases import online
+
+    _answer_async("check", json, org, lambda desk: online.check(desk, okta_app))
+
+
+@okta_plan.command()
+def files(json: Json = False) -> None:
+    """Numbered list of the sources in csv/."""
+    from pipeline.use_cases import offline
+
+    _answer("files", json, lambda: offline.files(_desk()))
+
+
+@okta_plan.command()
+def analyze(csv: Csv, json: Json = False) -> None:
+    """What a source holds: columns and roles with reasons, values, totals, findings."""
+    from pipeline.use_cases import offline
+
+    _answer("analyze", json, lambda: offline.analyze(_desk(), csv))
+
+
+@okta_plan.command()
+def generate(
+    csv: Csv,
+    okta_app: Annotated[
+        str, typer.Option("--app", metavar="APP", help="The app's id (0oa...) or exact label.")
+    ],
+    name: Annotated[str | None, typer.Option(help="The plan's name; default: the source's stem.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/NAME.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the plan of a source. Offline, deterministic."""
+    from pipeline.use_cases import offline
+
+    _answer(
+        "generate",
+        json,
+        lambda: offline.generate(_desk(), csv, okta_app=okta_app, name=name, output=output, force=force),
+    )
+
+
+@okta_plan.command()
+def validate(plans: Annotated[list[str], typer.Argument(metavar="PLAN...")], json: Json = False) -> None:
+    """Schema and meaning of plans, offline; every problem with file:line."""
+    from pipeline.use_cases import offline
+
+    _answer("validate", json, lambda: offline.validate(_desk(), plans))
+
+
+@okta_plan.command()
+def show(
+    plan: PlanName,
+    user: Annotated[str | None, typer.Option(help="Only what the plan gives this person.")] = None,
+    json: Json = False,
+) -> None:
+    """Read a plan."""
+    from pipeline.use_cases import offline
+
+    _answer("show", json, lambda: offline.show(_desk(), plan, user=user))
+
+
+@okta_plan.command()
+def diff(
+    plan: PlanName,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Also write the change set here.")
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="2: changes can be sent; 3: only holds are left.")
+    ] = False,
+    rate_share: RateShare = 0.70,
+    org: Org = None,
+    json: Json = False,
+) -> None:
+    """Compare a plan with the tenant; store the change set; forecast calls and time."""
+    from pipeline.use_cases import online
+
+    _answer_async(
+        "diff",
+        json,
+        org,
+        lambda desk: online.diff(
+            desk, plan, output=output, detailed_exit_code=detailed_exitcode, rate_share=rate_share
+        ),
+    )
+
+
+@okta_plan.command()
+def apply(
+    plan: PlanName,
+    changes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The reviewed change set (from diff).")
+    ] = None,
+    only: Annotated[str | None, typer.Option(metavar="structure|grants", help="Send only this part.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Answer the question that a terminal would be asked.")
+    ] = False,
+    rate_share: RateShare = 0.70,
+    concurrency: Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")] = 10,
+    lease_wait: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")
+    ] = 0,
+    accept_held: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable."),
+    ] = None,
+    org: Org = None,
+    json: Json = False,
+) -> None:
+    """Carry out a plan: paced, journaled, resumable, verified."""
+    from pipeline.use_cases import applying
+
+    request = applying.ApplyRequest(
+        plan=plan,
+        changes=changes,
+        only=only,
+        yes=yes,
+        rate_share=rate_share,
+        concurrency=concurrency,
+        lease_wait_s=lease_wait,
+        accept_held=tuple(accept_held or ()),
+    )
+    _answer_async("apply", json, org, lambda desk: applying.apply(desk, request, _terminal(json)))
+
+
+@okta_plan.command()
+def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
+    """Read back: does the tenant hold what the plan says?"""
+    from pipeline.use_cases import online
+
+    _answer_async("verify", json, org, lambda desk: online.verify(desk, plan))
+
+
+@okta_plan.command()
+def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json: Json = False) -> None:
+    """The runs of this workspace, or the report of one."""
+    from pipeline.use_cases import history
+
+    _answer("runs", json, lambda: history.runs(_desk(), run))
+
+
+@okta_plan.command()
+def schema(
+    write: Annotated[bool, typer.Option("--write", help="Write them to schemas/ of the workspace.")] = False,
+    json: Json = False,
+) -> None:
+    """The JSON Schemas of plan, change set and every --json answer."""
+    from pipeline.use_cases import schemas
+
+    _answer("schema", json, lambda: schemas.schema(_desk(), write=write))
+
+
+@emulator.command("serve")
+def emulator_serve(
+    org: Annotated[Path, typer.Option("--org", metavar="FILE", help="The org file.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 0,
+    db: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")
+    ] = None,
+    limits: Annotated[str | None, typer.Option(metavar="observed|none|FILE")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Serve the org of an org file on loopback until interrupted."""
+    from pipeline.use_cases import box
+
+    _guarded("emulator serve", False, lambda: box.serve(org, port=port, db=db, limits=limits, seed=seed))
+
+
+@emulator.command("reset")
+def emulator_reset(json: Json = False) -> None:
+    """Forget what the embedded emulators (--org) of this workspace hold."""
+    from pipeline.use_cases import box
+
+    _answer("emulator reset", json, lambda: box.reset(_desk()))
+
+
+def main() -> NoReturn:
+    """The console script. Exit codes are those of errors.Exit."""
+    try:
+        code = okta_plan(standalone_mode=False)
+    except typer.Exit as left:
+        code = left.exit_code
+    except typer.Abort:
+        code = Exit.STOPPED
+    except Exception as error:
+        code = _unexpected(error)
+    sys.exit(int(code or 0))
+
+
+def _desk(org: Path | None = None) -> Desk:
+    from pipeline.use_cases.live import live_desk
+
+    return live_desk(switches.workspace, org)
+
+
+def _terminal(json: bool) -> bool:
+    """Whether a person can be asked."""
+    return not json and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _answer_async(
+    command: str, json: bool, org: Path | None, call: Callable[[Desk], Awaitable[View]]
+) -> None:
+    from pipeline.use_cases.live import run_live
+
+    _answer(command, json, lambda: run_live(lambda: _desk(org), call))
+
+
+def _answer(command: str, json: bool, call: Callable[[], View]) -> None:
+    from pipeline.report.terminal import render
+    from pipeline.views import to_json
+
+    view = _guarded(command, json, call)
+    sys.stdout.write(to_json(view)) if json else render(view)
+    raise typer.Exit(view.exit_code)
+
+
+R = TypeVar("R")
+
+
+def _guarded(command: str, json: bool, call: Callable[[], R]) -> R:
+    try:
+        return call()
+    except OktaPlanError as error:
+        _show_error(error, command, json)
+        raise typer.Exit(int(error.exit_code)) from None
+
+
+def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
+    from pipeline.report.terminal import render_error
+    from pipeline.views import error_answer, to_json
+
+    if switches.debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    answer = error_answer(error, command)
+    sys.stdout.write(to_json(answer)) if json else render_error(answer)
+
+
+def _unexpected(error: Exception) -> int:
+    """Usage errors of the command line, and what nobody foresaw: one clear line, no traceback."""
+    command, json = " ".join(sys.argv[1:2]), "--json" in sys.argv
+    usage = getattr(error, "exit_code", None) == 2 and hasattr(error, "format_message")
+    if usage:
+        known = OktaPlanError(
+            ErrorCode.USAGE,
+            "The command line is off",
+            error.format_message(),
+            next_step=f"See `okta-plan {command} --help`."
+            if command and not command.startswith("-")
+            else "See `okta-plan --help`.",
+        )
+    else:
+        known = OktaPlanError(
+            ErrorCode.INTERNAL,
+            "Something unforeseen went wrong",
+            f"{type(error).__name__} in `{command}`. This is a defect of okta-plan.",
+            next_step="Run the command again with --debug and report what it prints.",
+        )
+    if switches.debug and not usage:
+        raise error
+    _show_error(known, command, json)
+    return Exit.USAGE if usage else Exit.ERROR

@@ -1,0 +1,322 @@
+"""Views as terminal text: counts first, then what needs a decision, then detail."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.views import (
+    AnalyzeView,
+    ApplyView,
+    CheckView,
+    CohortView,
+    DemoView,
+    DiffView,
+    ErrorAnswer,
+    FilesView,
+    FindingView,
+    ForecastView,
+    GenerateView,
+    HeldView,
+    PersonView,
+    ResetView,
+    RunsView,
+    SchemaView,
+    ShowView,
+    TotalsView,
+    ValidateView,
+    VerificationView,
+    VerifyView,
+    View,
+)
+
+SHOWN = 20
+"""Rows shown of a long list; --json has them all."""
+
+
+def render(view: View, console: Console | None = None) -> None:
+    """Print ``view`` on stdout."""
+    _render(view, console or Console(highlight=False, soft_wrap=True))
+
+
+def render_error(answer: ErrorAnswer) -> None:
+    """Print an error on stderr: what is wrong, why, what to do next, and every finding with its place."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if answer.error is None:
+        return
+    place = f"{answer.error.location}: " if answer.error.location else ""
+    console.print(f"[bold red]Error:[/] {plain(place + answer.error.summary)}")
+    console.print(plain(answer.error.detail))
+    _findings(console, answer.findings)
+    if answer.error.next:
+        console.print(f"[bold]Next:[/] {plain(answer.error.next)}")
+
+
+def plain(text: str) -> str:
+    """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
+    return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@singledispatch
+def _render(view: View, console: Console) -> None:
+    raise TypeError(f"no text form for {type(view).__name__}")
+
+
+@_render.register
+def _(view: FilesView, console: Console) -> None:
+    if not view.files:
+        console.print("No CSV files in csv/.")
+    for each in view.files:
+        console.print(f"{each.number:>3}  {plain(each.path)}  {each.size_bytes:,} bytes")
+
+
+@_render.register
+def _(view: AnalyzeView, console: Console) -> None:
+    console.print(f"[bold]{plain(view.source)}[/]  sha256 {view.sha256[:12]}")
+    _totals(console, view.totals)
+    table = _table("column", "read as", "why")
+    for each in view.columns:
+        table.add_row(plain(each.name), plain(each.role), plain(each.reason))
+    console.print(table)
+    for each in view.entitlements:
+        values = _shortened([plain(value) for value in each.values])
+        console.print(f"[bold]{plain(each.name)}[/] ({len(each.values)} values): {values}")
+    _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
+    _findings(console, view.findings)
+
+
+@_render.register
+def _(view: GenerateView, console: Console) -> None:
+    state = "Wrote" if view.written else "Unchanged:"
+    console.print(f"{state} [bold]{plain(view.plan)}[/]  plan_digest {(view.plan_digest or '')[:12]}")
+    _totals(console, view.totals)
+    _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
+    _findings(console, view.findings)
+    console.print(f"[bold]Next:[/] review it, then `okta-plan diff {plain(view.plan)}`.")
+
+
+@_render.register
+def _(view: ValidateView, console: Console) -> None:
+    for each in view.plans:
+        state = "[green]valid[/]" if each.ok else "[red]invalid[/]"
+        digest = f"  plan_digest {each.plan_digest[:12]}" if each.plan_digest else ""
+        console.print(f"{plain(each.path)}: {state}{digest}")
+        _findings(console, each.findings)
+
+
+@_render.register
+def _(view: ShowView, console: Console) -> None:
+    console.print(f"[bold]{plain(view.plan)}[/] for {plain(view.okta_app)}")
+    if view.person:
+        return _person(console, view.person)
+    _totals(console, view.totals)
+    for each in view.entitlements:
+        console.print(f"{plain(each.name)}: {_shortened([plain(value) for value in each.values])}")
+    for cohort in view.access:
+        _cohort(console, cohort)
+    return None
+
+
+@_render.register
+def _(view: CheckView, console: Console) -> None:
+    console.print(f"Connected to [bold]{plain(view.org_host)}[/] (org {plain(view.org_id)})")
+    console.print(f"Signed in with: {plain(view.credential)}")
+    if view.okta_app:
+        console.print(f"App {plain(view.okta_app)}: entitlement management {view.entitlement_management}")
+    if view.clock_skew_s is not None:
+        console.print(f"Clock: the tenant's differs from ours by {view.clock_skew_s:+.0f} s")
+    table = _table("bucket", "limit/min", "remaining", "resets in")
+    for each in view.buckets:
+        table.add_row(each.bucket, str(each.limit_per_min), str(each.remaining), f"{each.reset_s:.0f} s")
+    console.print(table)
+
+
+@_render.register
+def _(view: DiffView, console: Console) -> None:
+    console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
+    _counts(console, view)
+    for each in view.changes[:SHOWN]:
+        console.print(f"  [green]+[/] {plain(each.message)}")
+    _more(console, len(view.changes))
+    _held(console, view.held)
+    _findings(console, view.findings)
+    if view.changes:
+        _forecast(console, view.forecast)
+        console.print(
+            f"changes_digest {view.changes_digest}  stored at {plain(view.paths.get('changes', ''))}"
+        )
+
+
+@_render.register
+def _(view: ApplyView, console: Console) -> None:
+    for earlier in view.earlier:
+        done = ", ".join(f"{count} {name}" for name, count in sorted(earlier.counts.items())) or "nothing"
+        console.print(f"An earlier run {earlier.run} ended before its time; it had done: {done}")
+    if not view.outcomes and not view.held:
+        console.print("Nothing to do: the tenant holds what the plan says.")
+    else:
+        done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
+        console.print(f"[bold]Run {view.run}[/]: {done} in {duration(view.elapsed_s)}")
+    for each in view.problems[:SHOWN]:
+        console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
+    _more(console, len(view.problems))
+    _held(console, view.held)
+    _findings(console, view.findings)
+    if view.verification:
+        _verification(console, view.verification)
+    for name, path in view.paths.items():
+        console.print(f"{name}: {plain(path)}")
+    if view.error:
+        console.print(f"[bold red]Stopped:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
+    if view.resume:
+        console.print(f"[bold]Next:[/] {plain(view.resume)}")
+
+
+@_render.register
+def _(view: VerifyView, console: Console) -> None:
+    console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
+    if view.verification:
+        _verification(console, view.verification)
+        _held(console, view.verification.unresolved_people)
+
+
+@_render.register
+def _(view: RunsView, console: Console) -> None:
+    if view.report is not None:
+        console.print(plain(view.report), markup=True)
+        return
+    if not view.runs:
+        console.print("No runs in this workspace.")
+    table = _table("run", "plan", "org", "started", "state", "outcomes")
+    for each in view.runs:
+        outcomes = ", ".join(f"{count} {name}" for name, count in sorted(each.outcomes.items()))
+        table.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
+    if view.runs:
+        console.print(table)
+
+
+@_render.register
+def _(view: SchemaView, console: Console) -> None:
+    for name in view.schemas:
+        console.print(view.paths.get(name, name))
+
+
+@_render.register
+def _(view: ResetView, console: Console) -> None:
+    console.print(f"Removed the state of {len(view.removed)} embedded emulator(s).")
+
+
+@_render.register
+def _(view: DemoView, console: Console) -> None:
+    console.print(f"That was the whole story, in {len(view.steps)} commands.")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _totals(console: Console, totals: TotalsView | None) -> None:
+    if totals is None:
+        return
+    left_out = {**{f"excluded: {k}": n for k, n in totals.excluded.items()}}
+    left_out |= {f"rejected: {k}": n for k, n in totals.rejected.items()}
+    parts = [f"{totals.used} used", *(f"{count} {name}" for name, count in left_out.items() if count)]
+    console.print(f"{totals.rows} rows = {' + '.join(parts)}")
+    console.print(f"{totals.users} people, {totals.values} values, {totals.cohorts} cohorts")
+
+
+def _rejected(console: Console, rows: list[tuple[int, str, str]]) -> None:
+    for line, reason, detail in rows[:SHOWN]:
+        console.print(f"  [yellow]rejected[/] line {line}: {reason}: {plain(detail)}")
+    _more(console, len(rows))
+
+
+def _findings(console: Console, findings: list[FindingView]) -> None:
+    colour = {"error": "red", "warning": "yellow", "note": "cyan"}
+    for each in findings[:SHOWN]:
+        place = f"{plain(each.location)}: " if each.location else ""
+        shade = colour[each.severity]
+        console.print(
+            f"  {place}[{shade}]{each.severity}[/] {each.code}: {plain(each.detail or each.summary)}"
+        )
+    _more(console, len(findings))
+
+
+def _held(console: Console, held: list[HeldView]) -> None:
+    for each in held[:SHOWN]:
+        who = each.principal or each.address
+        console.print(f"  [yellow]held[/] {plain(who)}: {each.reason}: {plain(each.detail)}")
+    _more(console, len(held))
+
+
+def _counts(console: Console, view: View) -> None:
+    counts = ", ".join(f"{count} {name}" for name, count in view.counts.items())
+    console.print(counts or "No difference: the tenant holds what the plan says.")
+
+
+def _forecast(console: Console, forecast: ForecastView | None) -> None:
+    if forecast is None:
+        return
+    calls = sum(forecast.calls.values())
+    slowest = f"; slowest: {forecast.bottleneck}" if forecast.bottleneck else ""
+    share = f"{forecast.rate_share:.0%} of the limits"
+    console.print(f"Forecast: {calls} calls, about {duration(forecast.seconds)} at {share}{slowest}")
+
+
+def _verification(console: Console, found: VerificationView) -> None:
+    good = not (found.missing or found.not_assigned)
+    state = "[green]verified[/]" if good else "[red]differences[/]"
+    console.print(
+        f"{state}: {found.pairs_held} of {found.pairs_planned} planned pairs are held; "
+        f"{found.extras} beyond the plan, untouched"
+    )
+    for each in found.missing[:SHOWN]:
+        console.print(
+            f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
+        )
+    _more(console, len(found.missing))
+    for principal in found.not_assigned[:SHOWN]:
+        console.print(f"  [red]not assigned[/] {plain(principal)}")
+    _more(console, len(found.not_assigned))
+
+
+def _cohort(console: Console, cohort: CohortView) -> None:
+    values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
+    ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
+    console.print(f"[bold]{len(cohort.users)}[/] people: {values}{ends}")
+    console.print(f"  {_shortened([plain(user) for user in cohort.users])}")
+
+
+def _person(console: Console, person: PersonView) -> None:
+    console.print(f"{plain(person.principal)} gets at least:")
+    for entitlement, values in person.values.items():
+        console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
+    for end in person.expires:
+        console.print(f"  until {plain(end)}")
+
+
+def _shortened(items: list[str]) -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more
+
+
+def _more(console: Console, count: int) -> None:
+    if count > SHOWN:
+        console.print(f"  ... and {count - SHOWN} more (--json lists all)")

@@ -1,0 +1,34 @@
+"""Building the live desk: the wall clock, chance and the settings enter here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.clock import LoopClock
+from pipeline.runtime import Runtime
+from pipeline.settings import environment, find_workspace, load_settings
+from pipeline.use_cases.desk import Desk
+
+T = TypeVar("T")
+
+
+def live_desk(workspace: Path | None, org_file: Path | None = None) -> Desk:
+    """The desk of a real process. Raises InputError where the workspace or its settings cannot be used."""
+    folder = find_workspace(workspace, environment(), Path.cwd())
+    clock = LoopClock(time.time())  # noqa: TID251 - the wall clock is read once, here
+    runtime = Runtime(clock=clock, rng=random.Random(), transport=None, workspace=folder)  # noqa: S311 - jitter
+    return Desk(runtime, load_settings(folder), org_file)
+
+
+def run_live(build: Callable[[], Desk], call: Callable[[Desk], Awaitable[T]]) -> T:
+    """Run one asynchronous use case on a loop of its own."""
+
+    async def started() -> T:
+        return await call(build())
+
+    return asyncio.run(started())

@@ -1,0 +1,226 @@
+"""The verbs that need no tenant: files, analyze, generate, validate, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.address import principal_key
+from pipeline.errors import ErrorCode, Exit, InputError
+from pipeline.plan.digest import plan_digest
+from pipeline.plan.model import Entitlement, OktaAppRef, Plan, Totals
+from pipeline.use_cases.desk import Desk
+from pipeline.views import (
+    AnalyzeView,
+    CohortView,
+    ColumnView,
+    EntitlementView,
+    FilesView,
+    FileView,
+    FindingView,
+    GenerateView,
+    PersonView,
+    RejectedView,
+    ShowView,
+    TotalsView,
+    ValidatedPlan,
+    ValidateView,
+)
+
+if TYPE_CHECKING:
+    from pipeline.survey.survey import Survey
+
+
+def files(desk: Desk) -> FilesView:
+    """The numbered sources below ``csv/``."""
+    from pipeline.source.local import list_sources
+
+    listed = list_sources(desk.workspace)
+    return FilesView(
+        files=[FileView(number=each.number, path=each.path, size_bytes=each.size_bytes) for each in listed]
+    )
+
+
+def analyze(desk: Desk, csv: str) -> AnalyzeView:
+    """What the source holds and how it would be read. Raises InputError where it cannot be."""
+    surveyed = _survey(desk, csv)
+    return AnalyzeView(
+        source=surveyed.source.path,
+        sha256=surveyed.source.sha256,
+        columns=[
+            ColumnView(name=each.name, role=each.role, reason=each.reason, separator=each.separator)
+            for each in surveyed.columns
+        ],
+        entitlements=[_entitlement(each) for each in surveyed.entitlements],
+        totals=_totals(surveyed.totals),
+        rejected=_rejected(surveyed),
+        findings=[FindingView.of(finding) for finding in surveyed.findings],
+    )
+
+
+def generate(
+    desk: Desk, csv: str, *, okta_app: str, name: str | None, output: Path | None, force: bool
+) -> GenerateView:
+    """Write the plan of one source; offline. Raises InputError where the source cannot be read or another
+    plan stands in the way.
+    """
+    from pipeline.plan.file import write_plan
+    from pipeline.survey.draft import draft_plan
+
+    surveyed = _survey(desk, csv)
+    plan = draft_plan(
+        surveyed, okta_app=app_reference(okta_app), name=name or plan_name(Path(surveyed.source.path).stem)
+    )
+    path = desk.inside(output or Path("plans") / f"{plan.name}.yaml")
+    written = write_plan(path, plan, force=force)
+    return GenerateView(
+        plan=desk.shown(path),
+        written=written,
+        paths={"plan": desk.shown(path)},
+        plan_digest=plan_digest(plan),
+        totals=_totals(surveyed.totals),
+        rejected=_rejected(surveyed),
+        findings=[FindingView.of(finding) for finding in surveyed.findings],
+    )
+
+
+def validate(desk: Desk, plans: list[str]) -> ValidateView:
+    """Every problem of every plan, with file:line; exit code 1 where there is an error."""
+    checked = [_validated(desk, given) for given in plans]
+    ok = all(each.ok for each in checked)
+    return ValidateView(
+        ok=ok,
+        exit_code=Exit.DONE if ok else Exit.ERROR,
+        plans=checked,
+        plan_digest=checked[0].plan_digest if len(checked) == 1 else None,
+    )
+
+
+def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
+    """The plan, or what it gives one person. Raises InputError where that person is not in it."""
+    path, plan = read_plan(desk, given)
+    view = ShowView(
+        plan=desk.shown(path),
+        plan_digest=plan_digest(plan),
+        okta_app=plan.okta_app.label or plan.okta_app.id or "",
+        totals=_totals(plan.totals) if plan.totals else None,
+        entitlements=[_entitlement(each) for each in plan.entitlements],
+    )
+    if user is not None:
+        return view.model_copy(update={"person": _person(plan, user, desk.shown(path))})
+    cohorts = [
+        CohortView(
+            values={entitlement: list(values) for entitlement, values in cohort.values.items()},
+            expires=cohort.expires,
+            users=list(cohort.users),
+        )
+        for cohort in plan.access
+    ]
+    return view.model_copy(update={"access": cohorts})
+
+
+def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
+    """The path and the plan meant by ``given``. Raises InputError with every problem found."""
+    from pipeline.plan.file import load_plan
+
+    path = desk.plan_path(given)
+    return path, load_plan(path, shown_as=desk.shown(path)).plan
+
+
+def app_reference(text: str) -> OktaAppRef:
+    """``0oa`` and 17 characters are an id; anything else is an exact label."""
+    if len(text) == 20 and text.startswith("0oa") and text.isalnum() and text.isascii():  # noqa: PLR2004
+        return OktaAppRef(id=text)
+    if not text.strip():
+        raise InputError(
+            ErrorCode.USAGE,
+            "No app is named",
+            "--app is empty.",
+            next_step="Give the app's id or exact label.",
+        )
+    return OktaAppRef(label=text)
+
+
+def plan_name(stem: str) -> str:
+    """A plan name made of a source's stem: characters that cannot stand in one become ``-``."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem).strip("-._")
+    return name[:100] or "plan"
+
+
+def _survey(desk: Desk, csv: str) -> Survey:
+    from pipeline.source.local import read_local
+    from pipeline.survey.survey import survey
+
+    return survey(read_local(desk.workspace, _source_path(desk, csv)))
+
+
+def _source_path(desk: Desk, csv: str) -> Path:
+    """A digits-only name is the number that ``files`` shows."""
+    from pipeline.source.local import list_sources
+
+    if csv.isdecimal():
+        for each in list_sources(desk.workspace):
+            if each.number == int(csv):
+                return Path(each.path)
+    return Path(csv)
+
+
+def _validated(desk: Desk, given: str) -> ValidatedPlan:
+    from pipeline.plan.file import load_plan
+
+    path = desk.plan_path(given)
+    shown = desk.shown(path)
+    try:
+        loaded = load_plan(path, shown_as=shown)
+    except InputError as error:
+        if not error.findings:
+            raise
+        return ValidatedPlan(path=shown, ok=False, findings=[FindingView.of(each) for each in error.findings])
+    return ValidatedPlan(
+        path=shown,
+        ok=True,
+        plan_digest=plan_digest(loaded.plan),
+        findings=[FindingView.of(each) for each in loaded.findings],
+    )
+
+
+def _person(plan: Plan, user: str, shown: str) -> PersonView:
+    wanted = principal_key(user)
+    values: dict[str, set[str]] = {}
+    ends: set[str] = set()
+    spelling = None
+    for cohort in plan.access:
+        for each in cohort.users:
+            if principal_key(each) != wanted:
+                continue
+            spelling = each
+            for entitlement, held in cohort.values.items():
+                values.setdefault(entitlement, set()).update(held)
+            if cohort.expires:
+                ends.add(cohort.expires)
+    if spelling is None:
+        raise InputError(
+            ErrorCode.PLAN_INVALID,
+            "The person is not in the plan",
+            f"{shown} gives nothing to {user}.",
+            next_step="Run `okta-plan show` without --user to see everybody it names.",
+        )
+    lists = {entitlement: sorted(held) for entitlement, held in sorted(values.items())}
+    return PersonView(principal=spelling, values=lists, expires=sorted(ends))
+
+
+def _entitlement(entitlement: Entitlement) -> EntitlementView:
+    return EntitlementView(
+        name=entitlement.name,
+        external_value=entitlement.external_value,
+        multi_value=entitlement.multi_value,
+        values=[value.external_value for value in entitlement.values],
+    )
+
+
+def _totals(totals: Totals) -> TotalsView:
+    return TotalsView(**totals.model_dump())
+
+
+def _rejected(surveyed: Survey) -> list[RejectedView]:
+    return [RejectedView(line=e.line, reason=e.reason, detail=e.detail) for e in surveyed.rejected]

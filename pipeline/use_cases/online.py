@@ -1,0 +1,237 @@
+"""The verbs that read a tenant and never write to it: check, diff, verify."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.changes.codec import changes_digest, to_json
+from pipeline.changes.diff import diff as compare
+from pipeline.changes.forecast import CallKind, Forecast, forecast
+from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed
+from pipeline.changes.refusals import refuse_unless_ready
+from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.verification import Verification
+from pipeline.changes.verification import verify as compare_with_plan
+from pipeline.errors import Exit
+from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
+from pipeline.okta.snapshot import read_snapshot
+from pipeline.plan.digest import plan_digest
+from pipeline.plan.model import Plan
+from pipeline.run.files import write_json
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.offline import app_reference, read_plan
+from pipeline.use_cases.tenant import RATE_SHARE, Tenant, open_tenant
+from pipeline.views import (
+    BucketView,
+    ChangeView,
+    CheckView,
+    DiffView,
+    FindingView,
+    ForecastView,
+    HeldView,
+    MissingView,
+    VerificationView,
+    VerifyView,
+)
+
+BUCKETS: dict[CallKind, str] = {
+    CallKind.CREATE: bucket_of("POST", "/governance/api/v1/entitlements"),
+    CallKind.ADD: bucket_of("PATCH", "/governance/api/v1/entitlements/{id}"),
+    CallKind.ASSIGN: bucket_of("POST", "/api/v1/apps/{id}/users"),
+    CallKind.APP_USER_READ: bucket_of("GET", "/api/v1/apps/{id}/users/{id}"),
+    CallKind.GRANT: bucket_of("POST", "/governance/api/v1/grants"),
+    CallKind.GRANT_LIST: bucket_of("GET", "/governance/api/v1/grants"),
+    CallKind.GRANT_READ: bucket_of("GET", "/governance/api/v1/grants/{id}"),
+    CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
+    CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
+}
+
+
+async def check(desk: Desk, app_text: str | None) -> CheckView:
+    """Who we are to which org, and what this credential sees. Raises TenantError where it sees nothing."""
+    async with open_tenant(desk) as tenant:
+        org_id, host = await tenant.reads.organization()
+        me = await tenant.reads.me()
+        okta_app = await tenant.reads.okta_app(app_reference(app_text)) if app_text else None
+        return CheckView(
+            org_id=org_id,
+            org_host=host,
+            credential=f"API token of {me.login}" if me else "no user: a service app",
+            okta_app=f"{okta_app.label} ({okta_app.id})" if okta_app else None,
+            entitlement_management=okta_app.entitlement_management.value if okta_app else None,
+            clock_skew_s=tenant.client.clock_skew_s,
+            buckets=[
+                BucketView(bucket=e.bucket, limit_per_min=e.limit, remaining=e.remaining, reset_s=e.reset_s)
+                for e in tenant.budget.status(desk.runtime.clock.now())
+            ],
+        )
+
+
+async def diff(
+    desk: Desk,
+    given: str,
+    *,
+    output: Path | None = None,
+    detailed_exit_code: bool = False,
+    rate_share: float = RATE_SHARE,
+) -> DiffView:
+    """The change set between a plan and the tenant, stored for review. Raises RefusedError (exit 4) where
+    the tenant is another one or the app's entitlements are not managed.
+    """
+    path, plan = read_plan(desk, given)
+    async with open_tenant(desk, rate_share=rate_share) as tenant:
+        snapshot, changes = await observe(desk, tenant, plan)
+    stored = store_changes(desk, changes)
+    paths = {"changes": desk.shown(stored)}
+    if output is not None:
+        copy = desk.inside(output)
+        write_json(copy, to_json(changes))
+        paths["output"] = desk.shown(copy)
+    return DiffView(
+        **_subject(desk, path, changes),
+        org_id=changes.org_id,
+        exit_code=_detailed(changes) if detailed_exit_code else Exit.DONE,
+        observed_at=iso(changes.observed_at_s),
+        counts=count_actions(changes),
+        changes=[
+            ChangeView(
+                address=str(e.address),
+                action=e.action,
+                message=e.message,
+                adds=value_lists(added(e)),
+                removes=value_lists(removed(e)),
+            )
+            for e in changes.changes
+        ],
+        held=held_views(changes.holds),
+        kept=len(changes.keeps),
+        findings=[FindingView.of(finding) for finding in changes.findings],
+        forecast=forecast_view(foresee(changes, snapshot, rate_share), rate_share),
+        paths=paths,
+    )
+
+
+async def verify(desk: Desk, given: str) -> VerifyView:
+    """Whether the tenant holds what the plan says, read by listing. Exit code 2: differences; 3: only
+    people that could not be resolved or whose access is held.
+    """
+    path, plan = read_plan(desk, given)
+    async with open_tenant(desk) as tenant:
+        snapshot, changes = await observe(desk, tenant, plan)
+    verification = verification_view(compare_with_plan(plan, snapshot), changes)
+    return VerifyView(
+        **_subject(desk, path, changes),
+        ok=not (verification.missing or verification.not_assigned),
+        exit_code=verify_exit(verification),
+        held=verification.unresolved_people,
+        verification=verification,
+    )
+
+
+async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
+    """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
+    snapshot = await read_snapshot(tenant.reads, plan, desk.runtime.clock)
+    refuse_unless_ready(plan, snapshot)
+    return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
+
+
+def store_changes(desk: Desk, changes: ChangeSet) -> Path:
+    """Keep the change set under its digest, where ``apply --changes`` and approvals find it."""
+    path = desk.runtime.runs_dir / "changes" / f"{changes_digest(changes)}.json"
+    write_json(path, to_json(changes))
+    return path
+
+
+def foresee(changes: ChangeSet, snapshot: Snapshot, rate_share: float) -> Forecast:
+    return forecast(
+        changes,
+        snapshot,
+        bucket_of=BUCKETS,
+        limits=snapshot.bucket_limits,
+        default_limit_per_min=DEFAULT_LIMIT_PER_MIN,
+        share=rate_share,
+    )
+
+
+def forecast_view(foreseen: Forecast, rate_share: float) -> ForecastView:
+    return ForecastView(
+        calls=dict(foreseen.calls),
+        limit_per_min=dict(foreseen.limits),
+        bottleneck=foreseen.bottleneck,
+        seconds=round(foreseen.seconds, 1),
+        rate_share=rate_share,
+    )
+
+
+def verification_view(found: Verification, changes: ChangeSet) -> VerificationView:
+    """Pairs of people whose access is held stand apart: they are no surprise, they carry a reason."""
+    held_back = {principal for hold in changes.holds for principal in hold.principals}
+    return VerificationView(
+        pairs_planned=found.pairs_planned,
+        pairs_held=found.pairs_held,
+        missing=[
+            MissingView(principal=e.principal, entitlement=e.entitlement, value=e.value)
+            for e in found.missing
+            if e.principal not in held_back
+        ],
+        not_assigned=[each for each in found.not_assigned if each not in held_back],
+        unresolved_people=held_views(changes.holds),
+        extras=len(found.extras),
+    )
+
+
+def verify_exit(verification: VerificationView) -> Exit:
+    if verification.missing or verification.not_assigned:
+        return Exit.CHANGES
+    return Exit.HELD if verification.unresolved_people else Exit.DONE
+
+
+def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
+    """One entry for each person and hold; an entitlement's hold has no principal."""
+    return [
+        HeldView(
+            principal=principal,
+            reason=hold.reason,
+            detail=hold.detail,
+            address=str(hold.address),
+            action=hold.action,
+        )
+        for hold in holds
+        for principal in (hold.principals or (None,))
+    ]
+
+
+def count_actions(changes: ChangeSet) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for change in changes.changes:
+        counts[change.action] = counts.get(change.action, 0) + 1
+    if changes.keeps:
+        counts["keep"] = len(changes.keeps)
+    if changes.holds:
+        counts["held"] = len(changes.holds)
+    return counts
+
+
+def value_lists(held: Holding) -> dict[str, list[str]]:
+    return {entitlement: list(values) for entitlement, values in held}
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _detailed(changes: ChangeSet) -> Exit:
+    if changes.changes:
+        return Exit.CHANGES
+    return Exit.HELD if changes.holds else Exit.DONE
+
+
+def _subject(desk: Desk, path: Path, changes: ChangeSet) -> dict[str, str]:
+    return {
+        "plan": desk.shown(path),
+        "okta_app": changes.okta_app_label,
+        "org_host": changes.org_host,
+        "plan_digest": changes.plan_digest,
+        "changes_digest": changes_digest(changes),
+    }
