@@ -1,0 +1,195 @@
+"""Apps and who may use them (okta-api.md sections 2 and 3)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipeline.emulator.answers import Answer
+from pipeline.emulator.conditions import Condition, attribute, condition_of
+from pipeline.emulator.errors import BAD_FILTER, WRONG_USER_STATUS, OktaError, core_invalid, not_found
+from pipeline.emulator.filters import FilterError, parse
+from pipeline.emulator.orns import app_orn
+from pipeline.emulator.paging import Listing, core_answer, core_limit, fetch_page
+from pipeline.emulator.times import core_instant
+from pipeline.emulator.user_views import find_user, user_json
+
+if TYPE_CHECKING:
+    from pipeline.emulator.answers import Call
+    from pipeline.emulator.tenant import Row, Tenant
+
+_APPS_PAGE = 200
+_APP_USERS_PAGE = 50
+_APP_USERS_MOST = 500
+_FILTERED = {
+    "id": attribute("id", "eq"),
+    "name": attribute("name", "eq"),
+    "status": attribute("status", "eq"),
+}
+
+
+def list_apps(tenant: Tenant, call: Call) -> Answer:
+    limit = core_limit(call, 20, _APPS_PAGE)
+    wanted = Condition("1")
+    if "filter" in call.query:
+        wanted = _filtered(call.query["filter"])
+    if call.query.get("q"):
+        wanted = _starting_with(call.query["q"], wanted)
+    page = fetch_page(tenant, Listing("apps", wanted), call.query.get("after"), limit)
+    return core_answer(tenant, call, page, lambda row: app_json(tenant, row), limit)
+
+
+def _filtered(text: str) -> Condition:
+    try:
+        return condition_of(parse(text), _FILTERED.get)
+    except FilterError as error:
+        raise OktaError(BAD_FILTER, causes=[{"errorSummary": str(error)}]) from error
+
+
+def _starting_with(q: str, wanted: Condition) -> Condition:
+    folded = q.casefold()
+    sql = f"({wanted.sql}) AND (substr(fold(label), 1, ?) = ? OR substr(fold(name), 1, ?) = ?)"
+    return Condition(sql, (*wanted.values, len(folded), folded, len(folded), folded))
+
+
+def show_app(tenant: Tenant, call: Call) -> Answer:
+    return Answer(app_json(tenant, find_app(tenant, call.parts["app"])))
+
+
+def find_app(tenant: Tenant, app_id: str) -> Row:
+    found = tenant.row("SELECT * FROM apps WHERE id = ?", app_id)
+    if found is None:
+        raise not_found(app_id, "AppInstance")
+    return found
+
+
+def app_json(tenant: Tenant, row: Row) -> dict[str, Any]:
+    """Keys as in the recording TestAccDataSourceOktaApp_read."""
+    created, href = core_instant(row["created"]), f"{tenant.origin}/api/v1/apps/{row['id']}"
+    return {
+        "id": row["id"],
+        "orn": app_orn(tenant, row),
+        "name": row["name"],
+        "label": row["label"],
+        "status": row["status"],
+        "lastUpdated": created,
+        "created": created,
+        "accessibility": {"selfService": False, "errorRedirectUrl": None, "loginRedirectUrl": None},
+        "visibility": {"autoLaunch": False, "autoSubmitToolbar": False, "hide": {"iOS": False, "web": False}},
+        "features": json.loads(row["features"]),
+        "signOnMode": "OPENID_CONNECT",
+        "credentials": {"userNameTemplate": {"template": "${source.login}", "type": "BUILT_IN"}},
+        "universalLogout": None,
+        "settings": _settings(row),
+        "_links": {"users": {"href": f"{href}/users"}, "groups": {"href": f"{href}/groups"}},
+    }
+
+
+def _settings(row: Row) -> dict[str, Any]:
+    return {
+        "app": {},
+        "notifications": {"vpn": {"network": {"connection": "DISABLED"}, "message": None, "helpUrl": None}},
+        "manualProvisioning": False,
+        "implicitAssignment": bool(row["implicit_assignment"]),
+        "emOptInStatus": row["management"],
+        "notes": {"admin": None, "enduser": None},
+    }
+
+
+def list_app_users(tenant: Tenant, call: Call) -> Answer:
+    app_id = find_app(tenant, call.parts["app"])["id"]
+    limit = core_limit(call, _APP_USERS_PAGE, _APP_USERS_MOST)
+    wanted = Condition("app_id = ?", (app_id,))
+    if call.query.get("q"):
+        folded = call.query["q"].casefold()
+        wanted = Condition(
+            "app_id = ? AND user_id IN (SELECT id FROM users WHERE substr(login_key, 1, ?) = ?"
+            " OR substr(email_key, 1, ?) = ? OR substr(fold(json_extract(profile, '$.firstName')), 1, ?) = ?"
+            " OR substr(fold(json_extract(profile, '$.lastName')), 1, ?) = ?)",
+            (app_id, *(len(folded), folded) * 4),
+        )
+    page = fetch_page(
+        tenant, Listing("app_users", wanted, order=("user_id",)), call.query.get("after"), limit
+    )
+    return core_answer(tenant, call, page, lambda row: _expanded(tenant, call, row), limit)
+
+
+def show_app_user(tenant: Tenant, call: Call) -> Answer:
+    app_id = find_app(tenant, call.parts["app"])["id"]
+    found = find_app_user(tenant, app_id, call.parts["user"])
+    if found is None:
+        raise not_found(call.parts["user"], "AppUser")
+    return Answer(_expanded(tenant, call, found))
+
+
+def find_app_user(tenant: Tenant, app_id: str, user_id: str) -> Row | None:
+    return tenant.row("SELECT * FROM app_users WHERE app_id = ? AND user_id = ?", app_id, user_id)
+
+
+def assign_user(tenant: Tenant, call: Call) -> Answer:
+    """200, not 201, as recorded; a user already assigned is updated (okta-api.md 3)."""
+    app_id = find_app(tenant, call.parts["app"])["id"]
+    wanted = _assignment(call.body)
+    user = find_user(tenant, wanted["id"])
+    if user["status"] == "DEPROVISIONED":
+        raise OktaError(WRONG_USER_STATUS)
+    user_name = wanted["userName"] or user["login"]
+    assign(tenant, app_id, user["id"], scope=wanted["scope"], user_name=user_name, profile=wanted["profile"])
+    return Answer(_app_user_json(tenant, find_app_user(tenant, app_id, user["id"])))
+
+
+def assign(
+    tenant: Tenant, app_id: str, user_id: str, *, scope: str, user_name: str, profile: str = "{}"
+) -> None:
+    now = tenant.now()
+    tenant.write(
+        "INSERT INTO app_users VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scope = excluded.scope,"
+        " user_name = excluded.user_name, profile = excluded.profile, last_updated = excluded.last_updated",
+        *(app_id, user_id, scope, user_name, profile, now, now),
+    )
+
+
+_ASSIGNMENT_KEYS = {"id", "scope", "credentials", "profile"}
+
+
+def _assignment(body: Any) -> dict[str, str]:  # noqa: ANN401  JSON
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+        raise core_invalid("id", "id: The field cannot be left blank")
+    for key in body.keys() - _ASSIGNMENT_KEYS:
+        raise core_invalid("assignment", f"Property '{key}' not found")
+    scope, profile = body.get("scope", "USER"), body.get("profile") or {}
+    if scope not in ("USER", "GROUP"):
+        raise core_invalid("scope", "scope: must be USER or GROUP")
+    if not isinstance(profile, dict):
+        raise core_invalid("profile", "profile: must be an object")
+    user_name = (body.get("credentials") or {}).get("userName") or ""
+    return {"id": body["id"], "scope": scope, "userName": user_name, "profile": json.dumps(profile)}
+
+
+def _expanded(tenant: Tenant, call: Call, row: Row) -> dict[str, Any]:
+    shown = _app_user_json(tenant, row)
+    if call.query.get("expand") != "user":
+        return shown
+    return {**shown, "_embedded": {"user": user_json(tenant, find_user(tenant, row["user_id"]))}}
+
+
+def _app_user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
+    """Keys as in the recording TestAccDataSourceOktaAppUserAssignments_read."""
+    base = f"{tenant.origin}/api/v1"
+    return {
+        "id": row["user_id"],
+        "externalId": None,
+        "created": core_instant(row["created"]),
+        "lastUpdated": core_instant(row["last_updated"]),
+        "scope": row["scope"],
+        "status": "ACTIVE",
+        "statusChanged": core_instant(row["created"]),
+        "passwordChanged": None,
+        "syncState": "DISABLED",
+        "credentials": {"userName": row["user_name"]},
+        "profile": json.loads(row["profile"]),
+        "_links": {
+            "app": {"href": f"{base}/apps/{row['app_id']}"},
+            "user": {"href": f"{base}/users/{row['user_id']}"},
+        },
+    }

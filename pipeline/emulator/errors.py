@@ -1,0 +1,88 @@
+"""Okta's error bodies (okta-api.md section 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    code: str
+    status: int
+    summary: str
+
+
+VALIDATION = ErrorKind("E0000001", 400, "Api validation failed")
+BAD_JSON = ErrorKind("E0000003", 400, "The request body was not well-formed.")
+NOT_FOUND = ErrorKind("E0000007", 404, "Not found: Resource not found")
+NO_SUCH_PATH = ErrorKind("E0000008", 404, "The requested path was not found")
+BAD_TOKEN = ErrorKind("E0000011", 401, "Invalid token provided")
+BAD_METHOD = ErrorKind("E0000022", 405, "The endpoint does not support the provided HTTP method")
+BAD_PAGING = ErrorKind("E0000029", 400, "Invalid paging request")
+BAD_SEARCH = ErrorKind("E0000031", 400, "Invalid search criteria.")
+WRONG_USER_STATUS = ErrorKind("E0000038", 403, "This operation is not allowed in the user's current status.")
+TOO_MANY = ErrorKind("E0000047", 429, "API call exceeded rate limit due to too many requests.")
+BAD_FILTER = ErrorKind("E0000053", 400, "Invalid SCIM filter")
+
+
+class OktaError(Exception):
+    """An answer other than success; the app turns it into status and body."""
+
+    def __init__(
+        self, kind: ErrorKind, summary: str | None = None, causes: list[dict[str, str]] | None = None
+    ) -> None:
+        super().__init__(summary or kind.summary)
+        self.status = kind.status
+        self.code = kind.code
+        self.summary = summary or kind.summary
+        self.causes = causes or []
+
+    def body(self, error_id: str) -> dict[str, Any]:
+        return {
+            "errorCode": self.code,
+            "errorSummary": self.summary,
+            "errorLink": self.code,
+            "errorId": error_id,
+            "errorCauses": self.causes,
+        }
+
+
+def not_found(what: str, kind: str) -> OktaError:
+    """As recorded: `Not found: Resource not found: X (User)`."""
+    return OktaError(NOT_FOUND, f"{NOT_FOUND.summary}: {what} ({kind})")
+
+
+def core_invalid(field: str, cause: str) -> OktaError:
+    """Core validation, as recorded for app users: `Api validation failed: assignment`."""
+    return OktaError(VALIDATION, f"{VALIDATION.summary}: {field}", [{"errorSummary": cause}])
+
+
+def invalid(location: str, cause: str, reason: str, *, domain: str = "governance") -> OktaError:
+    """Governance validation, shaped as the API description's sample grant-id-missing."""
+    detail = {
+        "domain": domain,
+        "errorSummary": cause,
+        "location": location,
+        "locationType": "body",
+        "reason": reason,
+    }
+    return OktaError(VALIDATION, f"{VALIDATION.summary}: {location} {cause}", [detail])
+
+
+def unknown_id(location: str, given: object) -> OktaError:
+    return invalid(location, f"{given} not found", "IDENTIFIER_NOT_FOUND")
+
+
+def bad_query(
+    kind: ErrorKind, location: str, cause: str, reason: str, summary: str | None = None
+) -> OktaError:
+    """A bad filter, limit or cursor of a governance listing (samples invalid-limit, -after, -filter)."""
+    detail = {
+        "errorSummary": cause,
+        "reason": reason,
+        "locationType": "query",
+        "location": location,
+        "domain": "governance",
+    }
+    return OktaError(kind, summary, [detail])

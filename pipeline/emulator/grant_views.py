@@ -1,0 +1,170 @@
+"""Reading grants and what a principal holds (okta-api.md sections 5.1 and 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.emulator.answers import Answer, link
+from pipeline.emulator.conditions import Condition, attribute
+from pipeline.emulator.entitlement_views import audit, bare_entitlement, bare_value
+from pipeline.emulator.errors import BAD_PAGING, bad_query, not_found
+from pipeline.emulator.orns import app_orn, user_orn
+from pipeline.emulator.paging import Listing, fetch_page, governance_answer, governance_limit
+from pipeline.emulator.targets import TARGET, app_condition, pinned_app, read_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.emulator.answers import Call
+    from pipeline.emulator.conditions import Attribute
+    from pipeline.emulator.tenant import Row, Tenant
+
+PATH = "/governance/api/v1/grants"
+LIVE = "status = 'ACTIVE' AND (expires_at IS NULL OR expires_at > ?)"
+"""Listings show ACTIVE grants only (okta-api.md 5.1); a passed expiry ends one."""
+_PAGE, _MOST = 20, 200
+_INCLUDES = ("full_entitlements", "metadata")
+
+Held = dict[str, list[tuple["Row", list["Row"]]]]
+"""Id of a grant -> its entitlements, each with the values held."""
+
+
+def list_grants(tenant: Tenant, call: Call) -> Answer:
+    expression = read_filter(call)
+    okta_app = pinned_app(tenant, expression, TARGET)
+    limit, full = governance_limit(call, _PAGE, _MOST), _wants_full(call)
+    wanted = app_condition(tenant, okta_app, expression, TARGET, _filtered(tenant))
+    live = Condition(f"({wanted.sql}) AND {LIVE}", (*wanted.values, tenant.now()))
+    page = fetch_page(tenant, Listing("grants", live), call.query.get("after"), limit)
+    items = grants_json(tenant, okta_app, page.rows, full=full)
+    return governance_answer(tenant, call, page, items, params={"limit": str(limit)})
+
+
+def show_grant(tenant: Tenant, call: Call) -> Answer:
+    row = find_grant(tenant, call.parts["grant"])
+    return Answer(
+        grant_json(tenant, row, full=_wants_full(call)), links=(("self", grant_href(tenant, row["id"])),)
+    )
+
+
+def find_grant(tenant: Tenant, grant_id: str) -> Row:
+    found = tenant.row("SELECT * FROM grants WHERE id = ?", grant_id)
+    if found is None:
+        raise not_found(grant_id, "Grant")
+    return found
+
+
+def grant_json(tenant: Tenant, row: Row, *, full: bool) -> dict[str, Any]:
+    okta_app = tenant.row("SELECT * FROM apps WHERE id = ?", row["app_id"])
+    return grants_json(tenant, okta_app, [row], full=full)[0]
+
+
+def grants_json(tenant: Tenant, okta_app: Row, rows: Sequence[Row], *, full: bool) -> list[dict[str, Any]]:
+    held = held_values(tenant, rows)
+    return [_shown(tenant, okta_app, row, held.get(row["id"], []), full=full) for row in rows]
+
+
+def grant_href(tenant: Tenant, grant_id: str) -> str:
+    return f"{tenant.admin_origin}{PATH}/{grant_id}"
+
+
+def status_now(tenant: Tenant, row: Row) -> str:
+    ended = row["expires_at"] is not None and row["expires_at"] <= tenant.now()
+    return "EXPIRED" if ended and row["status"] == "ACTIVE" else str(row["status"])
+
+
+def held_values(tenant: Tenant, rows: Sequence[Row]) -> Held:
+    """The values of these grants; a bundle grant has those its bundle has now."""
+    held: Held = {}
+    own = [row["id"] for row in rows if row["bundle_id"] is None]
+    _collect(tenant, held, "grant_values", "grant_id", own)
+    bundled: Held = {}
+    _collect(
+        tenant, bundled, "bundle_values", "bundle_id", {row["bundle_id"] for row in rows if row["bundle_id"]}
+    )
+    for row in rows:
+        if row["bundle_id"] is not None:
+            held[row["id"]] = bundled.get(row["bundle_id"], [])
+    return held
+
+
+def _collect(tenant: Tenant, held: Held, table: str, holder: str, ids: Iterable[str]) -> None:
+    wanted = list(ids)
+    marks = ", ".join("?" * len(wanted))
+    sql = f"""SELECT h.{holder} AS holder_id, v.*
+      FROM {table} h JOIN entitlement_values v ON v.id = h.value_id
+      WHERE h.{holder} IN ({marks}) ORDER BY h.{holder}, v.entitlement_id, v.id"""  # noqa: S608  constants
+    entitlements: dict[str, Row] = {}
+    for row in tenant.rows(sql, *wanted):
+        entitlement = entitlements.get(row["entitlement_id"])
+        if entitlement is None:
+            entitlement = tenant.row("SELECT * FROM entitlements WHERE id = ?", row["entitlement_id"])
+            entitlements[row["entitlement_id"]] = entitlement
+        groups = held.setdefault(row["holder_id"], [])
+        if not groups or groups[-1][0]["id"] != row["entitlement_id"]:
+            groups.append((entitlement, []))
+        groups[-1][1].append(row)
+
+
+def _shown(
+    tenant: Tenant, okta_app: Row, row: Row, held: list[tuple[Row, list[Row]]], *, full: bool
+) -> dict[str, Any]:
+    """Keys as in the API description's grant-full; POLICY and bundle grants show no entitlements there."""
+    body = {
+        "id": row["id"],
+        **audit(tenant, row),
+        "grantType": row["grant_type"],
+        "action": row["action"],
+        "actor": row["actor"],
+        "targetResourceOrn": app_orn(tenant, okta_app),
+        "target": {"externalId": okta_app["id"], "type": "APPLICATION"},
+        "targetPrincipalOrn": user_orn(tenant, row["user_id"]),
+        "targetPrincipal": {"externalId": row["user_id"], "type": "OKTA_USER"},
+        "status": status_now(tenant, row),
+        "_links": _links(tenant, row),
+    }
+    if full or row["grant_type"] in ("CUSTOM", "ENTITLEMENT"):
+        body["entitlements"] = [_entitlement(tenant, *group, full=full) for group in held]
+    return body | _bundle_and_schedule(row)
+
+
+def _entitlement(tenant: Tenant, entitlement: Row, values: list[Row], *, full: bool) -> dict[str, Any]:
+    if not full:
+        return {"id": entitlement["id"], "values": [{"id": value["id"]} for value in values]}
+    return {**bare_entitlement(entitlement), "values": [bare_value(tenant, value) for value in values]}
+
+
+def _bundle_and_schedule(row: Row) -> dict[str, Any]:
+    more: dict[str, Any] = {"entitlementBundleId": row["bundle_id"]} if row["bundle_id"] else {}
+    schedule = {"expirationDate": row["expires"], "timeZone": row["time_zone"]}
+    given = {key: value for key, value in schedule.items() if value is not None}
+    return {**more, "scheduleSettings": given} if given else more
+
+
+def _links(tenant: Tenant, row: Row) -> dict[str, Any]:
+    links = {"self": link(grant_href(tenant, row["id"]))}
+    if row["bundle_id"]:
+        bundles = f"{tenant.admin_origin}/governance/api/v1/entitlement-bundles"
+        links["entitlementBundle"] = link(f"{bundles}/{row['bundle_id']}")
+    return links
+
+
+def _wants_full(call: Call) -> bool:
+    asked = [word for word in call.query.get("include", "").split(",") if word]
+    if any(word not in _INCLUDES for word in asked):
+        raise bad_query(BAD_PAGING, "/include", "The `include` parameter isn't valid.", "INVALID_ENUM_VALUE")
+    return "full_entitlements" in asked
+
+
+def _filtered(tenant: Tenant) -> dict[str, Attribute]:
+    values = "SELECT h.grant_id FROM grant_values h JOIN entitlement_values v ON v.id = h.value_id WHERE {}"
+    in_values = f"(id IN ({values}))"
+    return {
+        "targetPrincipal.externalId": attribute("user_id", "eq"),
+        "targetPrincipal.type": attribute("'OKTA_USER'", "eq"),
+        "targetPrincipalOrn": attribute(f"'{user_orn(tenant, '')}' || user_id", "eq"),
+        "entitlementBundleId": attribute("bundle_id", "eq"),
+        "entitlements.id": attribute("v.entitlement_id", "eq", wrap=in_values),
+        "entitlements.values.id": attribute("v.id", "eq", wrap=in_values),
+        "action": attribute("action", "eq"),
+    }

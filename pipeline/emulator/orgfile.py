@@ -1,0 +1,273 @@
+"""The org file: a YAML description of an Okta org (CONTRACTS section 4), read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pipeline.emulator.csvfiles import CsvFileError, read_grants, read_users
+from pipeline.emulator.limits import LimitsError, limits_by_bucket
+from pipeline.emulator.orgchecks import OrgFileError, check_references
+from pipeline.emulator.times import parse_instant
+
+__all__ = ["OrgFile", "OrgFileError", "load_org_file", "org_file_from"]
+
+UserStatus = Literal[
+    "STAGED",
+    "PROVISIONED",
+    "ACTIVE",
+    "RECOVERY",
+    "PASSWORD_EXPIRED",
+    "LOCKED_OUT",
+    "SUSPENDED",
+    "DEPROVISIONED",
+]
+GrantType = Literal["CUSTOM", "POLICY", "ENTITLEMENT", "ENTITLEMENT-BUNDLE"]
+GrantStatus = Literal["ACTIVE", "SCHEDULED", "INACTIVE", "EXPIRED"]
+Actor = Literal["API", "ACCESS_REQUEST", "ADMIN", "NONE"]
+
+NOT_BUILT = {
+    "clients": "service apps are not supported by this emulator; use an API token under 'tokens'",
+    "faults": "faults are not supported by this emulator",
+}
+
+
+def _instant(value: str) -> str:
+    parse_instant(value)
+    return value
+
+
+Instant = Annotated[str, AfterValidator(_instant)]
+OktaId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{20}$")]
+Text255 = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, and text stays text: 0012 without quotes is refused, not turned into 10."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Org(Strict):
+    subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: OktaId | None = None
+
+
+class User(Strict):
+    """Keys beside these are profile attributes, as an Okta profile is open."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, str | None]
+
+    login: str = Field(min_length=1, max_length=100)
+    email: str | None = None
+    firstName: str | None = None  # noqa: N815  Okta's profile attribute
+    lastName: str | None = None  # noqa: N815  Okta's profile attribute
+    status: UserStatus = "ACTIVE"
+    id: OktaId | None = None
+    created: Instant | None = None
+
+    def profile(self) -> dict[str, str | None]:
+        named = {
+            "firstName": self.firstName,
+            "lastName": self.lastName,
+            "mobilePhone": None,
+            "secondEmail": None,
+        }
+        return {**named, **self.__pydantic_extra__, "login": self.login, "email": self.email or self.login}
+
+
+class Value(Strict):
+    external_value: str = Field(min_length=1, max_length=2000)
+    name: Text255
+    description: str | None = Field(default=None, min_length=1, max_length=1024)
+    id: OktaId | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, raw: object) -> object:
+        if isinstance(raw, str):
+            return {"name": raw, "external_value": raw}
+        return {"name": raw.get("external_value"), **raw} if isinstance(raw, dict) else raw
+
+
+class Entitlement(Strict):
+    name: Text255
+    external_value: Text255
+    description: str | None = Field(default=None, min_length=1, max_length=1000)
+    multi_value: bool = True
+    required: bool = False
+    values: list[Value] = []
+    id: OktaId | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_external_value(cls, raw: object) -> object:
+        return {"external_value": raw.get("name"), **raw} if isinstance(raw, dict) else raw
+
+
+class Bundle(Strict):
+    name: Text255
+    description: str | None = Field(default=None, min_length=1, max_length=1000)
+    values: dict[str, list[str]]
+    id: OktaId | None = None
+
+
+class Grant(Strict):
+    user: str
+    type: GrantType = "CUSTOM"
+    values: dict[str, list[str]] = {}
+    bundle: str | None = None
+    expires: Instant | None = None
+    time_zone: str | None = None
+    action: Literal["ALLOW", "DENY"] = "ALLOW"
+    actor: Actor = "API"
+    status: GrantStatus = "ACTIVE"
+    id: OktaId | None = None
+
+
+class Assignment(Strict):
+    user: str
+    scope: Literal["USER", "GROUP"] = "USER"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_login(cls, raw: object) -> object:
+        return {"user": raw} if isinstance(raw, str) else raw
+
+
+class OktaApp(Strict):
+    label: str = Field(min_length=1)
+    id: OktaId | None = None
+    name: str = "oidc_client"
+    status: Literal["ACTIVE", "INACTIVE"] = "ACTIVE"
+    features: list[str] = []
+    entitlement_management: bool | Literal["ENABLING"] = True
+    implicit_assignment: bool = False
+    assigned: list[Assignment] = []
+    entitlements: list[Entitlement] = []
+    bundles: list[Bundle] = []
+    grants: list[Grant] = []
+
+    def given_ids(self) -> Iterator[str]:
+        values = (value.id for entitlement in self.entitlements for value in entitlement.values)
+        others = (*(bundle.id for bundle in self.bundles), *(grant.id for grant in self.grants))
+        entitlements = (entitlement.id for entitlement in self.entitlements)
+        yield from (given for given in (self.id, *entitlements, *values, *others) if given)
+
+
+class Switches(Strict):
+    """Where Okta's behaviour is unproven or differs between orgs (okta-api.md sections 5.2 and 5.3)."""
+
+    custom_post_replaces_additive: bool = True
+    custom_post_assigns_app: bool = True
+    grant_needs_assignment: bool = False
+    additive_entitlements: bool = False
+    search_lag_s: float = Field(default=0, ge=0)
+
+
+class OrgFile(Strict):
+    org: Org
+    tokens: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    users: list[User] = []
+    okta_apps: list[OktaApp] = []
+    limits: Literal["observed", "none"] | dict[str, int] = "observed"
+    latency_ms: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] = [0, 0]
+    switches: Switches = Switches()
+
+    def given_ids(self) -> Iterator[str]:
+        """Every id the file gives itself."""
+        yield from (given for given in (self.org.id, *(user.id for user in self.users)) if given)
+        for okta_app in self.okta_apps:
+            yield from okta_app.given_ids()
+
+    @field_validator("limits")
+    @classmethod
+    def _known_buckets(cls, limits: str | dict[str, int]) -> str | dict[str, int]:
+        try:
+            limits_by_bucket(limits)
+        except LimitsError as error:
+            raise ValueError(str(error)) from error
+        return limits
+
+    @field_validator("latency_ms")
+    @classmethod
+    def _ordered(cls, latency_ms: list[float]) -> list[float]:
+        if latency_ms[0] > latency_ms[1]:
+            raise ValueError("the first number (least) is greater than the second (most)")
+        return latency_ms
+
+
+def load_org_file(path: Path) -> OrgFile:
+    """Read an org file with the CSV files it names. Raises OrgFileError naming the file and the key."""
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  a safe loader, in C
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OrgFileError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise OrgFileError(f"{path}: an org file is a mapping with the keys org, tokens, users, okta_apps")
+    try:
+        return org_file_from(_with_csv_files(raw, path.parent))
+    except (OrgFileError, CsvFileError) as error:
+        raise OrgFileError(f"{path}: {error}") from error
+
+
+def org_file_from(raw: dict[str, Any]) -> OrgFile:
+    """Check plain data (YAML, or what /_emulator/state answers) and make an org file of it."""
+    for key, why in NOT_BUILT.items():
+        if key in raw:
+            raise OrgFileError(f"{key}: {why}")
+    try:
+        org = OrgFile.model_validate(raw)
+    except ValidationError as error:
+        raise OrgFileError(_first_problems(error)) from error
+    check_references(org)
+    return org
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SHOWN_PROBLEMS = 5
+
+
+def _first_problems(error: ValidationError) -> str:
+    problems = [f"{_key(p['loc'])}: {p['msg'].lower()}" for p in error.errors(include_url=False)]
+    more = len(problems) - _SHOWN_PROBLEMS
+    return "; ".join(problems[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".") or "org file"
+
+
+def _with_csv_files(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    out = {**raw, "users": _from_csv(raw.get("users", []), folder, read_users)}
+    if isinstance(raw.get("okta_apps"), list):
+        out["okta_apps"] = [_app_with_csv(entry, folder) for entry in raw["okta_apps"]]
+    return out
+
+
+def _app_with_csv(entry: object, folder: Path) -> object:
+    if not isinstance(entry, dict) or "grants" not in entry:
+        return entry
+    return {**entry, "grants": _from_csv(entry["grants"], folder, read_grants)}
+
+
+def _from_csv(value: object, folder: Path, read: Any) -> object:  # noqa: ANN401  one of the two readers
+    if isinstance(value, dict) and set(value) == {"csv"} and isinstance(value["csv"], str):
+        return read(folder / value["csv"])
+    return value

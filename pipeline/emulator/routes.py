@@ -1,0 +1,104 @@
+"""Which view answers which path, and which bucket counts it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pipeline.emulator import (
+    access_views,
+    app_views,
+    entitlement_views,
+    entitlement_writes,
+    grant_views,
+    grant_writes,
+    user_views,
+)
+from pipeline.emulator.errors import BAD_METHOD, NO_SUCH_PATH, OktaError
+from pipeline.emulator.limits import OTHER
+
+if TYPE_CHECKING:
+    from pipeline.emulator.answers import Answer, Call
+    from pipeline.emulator.tenant import Tenant
+
+View = Callable[["Tenant", "Call"], "Answer"]
+
+_GOV = "/governance/api/v1"
+_VALUES_BUCKET = f"GET {_GOV}/entitlements"
+"""List and value reads share one bucket (okta-api.md 8.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    template: str
+    view: View
+    bucket: str
+    public: bool = False
+
+
+def _governed(method: str, path: str, view: View, bucket: str = "") -> Route:
+    template = f"{_GOV}{path}"
+    return Route(method, template, view, bucket or f"{method} {re.sub(r'{[a-z]+}', '{id}', template)}")
+
+
+ROUTES = (
+    Route("GET", "/.well-known/okta-organization", user_views.well_known, OTHER, public=True),
+    Route("GET", "/api/v1/org", user_views.show_org, "/api/v1/org"),
+    Route("GET", "/api/v1/users", user_views.list_users, "/api/v1/users"),
+    Route("GET", "/api/v1/users/me", user_views.show_me, "/api/v1/users/{id}"),
+    Route("GET", "/api/v1/users/{user}", user_views.show_user, "/api/v1/users/{id}"),
+    Route("GET", "/api/v1/apps", app_views.list_apps, "/api/v1/apps"),
+    Route("GET", "/api/v1/apps/{app}", app_views.show_app, "/api/v1/apps/{id}"),
+    Route("GET", "/api/v1/apps/{app}/users", app_views.list_app_users, "/api/v1/apps"),
+    Route("POST", "/api/v1/apps/{app}/users", app_views.assign_user, "/api/v1/apps"),
+    Route("GET", "/api/v1/apps/{app}/users/{user}", app_views.show_app_user, "/api/v1/apps"),
+    _governed("GET", "/entitlements", entitlement_views.list_entitlements),
+    _governed("POST", "/entitlements", entitlement_writes.create_entitlement),
+    _governed("GET", "/entitlements/values", entitlement_views.list_all_values, _VALUES_BUCKET),
+    _governed("GET", "/entitlements/{entitlement}", entitlement_views.show_entitlement),
+    _governed("PATCH", "/entitlements/{entitlement}", entitlement_writes.patch_entitlement),
+    _governed("GET", "/entitlements/{entitlement}/values", entitlement_views.list_values, _VALUES_BUCKET),
+    _governed(
+        "GET", "/entitlements/{entitlement}/values/{value}", entitlement_views.show_value, _VALUES_BUCKET
+    ),
+    _governed("GET", "/grants", grant_views.list_grants),
+    _governed("POST", "/grants", grant_writes.create_grant),
+    _governed("GET", "/grants/{grant}", grant_views.show_grant),
+    _governed("PUT", "/grants/{grant}", grant_writes.replace_grant),
+    _governed("PATCH", "/grants/{grant}", grant_writes.patch_grant),
+    _governed("GET", "/principal-access", access_views.show_access),
+    _governed("GET", "/principal-entitlements", access_views.list_principal_entitlements),
+    Route(
+        "GET",
+        "/governance/api/v2/resources/{orn}/entitlement-settings",
+        entitlement_views.show_settings,
+        "GET /governance/api/v2/resources/{orn}/entitlement-settings",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    route: Route
+    parts: dict[str, str]
+
+
+def match(method: str, path: str) -> Match:
+    """Raises OktaError: 404 for an unknown path, 405 for a known one with another method (okta-api.md 9)."""
+    known = False
+    for pattern, route in _patterns():
+        found = pattern.fullmatch(path)
+        if found and route.method == method:
+            return Match(route, found.groupdict())
+        known = known or found is not None
+    raise OktaError(BAD_METHOD if known else NO_SUCH_PATH)
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[re.Pattern[str], Route], ...]:
+    # Fixed paths stand before variable ones in the table: /users/me before /users/{user}.
+    return tuple((re.compile(re.sub(r"{([a-z]+)}", r"(?P<\1>[^/]+)", r.template)), r) for r in ROUTES)

@@ -1,0 +1,162 @@
+"""From an org file to rows. Ids the file gives are kept, all others are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.emulator.ids import number_of
+from pipeline.emulator.times import parse_instant
+
+if TYPE_CHECKING:
+    from pipeline.emulator.orgfile import Grant, OktaApp, User
+    from pipeline.emulator.tenant import Tenant
+
+ValueIds = dict[tuple[str, str], str]
+"""(external value of the entitlement, external value) -> id of the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Ids by the names the org file uses."""
+
+    user_ids: dict[str, str]
+    value_ids: ValueIds
+    bundle_ids: dict[str, str]
+
+
+_MANAGEMENT: dict[bool | str, str] = {True: "ENABLED", False: "NONE", "ENABLING": "ENABLING"}
+"""The org file's word -> emOptInStatus (okta-api.md 2.1)."""
+
+
+def seed_org(tenant: Tenant) -> str:
+    """Fill the empty tables and return the org's id. Runs inside the caller's transaction."""
+    org = tenant.org
+    tenant.last_number = max((number_of(given) for given in org.given_ids()), default=0)
+    org_id = org.org.id or tenant.new_id("00o")
+    user_ids = {user.login.casefold(): user.id or tenant.new_id("00u") for user in org.users}
+    _add_users(tenant, org.users, user_ids)
+    for okta_app in org.okta_apps:
+        _add_app(tenant, okta_app, user_ids)
+    return org_id
+
+
+def _add_users(tenant: Tenant, users: list[User], user_ids: dict[str, str]) -> None:
+    now = tenant.now()
+    tenant.db.executemany(
+        "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_user_row(user, user_ids[user.login.casefold()], now) for user in users),
+    )
+
+
+def _user_row(user: User, user_id: str, now: float) -> tuple[object, ...]:
+    key = user.login.casefold()
+    profile = user.profile()
+    email = profile["email"]
+    created = parse_instant(user.created) if user.created else float(int(now))
+    row = (user_id, user.status, user.login, key, key.split("@")[0], email)
+    return (*row, email.casefold() if email else None, json.dumps(profile), created)
+
+
+def _add_app(tenant: Tenant, okta_app: OktaApp, user_ids: dict[str, str]) -> None:
+    app_id, now = okta_app.id or tenant.new_id("0oa"), tenant.now()
+    management = _MANAGEMENT[okta_app.entitlement_management]
+    tenant.write(
+        "INSERT INTO apps VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        *(app_id, okta_app.label, okta_app.name, okta_app.status, json.dumps(okta_app.features)),
+        *(management, okta_app.implicit_assignment, now),
+    )
+    _add_assignments(tenant, okta_app, app_id, user_ids)
+    value_ids = _add_entitlements(tenant, okta_app, app_id)
+    bundle_ids = _add_bundles(tenant, okta_app, app_id, value_ids)
+    _add_grants(tenant, okta_app.grants, app_id, _Names(user_ids, value_ids, bundle_ids))
+
+
+def _add_assignments(tenant: Tenant, okta_app: OktaApp, app_id: str, user_ids: dict[str, str]) -> None:
+    now = tenant.now()
+    tenant.db.executemany(
+        "INSERT INTO app_users SELECT ?, id, ?, login, '{}', ?, ? FROM users WHERE id = ?",
+        ((app_id, a.scope, now, now, user_ids[a.user.casefold()]) for a in okta_app.assigned),
+    )
+
+
+def _add_entitlements(tenant: Tenant, okta_app: OktaApp, app_id: str) -> ValueIds:
+    value_ids: ValueIds = {}
+    now = tenant.now()
+    for e in okta_app.entitlements:
+        entitlement_id = e.id or tenant.new_id("esp")
+        tenant.write(
+            "INSERT INTO entitlements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(
+                entitlement_id,
+                app_id,
+                e.name,
+                e.external_value,
+                e.description,
+                e.multi_value,
+                e.required,
+                now,
+                now,
+            ),
+        )
+        for value in e.values:
+            value_id = value_ids[e.external_value, value.external_value] = value.id or tenant.new_id("ent")
+            tenant.write(
+                "INSERT INTO entitlement_values VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                *(
+                    value_id,
+                    app_id,
+                    entitlement_id,
+                    value.name,
+                    value.external_value,
+                    value.description,
+                    now,
+                    now,
+                ),
+            )
+    return value_ids
+
+
+def _add_bundles(tenant: Tenant, okta_app: OktaApp, app_id: str, value_ids: ValueIds) -> dict[str, str]:
+    bundle_ids: dict[str, str] = {}
+    for bundle in okta_app.bundles:
+        bundle_id = bundle_ids[bundle.name] = bundle.id or tenant.new_id("enb")
+        tenant.write(
+            "INSERT INTO bundles VALUES (?, ?, ?, ?)", bundle_id, app_id, bundle.name, bundle.description
+        )
+        _add_values(tenant, "bundle_values", bundle_id, bundle.values, value_ids)
+    return bundle_ids
+
+
+def _add_values(
+    tenant: Tenant, table: str, holder_id: str, values: dict[str, list[str]], value_ids: ValueIds
+) -> None:
+    tenant.db.executemany(
+        f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608  one of two constants
+        (
+            (holder_id, value_ids[entitlement, value])
+            for entitlement, names in values.items()
+            for value in names
+        ),
+    )
+
+
+def _add_grants(tenant: Tenant, grants: list[Grant], app_id: str, names: _Names) -> None:
+    now = tenant.now()
+    for grant in grants:
+        grant_id = grant.id or tenant.new_id("gra")
+        bundle_id = names.bundle_ids[grant.bundle] if grant.bundle else None
+        user_id = names.user_ids[grant.user.casefold()]
+        tenant.write(
+            "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(grant_id, app_id, user_id, grant.type, bundle_id, grant.action, grant.actor, grant.status),
+            *(
+                grant.expires,
+                parse_instant(grant.expires) if grant.expires else None,
+                grant.time_zone,
+                now,
+                now,
+            ),
+        )
+        _add_values(tenant, "grant_values", grant_id, grant.values, names.value_ids)

@@ -1,0 +1,51 @@
+"""The org on a loopback socket, in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from pipeline.emulator.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pipeline.emulator.orgfile import OrgFile
+
+LOOPBACK = "127.0.0.1"
+
+
+def serve(
+    org: OrgFile, *, port: int, db: str | Path, seed: int, limits: str | Mapping[str, int] | None = None
+) -> None:
+    """Blocks until SIGTERM or Ctrl-C. Prints one line with the URL once connections are accepted."""
+    app = create_app(org, db=db, now=time.time, sleep=asyncio.sleep, seed=seed, limits=limits)  # noqa: TID251
+    listener = socket.create_server((LOOPBACK, port))
+    # `date_header=False`: the org's own clock writes Date.
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", server_header=False, date_header=False
+    )
+    try:
+        _Announcing(config, listener.getsockname()[1]).run(sockets=[listener])
+    except KeyboardInterrupt:
+        return
+    finally:
+        listener.close()
+
+
+class _Announcing(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, port: int) -> None:
+        super().__init__(config)
+        self._port = port
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        sys.stdout.write(json.dumps({"url": f"http://{LOOPBACK}:{self._port}"}) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,120 @@
+"""One emulated org: its database, its time, its ids, its addresses. Views get it as their first argument."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.emulator.ids import okta_id
+from pipeline.emulator.schema import TABLE_NAMES, open_database
+from pipeline.emulator.seeding import seed_org
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pipeline.emulator.orgfile import OrgFile, Switches
+
+Row = Any
+"""A sqlite3.Row: columns by name, each of the type the schema gives it."""
+
+
+@dataclass(slots=True)
+class Tenant:
+    org: OrgFile
+    db: sqlite3.Connection
+    now: Callable[[], float]
+    seed: int
+    org_id: str = ""
+    owner_id: str = ""
+    """The user whose token it is (okta-api.md 10): the first ACTIVE user of the org file."""
+    last_number: int = 0
+
+    @property
+    def switches(self) -> Switches:
+        return self.org.switches
+
+    @property
+    def origin(self) -> str:
+        return f"https://{self.org.org.subdomain}.okta.com"
+
+    @property
+    def admin_origin(self) -> str:
+        """Where links of governance answers point (okta-api.md 7)."""
+        return f"https://{self.org.org.subdomain}-admin.okta.com"
+
+    def new_id(self, prefix: str) -> str:
+        self.last_number += 1
+        return okta_id(prefix, self.last_number, self.seed)
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        return self.db.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: object) -> Row | None:
+        return self.db.execute(sql, values).fetchone()
+
+    def number(self, sql: str, *values: object) -> int:
+        return int(self.db.execute(sql, values).fetchone()[0])
+
+    def write(self, sql: str, *values: object) -> None:
+        self.db.execute(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        before = self.last_number
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            self.last_number = before
+            raise
+        if self.last_number != before:
+            self._remember("last_number", str(self.last_number))
+        self.db.execute("COMMIT")
+
+    def wake(self) -> None:
+        """Continue from the state in the database if it is of this org file, else start from the org file.
+
+        Happens at the first request, not at construction: the time may only be known within a running loop.
+        """
+        if not self.org_id and not self._continues():
+            self.start_over()
+
+    def start_over(self) -> None:
+        """The state of the org file, whatever happened before."""
+        with self.transaction():
+            for table in TABLE_NAMES:
+                self.write(f"DELETE FROM {table}")  # noqa: S608  the names are constants
+            self.last_number = 0
+            self.org_id = seed_org(self)
+            self._remember("org_id", self.org_id)
+            self._remember("org_file", _fingerprint(self.org))
+        self._find_owner()
+
+    def _continues(self) -> bool:
+        known = {row["key"]: row["value"] for row in self.rows("SELECT key, value FROM meta")}
+        if known.get("org_file") != _fingerprint(self.org):
+            return False
+        self.org_id = known["org_id"]
+        self.last_number = int(known.get("last_number", "0"))
+        self._find_owner()
+        return True
+
+    def _remember(self, key: str, value: str) -> None:
+        self.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+
+    def _find_owner(self) -> None:
+        owner = self.row("SELECT id FROM users WHERE status = 'ACTIVE' ORDER BY id LIMIT 1")
+        self.owner_id = owner["id"] if owner else okta_id("pca", 0, self.seed)
+
+
+def open_tenant(org: OrgFile, *, db: str | Path, now: Callable[[], float], seed: int) -> Tenant:
+    return Tenant(org=org, db=open_database(db), now=now, seed=seed)
+
+
+def _fingerprint(org: OrgFile) -> str:
+    return hashlib.sha256(org.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""Instants as Okta writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+
+def parse_instant(text: str) -> float:
+    """Seconds since 1970 of an ISO 8601 date-time; without a zone it is UTC."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def core_instant(at: float) -> str:
+    """Core API: always .000Z (okta-api.md 1.3)."""
+    return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def governance_instant(at: float) -> str:
+    """Governance reads: whole seconds (okta-api.md 4.2)."""
+    return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def precise_instant(at: float) -> str:
+    """Governance answers to a POST: milliseconds (okta-api.md 4.2)."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def http_date(at: float) -> str:
+    return format_datetime(datetime.fromtimestamp(int(at), UTC), usegmt=True)

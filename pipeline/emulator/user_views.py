@@ -1,0 +1,154 @@
+"""The org and its users (okta-api.md section 1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.emulator.answers import Answer
+from pipeline.emulator.conditions import Condition, attribute, condition_of
+from pipeline.emulator.errors import BAD_FILTER, BAD_SEARCH, ErrorKind, OktaError, not_found
+from pipeline.emulator.filters import FilterError, parse
+from pipeline.emulator.ids import okta_id
+from pipeline.emulator.paging import Listing, core_answer, core_limit, fetch_page
+from pipeline.emulator.times import core_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.emulator.answers import Call
+    from pipeline.emulator.conditions import Attribute
+    from pipeline.emulator.tenant import Row, Tenant
+
+_PAGE = 200
+_TEXT = ("eq", "sw", "pr", "gt", "ge", "lt", "le")
+_TIME = ("eq", "gt", "ge", "lt", "le")
+_CREATED = attribute("created", *_TIME, instant=True)
+_PROFILE_NAME = re.compile(r"profile\.([A-Za-z][A-Za-z0-9_]*)")
+
+_SEARCHED: dict[str, Attribute] = {
+    "id": attribute("id", "eq", "gt", "ge", "lt", "le"),
+    "status": attribute("fold(status)", "eq", folded=True),
+    "created": _CREATED,
+    "lastUpdated": _CREATED,
+    "profile.login": attribute("login_key", *_TEXT, "co", folded=True),
+    "profile.email": attribute("email_key", *_TEXT, "co", folded=True),
+}
+_FILTERED: dict[str, Attribute] = {
+    "id": attribute("id", "eq"),
+    "status": attribute("status", "eq"),
+    "lastUpdated": _CREATED,
+    "profile.login": attribute("login", "eq"),
+    "profile.email": attribute("email", "eq"),
+    "profile.firstName": attribute("json_extract(profile, '$.firstName')", "eq"),
+    "profile.lastName": attribute("json_extract(profile, '$.lastName')", "eq"),
+}
+
+
+def well_known(tenant: Tenant, _call: Call) -> Answer:
+    """Needs no token (recording TestAccDataSourceOktaAppUserAssignments_read)."""
+    off = ("omEnabled", "pssoEnabled", "desktopMFAEnabled", "itpEnabled")
+    settings = {"analyticsCollectionEnabled": False, "bugReportingEnabled": True, **dict.fromkeys(off, False)}
+    links = {"organization": {"href": tenant.origin}}
+    return Answer(
+        {"id": tenant.org_id, "cell": "op3", "_links": links, "pipeline": "idx", "settings": settings}
+    )
+
+
+def show_org(tenant: Tenant, _call: Call) -> Answer:
+    name = tenant.org.org.subdomain
+    about = {"id": tenant.org_id, "subdomain": name, "companyName": name, "status": "ACTIVE", "website": None}
+    return Answer({**about, "expiresAt": None, "_links": {}})
+
+
+def list_users(tenant: Tenant, call: Call) -> Answer:
+    limit = core_limit(call, _PAGE, _PAGE)
+    page = fetch_page(tenant, Listing("users", _wanted(tenant, call)), call.query.get("after"), limit)
+    return core_answer(tenant, call, page, lambda row: user_json(tenant, row), limit)
+
+
+def show_user(tenant: Tenant, call: Call) -> Answer:
+    return Answer(_with_more_links(tenant, find_user(tenant, call.parts["user"])))
+
+
+def show_me(tenant: Tenant, _call: Call) -> Answer:
+    return Answer(_with_more_links(tenant, find_user(tenant, tenant.owner_id)))
+
+
+def find_user(tenant: Tenant, wanted: str) -> Row:
+    """By id, by login, or by the part of a login before @ when only one user has it (okta-api.md 1.3)."""
+    found = tenant.row("SELECT * FROM users WHERE id = ?", wanted)
+    found = found or tenant.row("SELECT * FROM users WHERE login_key = ?", wanted.casefold())
+    if found:
+        return found
+    short = tenant.rows("SELECT * FROM users WHERE short_key = ? LIMIT 2", wanted.casefold())
+    if len(short) != 1:
+        raise not_found(wanted, "User")
+    return short[0]
+
+
+def user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
+    """Keys as in the recording TestAccDataSourceOktaUsers_read."""
+    created = core_instant(row["created"])
+    return {
+        "id": row["id"],
+        "status": row["status"],
+        "created": created,
+        "activated": None if row["status"] == "STAGED" else created,
+        "statusChanged": created,
+        "lastLogin": None,
+        "lastUpdated": created,
+        "passwordChanged": None,
+        "type": {"id": okta_id("oty", 0, tenant.seed)},
+        "profile": json.loads(row["profile"]),
+        "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
+        "_links": {"self": {"href": f"{tenant.origin}/api/v1/users/{row['id']}"}},
+    }
+
+
+def _with_more_links(tenant: Tenant, row: Row) -> dict[str, Any]:
+    body = user_json(tenant, row)
+    type_href = f"{tenant.origin}/api/v1/meta/types/user/{body['type']['id']}"
+    return {**body, "_links": {**body["_links"], "type": {"href": type_href}}}
+
+
+def _wanted(tenant: Tenant, call: Call) -> Condition:
+    if "search" in call.query:
+        return _searched(tenant, call.query["search"])
+    if "filter" in call.query:
+        return _condition(call.query["filter"], _FILTERED.get, BAD_FILTER)
+    shown = Condition("status <> 'DEPROVISIONED'")
+    return _matching(call.query["q"], shown) if call.query.get("q") else shown
+
+
+def _searched(tenant: Tenant, text: str) -> Condition:
+    """The index is behind by `search_lag_s`: younger users are not found yet."""
+    found = _condition(text, _search_attribute, BAD_SEARCH)
+    indexed_until = tenant.now() - tenant.switches.search_lag_s
+    return Condition(f"({found.sql}) AND created <= ?", (*found.values, indexed_until))
+
+
+def _condition(text: str, find: Callable[[str], Attribute | None], kind: ErrorKind) -> Condition:
+    try:
+        return condition_of(parse(text), find)
+    except FilterError as error:
+        raise OktaError(kind, causes=[{"errorSummary": str(error)}]) from error
+
+
+def _search_attribute(name: str) -> Attribute | None:
+    """Any profile attribute; `co` only for four of them (okta-api.md 1.2)."""
+    if name in _SEARCHED:
+        return _SEARCHED[name]
+    matched = _PROFILE_NAME.fullmatch(name)
+    if matched is None:
+        return None
+    more = ("co",) if matched[1] in ("firstName", "lastName") else ()
+    return attribute(f"fold(json_extract(profile, '$.{matched[1]}'))", *_TEXT, *more, folded=True)
+
+
+def _matching(q: str, shown: Condition) -> Condition:
+    names = ("json_extract(profile, '$.firstName')", "json_extract(profile, '$.lastName')", "email")
+    starts = " OR ".join(f"substr(fold({name}), 1, ?) = ?" for name in names)
+    folded = q.casefold()
+    return Condition(f"{shown.sql} AND ({starts})", (len(folded), folded) * len(names))
