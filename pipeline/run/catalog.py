@@ -1,23 +1,23 @@
-"""The app's entitlements as they are now: from the names a plan uses to the ids Okta uses, and back."""
+"""The app's entitlements as they are now: from externalValues to the ids Okta uses, and back."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import TypeVar
 
 from pipeline.changes.model import Holding
-from pipeline.changes.snapshot import OktaEntitlement, OktaValue
+from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.run.tenant import Pairs
 
 
 class Catalog:
-    """Look-up by externalValue, then by a name that only one has (SEMANTICS 3)."""
+    """Look-up by externalValue: the diff has turned the names a plan uses into the tenant's own."""
 
     def __init__(self, entitlements: Iterable[OktaEntitlement]) -> None:
         self._entitlements = tuple(entitlements)
-        self._by_name = _index(self._entitlements)
-        self._values = {each.id: _index(each.values) for each in self._entitlements}
+        self._by_key = {each.external_value: each for each in self._entitlements}
+        self._values = {
+            each.id: {value.external_value: value for value in each.values} for each in self._entitlements
+        }
         self._names = {
             (each.id, value.id): f"{each.external_value}: {value.external_value}"
             for each in self._entitlements
@@ -25,7 +25,7 @@ class Catalog:
         }
 
     def entitlement(self, external_value: str) -> OktaEntitlement | None:
-        return self._by_name.get(external_value)
+        return self._by_key.get(external_value)
 
     def has_value(self, entitlement: OktaEntitlement, external_value: str) -> bool:
         return external_value in self._values[entitlement.id]
@@ -47,12 +47,3 @@ class Catalog:
     def names(self, pairs: Iterable[tuple[str, str]]) -> str:
         """``pairs`` for people; ids where the catalog has no name."""
         return ", ".join(sorted(self._names.get(pair, f"{pair[0]}: {pair[1]}") for pair in pairs))
-
-
-Listed = TypeVar("Listed", OktaEntitlement, OktaValue)
-
-
-def _index(listed: tuple[Listed, ...]) -> dict[str, Listed]:
-    names = Counter(each.name for each in listed)
-    by_name = {each.name: each for each in listed if names[each.name] == 1}
-    return {**by_name, **{each.external_value: each for each in listed}}

@@ -93,7 +93,7 @@ class Delivery:
 
     async def _carry_out(self) -> Ending:
         known = self._step.known
-        while True:
+        while known is None or isinstance(known, Ready):
             async with self._turn():
                 standing = known or await self._step.look()
                 read_at_s = self._clock.now()
@@ -107,6 +107,7 @@ class Delivery:
             known = await self._next(standing, answer)
             if isinstance(answer, Refused) and self._is_final(known, standing):
                 return self._refusal(answer)
+        return self._conclude(known)
 
     def _is_final(self, known: Standing | None, refused: Ready) -> bool:
         """A refusal is final unless something else is left to send, e.g. the values of what was there."""

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pipeline.changes.access import same_instant
 from pipeline.changes.model import HoldReason
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.okta.answers import Accepted, WriteAnswer
-from pipeline.run.tenant import Pairs, RawGrant, read_raw_grant, same_instant
+from pipeline.run.tenant import Pairs, RawGrant, read_raw_grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def judge_raw(
     """Before a PUT: the grant, if it is the one reviewed and has lost nothing since, else Drifted."""
     try:
         live = read_raw_grant(raw)
-    except (KeyError, TypeError) as error:
+        ends_as_before = same_instant(live.expires, expires)
+    except (KeyError, TypeError, ValueError) as error:
         return drifted(f"The grant lacks a part that must be known before it is rewritten ({error}).")
     lost = len(before - live.pairs)
     reasons = (
@@ -103,7 +105,7 @@ def judge_raw(
             not _is_plain(live.type, live.action, live.status),
             f"The grant is now {live.type} {live.action} {live.status}, not CUSTOM ALLOW ACTIVE.",
         ),
-        (not same_instant(live.expires, expires), "The grant's expiry was changed since it was compared."),
+        (not ends_as_before, "The grant's expiry was changed since it was compared."),
         (lost > 0, f"{lost} of the grant's values were taken away since it was compared."),
     )
     detail = next((detail for differs, detail in reasons if differs), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
@@ -95,18 +94,3 @@ def read_raw_grant(raw: Mapping[str, Any]) -> RawGrant:
         ),
         expires=(raw.get("scheduleSettings") or {}).get("expirationDate"),
     )
-
-
-def same_instant(one: str | None, other: str | None) -> bool:
-    """Whether two ISO 8601 texts (None: never) name one instant; the text decides where one is no date."""
-    if one is None or other is None:
-        return one is other
-    try:
-        return _instant(one) == _instant(other)
-    except ValueError:
-        return one == other
-
-
-def _instant(text: str) -> datetime:
-    read = datetime.fromisoformat(text)
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
