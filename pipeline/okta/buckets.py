@@ -1,0 +1,35 @@
+"""Which rate bucket a call draws on (okta-api.md 8.4 and 8.5)."""
+
+from __future__ import annotations
+
+DEFAULT_LIMIT_PER_MIN = 50
+"""For buckets not seen yet: what every recorded governance bucket allows a token at half share."""
+
+_SHARED = {
+    ("GET", "/governance/api/v1/entitlements"): "governance entitlements list",
+    ("GET", "/governance/api/v1/entitlements/values"): "governance entitlements list",
+    ("GET", "/governance/api/v1/entitlements/{id}/values"): "governance entitlements list",
+    ("GET", "/governance/api/v1/entitlements/{id}"): "governance entitlement",
+    ("POST", "/governance/api/v1/entitlements"): "governance entitlements write",
+    ("PATCH", "/governance/api/v1/entitlements/{id}"): "governance entitlements write",
+    ("GET", "/governance/api/v1/grants"): "governance grants read",
+    ("GET", "/governance/api/v1/grants/{id}"): "governance grants read",
+    ("POST", "/governance/api/v1/grants"): "governance grants write",
+    ("PUT", "/governance/api/v1/grants/{id}"): "governance grants write",
+    ("GET", "/api/v1/apps"): "apps",
+    ("GET", "/api/v1/apps/{id}"): "app",
+    ("GET", "/api/v1/apps/{id}/users"): "app users",
+    ("POST", "/api/v1/apps/{id}/users"): "app users",
+    ("GET", "/api/v1/apps/{id}/users/{id}"): "app users",
+    ("GET", "/api/v1/users"): "users",
+    ("GET", "/api/v1/users/{id}"): "user",
+}
+
+
+def bucket_of(method: str, template: str) -> str:
+    """The bucket of a call, by method and path template (``{id}`` for every identifier).
+
+    Which grants endpoints share a bucket is not recorded anywhere; where we think two buckets are one or one
+    is two, the headers of each answer still bound what is sent.
+    """
+    return _SHARED.get((method, template), f"{method} {template}")

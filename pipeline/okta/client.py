@@ -1,0 +1,258 @@
+"""One call to Okta at a time: own origin only, paced, retried where that is safe, never a secret in sight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import httpx
+from pydantic import ValidationError
+
+from pipeline.errors import CredentialError, ErrorCode, TenantError
+from pipeline.okta.buckets import bucket_of
+from pipeline.okta.budget import Budget, read_header
+from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
+from pipeline.okta.wire import OktaError
+from pipeline.runtime import Runtime
+
+BODY_BYTES_MAX = 64 * 1024 * 1024
+TIMEOUT_S = 60.0
+TOO_MANY_REQUESTS = 429
+LEAN_USERS = "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where calls go and as whom. The token is in no repr."""
+
+    origin: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: ``template`` is the path with ``{}`` for each of ``ids``, which are percent-encoded."""
+
+    method: str
+    template: str
+    ids: tuple[str, ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+
+    @property
+    def path(self) -> str:
+        return self.template.format(*(_segment(each) for each in self.ids))
+
+    @property
+    def bucket(self) -> str:
+        return bucket_of(self.method, self.template.replace("{}", "{id}"))
+
+    @property
+    def is_read(self) -> bool:
+        return self.method == "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last answer of a call, or, with ``status`` None, why there is none that tells anything."""
+
+    status: int | None
+    body: Any = None
+    headers: Mapping[str, list[str]] = field(default_factory=dict)
+    error: OktaError | None = None
+    lost: str = ""
+
+    @property
+    def request_id(self) -> str | None:
+        return next(iter(self.headers.get("x-okta-request-id", [])), None)
+
+    @property
+    def is_good(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - the 2xx class
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One attempt, for logs: never a body, a query or a credential."""
+
+    method: str
+    template: str
+    bucket: str
+    status: int | None
+    request_id: str | None
+    attempt: int
+
+
+class OktaClient:
+    """Sends calls. Use as an async context manager."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        runtime: Runtime,
+        *,
+        budget: Budget,
+        user_agent: str,
+        on_call: Callable[[CallRecord], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._clock = runtime.clock
+        self._rng = runtime.rng
+        self._budget = budget
+        self._on_call = on_call
+        self.clock_skew_s: float | None = None
+        """The tenant's clock minus ours, from the last answer."""
+        self._http = httpx.AsyncClient(
+            base_url=connection.origin,
+            transport=runtime.transport,
+            timeout=TIMEOUT_S,
+            follow_redirects=False,
+            trust_env=True,
+            headers={"Accept": "application/json", "User-Agent": user_agent},
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call) -> Answer:
+        """The answer of ``call`` after the retries that are safe. A write that may have taken effect comes
+        back with ``status`` None. Raises CredentialError when the credential is refused.
+        """
+        number = 0
+        while True:
+            number += 1
+            answer, error = await self._attempt(call, number)
+            self._refuse_dead_credential(answer)
+            code = answer.error.code if answer.error else None
+            verdict = judge(Attempt(call.is_read, answer.status, code, error))
+            most = THROTTLED_MAX if answer.status == TOO_MANY_REQUESTS else ATTEMPTS_MAX
+            if verdict is Verdict.UNKNOWN:
+                return Answer(None, headers=answer.headers, lost=_why_lost(answer, error))
+            if verdict is Verdict.ANSWERED or number >= most:
+                return answer
+            if answer.status != TOO_MANY_REQUESTS:
+                await self._clock.sleep(backoff_s(number, self._rng))
+
+    async def room(self, bucket: str) -> None:
+        """Wait until a call of ``bucket`` could be sent at once; nothing is reserved."""
+        while (wait_s := self._budget.wait_s(bucket, self._clock.now())) > 0:
+            await self._clock.sleep(wait_s)
+
+    async def _attempt(self, call: Call, number: int) -> tuple[Answer, Exception | None]:
+        bucket = call.bucket
+        while (wait_s := self._budget.reserve(bucket, self._clock.now())) > 0:
+            await self._clock.sleep(wait_s)
+        answer, error = Answer(None), None
+        header = None
+        try:
+            response = await self._http.send(self._request(call), stream=True)
+            answer = await _read(response)
+            header = read_header(answer.headers)
+        except httpx.HTTPError as failure:
+            error = failure
+        finally:
+            self._budget.release(bucket, self._clock.now(), answer.status, header)
+        if header is not None:
+            self.clock_skew_s = header.date_s - self._clock.now()
+        if self._on_call is not None:
+            template = call.template.replace("{}", "{id}")
+            self._on_call(CallRecord(call.method, template, bucket, answer.status, answer.request_id, number))
+        return answer, error
+
+    def _request(self, call: Call) -> httpx.Request:
+        headers = {"Authorization": f"SSWS {self._connection.token}"}
+        content: bytes | None = None
+        if call.body is not None:
+            content = json.dumps(call.body, ensure_ascii=False).encode()
+            headers["Content-Type"] = "application/json"
+        elif call.template.startswith("/api/v1/users"):
+            headers["Content-Type"] = LEAN_USERS
+        query = f"?{urlencode(call.query, quote_via=quote)}" if call.query else ""
+        return self._http.build_request(call.method, call.path + query, content=content, headers=headers)
+
+    def _refuse_dead_credential(self, answer: Answer) -> None:
+        if answer.status == 401:  # noqa: PLR2004 - Unauthorized
+            raise CredentialError(
+                ErrorCode.CREDENTIAL_REFUSED,
+                "Okta refused the credential",
+                _explained("Okta answered 401", answer),
+                next_step="Check OKTA_API_TOKEN: it may be revoked, unused for 30 days, or of another org.",
+            )
+        if answer.status == 403 and answer.error and answer.error.code in ("E0000005", "E0000006"):  # noqa: PLR2004
+            raise CredentialError(
+                ErrorCode.PERMISSION_MISSING,
+                "The credential lacks a permission",
+                _explained("Okta answered 403", answer),
+                next_step="Give the token's owner an admin role that may manage this app and its governance.",
+            )
+
+
+def failed(what: str, answer: Answer) -> TenantError:
+    """The error of a read that got no usable answer."""
+    if answer.status is None:
+        return TenantError(
+            ErrorCode.TENANT_UNREACHABLE,
+            "The tenant could not be reached",
+            f"{what}: no answer.",
+            next_step="Check OKTA_DOMAIN and the network, then try again.",
+        )
+    return TenantError(
+        ErrorCode.TENANT_ANSWER,
+        "The tenant gave an answer that cannot be used",
+        _explained(f"{what}: Okta answered {answer.status}", answer),
+        next_step="Try again; if it stays so, give Okta's support the request id.",
+    )
+
+
+def _explained(start: str, answer: Answer) -> str:
+    code = f" {answer.error.code}" if answer.error and answer.error.code else ""
+    request = f" (request id {answer.request_id})" if answer.request_id else ""
+    return f"{start}{code}{request}."
+
+
+async def _read(response: httpx.Response) -> Answer:
+    headers: dict[str, list[str]] = {}
+    for name, value in response.headers.multi_items():
+        headers.setdefault(name.lower(), []).append(value)
+    try:
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > BODY_BYTES_MAX:
+                raise httpx.ReadError(f"the answer is longer than {BODY_BYTES_MAX} bytes")
+    finally:
+        await response.aclose()
+    try:
+        body = json.loads(content) if content else None
+    except ValueError:
+        body, readable = None, False
+    else:
+        readable = True
+    answer = Answer(response.status_code, body, headers, _error(body) if response.is_error else None)
+    if answer.is_good and not readable:
+        raise httpx.DecodingError("a good answer whose body is no JSON", request=response.request)
+    return answer
+
+
+def _error(body: object) -> OktaError | None:
+    try:
+        return OktaError.model_validate(body)
+    except ValidationError:
+        return None
+
+
+def _why_lost(answer: Answer, error: Exception | None) -> str:
+    return f"Okta answered {answer.status}" if answer.status else f"no answer ({type(error).__name__})"
+
+
+def _segment(text: str) -> str:
+    """One path segment: nothing in it can lead to another path."""
+    encoded = quote(text, safe="")
+    return encoded.replace(".", "%2E") if set(text) <= {"."} else encoded

@@ -1,0 +1,111 @@
+"""Listings followed to their proven end: own origin and path only, own parameters on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from pipeline.changes.snapshot import Listing
+from pipeline.errors import ErrorCode, TenantError
+from pipeline.okta.client import Answer, Call, OktaClient, failed
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """The items of all pages, without repeats, and the proof whether that is all of them."""
+
+    items: tuple[T, ...]
+    listing: Listing
+
+
+async def list_all(client: OktaClient, call: Call, model: type[T], name: str) -> Listed[T]:
+    """Follow ``call`` page by page. A chain that does not close, a page that fails or cannot be read, a link
+    that leads elsewhere, or fewer items than ``metadata.total`` gives ``complete=False`` with the problem.
+    Raises CredentialError.
+    """
+    found: dict[str, T] = {}
+    cursors: set[str] = set()
+    after: str | None = None
+    pages = 0
+    while True:
+        own = tuple((key, value) for key, value in call.query if key != "after")
+        query = (*own, ("after", after)) if after is not None else own
+        answer = await client.send(Call(call.method, call.template, call.ids, query))
+        if not answer.is_good:
+            return _broken(found, name, pages, failed(f"page {pages + 1} of the {name}", answer).detail)
+        pages += 1
+        try:
+            for item in _items(answer.body):
+                parsed = model.model_validate(item)
+                found[item["id"]] = parsed
+        except (ValidationError, KeyError, TypeError):
+            return _broken(found, name, pages, f"page {pages} does not have the expected shape")
+        link = next_link(answer)
+        if link is None:
+            return _closed(found, name, pages, answer)
+        after = _cursor(link, call.path)
+        if after is None or after in cursors:
+            return _broken(found, name, pages, f"the link after page {pages} repeats or leads elsewhere")
+        cursors.add(after)
+
+
+def require(listed: Sequence[Listing]) -> None:
+    """Raises TenantError for the first listing that is not complete."""
+    for each in listed:
+        if not each.complete:
+            raise TenantError(
+                ErrorCode.INCOMPLETE_READ,
+                "A listing could not be read to its end",
+                f"The listing of {each.name} ended after {each.pages} pages: {each.problem}",
+                next_step="Try again; nothing is concluded from a part.",
+            )
+
+
+def next_link(answer: Answer) -> str | None:
+    """The next page's address: ``_links.next`` in governance bodies, else the Link header lines
+    (several lines occur: recordings/entitlements__list_entitlements).
+    """
+    if isinstance(answer.body, dict):
+        following = (answer.body.get("_links") or {}).get("next")
+        if isinstance(following, dict) and isinstance(following.get("href"), str):
+            return str(following["href"])
+    for line in answer.headers.get("link", []):
+        links = httpx.Response(200, headers={"Link": line}).links
+        if "next" in links:
+            return links["next"].get("url")
+    return None
+
+
+def _items(body: object) -> list[dict[str, str]]:
+    listed = body.get("data") if isinstance(body, dict) else body
+    if not isinstance(listed, list):
+        raise TypeError("a listing's body is a list or has one under data")
+    return listed
+
+
+def _cursor(link: str, path: str) -> str | None:
+    """The ``after`` of a link to the same path; its host does not matter, it is never followed."""
+    parts = urlsplit(link)
+    if parts.path != path:
+        return None
+    return dict(parse_qsl(parts.query)).get("after")
+
+
+def _closed(found: dict[str, T], name: str, pages: int, answer: Answer) -> Listed[T]:
+    metadata = answer.body.get("metadata") if isinstance(answer.body, dict) else None
+    total = metadata.get("total") if isinstance(metadata, dict) else None
+    if isinstance(total, int) and total > len(found):
+        return _broken(found, name, pages, f"Okta counts {total}, the pages showed {len(found)}")
+    return Listed(tuple(found.values()), Listing(name, pages, len(found), complete=True))
+
+
+def _broken(found: dict[str, T], name: str, pages: int, problem: str) -> Listed[T]:
+    listing = Listing(name, pages, len(found), complete=False, problem=problem)
+    return Listed(tuple(found.values()), listing)

@@ -1,0 +1,45 @@
+"""Reading the slice of the tenant that one plan concerns."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipeline.changes.snapshot import EntitlementManagement, Snapshot
+from pipeline.clock import Clock
+from pipeline.okta.budget import Budget
+from pipeline.okta.people import find_people
+from pipeline.okta.reads import Reads
+from pipeline.plan.model import Plan
+
+
+async def read_snapshot(reads: Reads, plan: Plan, org_host: str, budget: Budget, clock: Clock) -> Snapshot:
+    """The snapshot for ``plan``; ``observed_at_s`` is when reading began, so nothing in it is older.
+
+    Where entitlement management is not on, the governance listings are empty and not complete. Raises
+    TenantError where the org or the app cannot be read, CredentialError where the credential is refused.
+    """
+    observed_at_s = clock.now()
+    org_id = await reads.organization()
+    okta_app = await reads.okta_app(plan.okta_app)
+    if okta_app.entitlement_management is not EntitlementManagement.ENABLED:
+        return Snapshot(org_id, org_host, okta_app, (), {}, {}, {}, (), observed_at_s, budget.limits())
+    principals = [user for cohort in plan.access for user in cohort.users] + list(plan.assignments.users)
+    match = plan.mapping.user.match if plan.mapping else ("login", "email")
+    (entitlements, structure), (app_users, assigned), (grants, granted), people = await asyncio.gather(
+        reads.entitlements(okta_app.id),
+        reads.app_users(okta_app.id),
+        reads.grants(okta_app.id),
+        find_people(reads, principals, match),
+    )
+    return Snapshot(
+        org_id=org_id,
+        org_host=org_host,
+        okta_app=okta_app,
+        entitlements=entitlements,
+        people=people,
+        app_users=app_users,
+        grants=grants,
+        listings=(*structure, assigned, granted),
+        observed_at_s=observed_at_s,
+        bucket_limits=budget.limits(),
+    )
