@@ -1,0 +1,127 @@
+"""Run folders: ids, files, what was not applied, the list."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import stat
+from pathlib import Path
+
+import pytest
+
+from pipeline.address import Address, Kind
+from pipeline.changes.model import Action, Hold, HoldReason
+from pipeline.errors import ErrorCode, InputError
+from pipeline.run.entries import Closed, Entry
+from pipeline.run.folder import RUN_ID, RunFolder, find_run, list_runs, new_run_id, not_applied_csv
+from pipeline.run.journal import Journal
+from pipeline.run.result import RunResult
+from pipeline.run.resume import unfinished_run
+from tests.run.fake_tenant import APP_ID
+from tests.run.scenario import header
+from tests.virtual_time import clock, run
+
+
+def a_run(runs_dir: Path, run_id: str, *entries: Entry) -> RunFolder:
+    folder = RunFolder.create(runs_dir, run_id)
+
+    async def write() -> None:
+        with Journal.create(folder.journal, header(run_id), clock()) as journal:
+            for entry in entries:
+                journal.append(entry)
+
+    run(write())
+    return folder
+
+
+def find_unfinished(runs_dir: Path, **other: str) -> RunFolder | None:
+    wanted = {"plan_name": "erp", "plan_digest": "p" * 64, "org_id": "00o1", "app_id": APP_ID, **other}
+    return unfinished_run(runs_dir, **wanted)
+
+
+def test_run_ids_sort_by_time_and_differ_by_chance() -> None:
+    async def make() -> tuple[str, str]:
+        rng = random.Random(1)  # noqa: S311 - a seed makes the test repeatable
+        return new_run_id(clock(), rng), new_run_id(clock(), rng)
+
+    one, other = run(make())
+    assert one.startswith("20260921T141320Z-")
+    assert RUN_ID.fullmatch(one)
+    assert one != other
+
+
+def test_files_are_private_and_replaced_whole(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "runs", "20260921T141320Z-abcd")
+    folder.write(folder.report_md, "first, and longer")
+    folder.write(folder.report_md, "second\n")
+    assert folder.report_md.read_bytes() == b"second\n"
+    assert stat.S_IMODE(folder.report_md.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    assert [each.name for each in folder.path.iterdir()] == ["report.md"]
+
+
+def test_what_was_not_applied_holds_no_formula() -> None:
+    hold = Hold(
+        address=Address(Kind.GRANT, "=cmd()"),
+        action=Action.GRANT,
+        reason=HoldReason.USER_NOT_FOUND,
+        detail="no, such user",
+        principals=("=cmd()", "@ann"),
+    )
+    result = RunResult(ended=(), held=(hold,), not_started=())
+    rows = list(csv.reader(io.StringIO(not_applied_csv(result))))
+    assert rows == [
+        ["principal", "address", "action", "reason", "detail"],
+        ["'=cmd()", "grant/=cmd()", "grant", "user_not_found", "no, such user"],
+        ["'@ann", "grant/=cmd()", "grant", "user_not_found", "no, such user"],
+    ]
+
+
+def test_runs_are_listed_newest_first_damaged_ones_with_their_problem(tmp_path: Path) -> None:
+    a_run(tmp_path, "20260921T141320Z-aaaa", Closed(counts={}))
+    damaged = a_run(tmp_path, "20260922T141320Z-bbbb")
+    damaged.journal.write_text("nonsense\n")
+    (tmp_path / "leases").mkdir()
+    listed = list_runs(tmp_path)
+    assert [each.folder.run_id for each in listed] == ["20260922T141320Z-bbbb", "20260921T141320Z-aaaa"]
+    assert listed[0].problem is not None
+    assert listed[1].state is not None
+    assert list_runs(tmp_path / "absent") == ()
+
+
+def test_an_unknown_run_is_named(tmp_path: Path) -> None:
+    for run_id in ("20260921T141320Z-aaaa", "../..", ""):
+        with pytest.raises(InputError) as caught:
+            find_run(tmp_path, run_id)
+        assert caught.value.code is ErrorCode.RUN_NOT_FOUND
+
+
+def test_the_newest_unfinished_run_of_this_plan_org_and_app_is_found(tmp_path: Path) -> None:
+    assert find_unfinished(tmp_path) is None
+    a_run(tmp_path, "20260921T141320Z-aaaa")
+    a_run(tmp_path, "20260922T141320Z-bbbb")
+    a_run(tmp_path, "20260923T141320Z-cccc", Closed(counts={}))
+    found = find_unfinished(tmp_path)
+    assert found is not None
+    assert found.run_id == "20260922T141320Z-bbbb"
+    assert find_unfinished(tmp_path, plan_name="renamed") == found
+    assert find_unfinished(tmp_path, plan_digest="edited") == found
+    assert find_unfinished(tmp_path, plan_name="other", plan_digest="other") is None
+    assert find_unfinished(tmp_path, org_id="00o2") is None
+    assert find_unfinished(tmp_path, app_id="0oa2") is None
+
+
+def test_a_run_that_wrote_no_whole_header_had_sent_nothing(tmp_path: Path) -> None:
+    folder = a_run(tmp_path, "20260921T141320Z-aaaa")
+    folder.journal.write_bytes(folder.journal.read_bytes()[:20])
+    RunFolder.create(tmp_path, "20260922T141320Z-bbbb")
+    assert find_unfinished(tmp_path) is None
+
+
+def test_a_damaged_journal_is_not_passed_over(tmp_path: Path) -> None:
+    folder = a_run(tmp_path, "20260921T141320Z-aaaa")
+    folder.journal.write_text("nonsense\n")
+    with pytest.raises(InputError) as caught:
+        find_unfinished(tmp_path)
+    assert caught.value.code is ErrorCode.JOURNAL_DAMAGED
