@@ -65,6 +65,7 @@ class PersonDiff:
         ids: Ids,
         person: Person,
         access: Access,
+        now_s: float,
     ) -> None:
         self._plan = plan
         self._snapshot = snapshot
@@ -72,6 +73,7 @@ class PersonDiff:
         self._ids = ids
         self._person = person
         self._access = access
+        self._now_s = now_s
         self._grants = snapshot.grants.get(person.user.id, ())
 
     def compare(self) -> None:
@@ -261,7 +263,7 @@ class PersonDiff:
 
     def _has_ended(self) -> bool:
         end = self._person.expires
-        return end is not None and instant_s(end) <= self._snapshot.observed_at_s
+        return end is not None and instant_s(end) <= self._now_s
 
     def _depends_on(self, wanted: set[Pair]) -> tuple[Address, ...]:
         needed = {

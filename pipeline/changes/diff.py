@@ -14,19 +14,22 @@ from pipeline.plan.model import Plan
 USABLE_STATUSES = {"ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "RECOVERY"}
 
 
-def diff(plan: Plan, plan_digest: str, snapshot: Snapshot) -> ChangeSet:
+def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | None = None) -> ChangeSet:
     """The change set that makes the tenant hold what ``plan`` says.
 
     Changes come in the order in which they may be sent: entitlements, values, then each person's assignment
     and grant. Nothing wanted is missing: what cannot be sent safely is among the holds, with its reason.
     """
+    now_s = snapshot.observed_at_s if now_s is None else now_s
     structure = compare_structure(plan, snapshot)
     people, holds = resolve(plan, snapshot)
     access = Access()
     ids = Ids.of(snapshot)
     if plan.grants.type == "custom":
         for person in people:
-            PersonDiff(plan, snapshot, meant=structure.meant, ids=ids, person=person, access=access).compare()
+            PersonDiff(
+                plan, snapshot, meant=structure.meant, ids=ids, person=person, access=access, now_s=now_s
+            ).compare()
     else:
         holds = _all_held_for_type(plan)
     changes, privileged = _privileged_apart(plan, (*structure.changes, *access.changes))

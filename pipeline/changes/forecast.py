@@ -49,6 +49,7 @@ def forecast(
     snapshot: Snapshot,
     *,
     bucket_of: Mapping[CallKind, str],
+    limits: Mapping[str, int],
     default_limit_per_min: int,
     share: float,
 ) -> Forecast:
@@ -62,12 +63,12 @@ def forecast(
     for kind, count in _calls(change_set, snapshot).items():
         if count:
             calls[bucket_of[kind]] += count
-    limits = {bucket: snapshot.bucket_limits.get(bucket, default_limit_per_min) for bucket in calls}
-    seconds = {bucket: _seconds(count, share * limits[bucket]) for bucket, count in calls.items()}
+    allowed = {bucket: limits.get(bucket, default_limit_per_min) for bucket in calls}
+    seconds = {bucket: _seconds(count, share * allowed[bucket]) for bucket, count in calls.items()}
     slowest = max(sorted(seconds), key=lambda bucket: seconds[bucket], default=None)
     return Forecast(
         calls=dict(sorted(calls.items())),
-        limits=dict(sorted(limits.items())),
+        limits=dict(sorted(allowed.items())),
         bottleneck=slowest if slowest and seconds[slowest] > WINDOW_S else None,
         seconds=seconds[slowest] if slowest else 0.0,
     )
