@@ -35,4 +35,9 @@ class Lost:
     request_id: str | None = None
 
 
-WriteAnswer = Accepted | Refused | Lost
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The call could not leave before its deadline: nothing took effect, what it rests on must be read anew."""
+
+
+WriteAnswer = Accepted | Refused | Lost | NotSent

@@ -84,6 +84,17 @@ class Budget:
             self._in_flight += 1
         return wait_s
 
+    def allowance(self, bucket: str, now_s: float) -> int:
+        """How many calls may be under way now, those in flight included; 1 while the limit is unknown."""
+        state = self._buckets.setdefault(bucket, _Bucket())
+        if now_s < state.closed_until_s:
+            return 0
+        if state.limit is None:
+            return 1
+        if now_s >= state.ends_at_s:
+            state.remaining = state.limit
+        return max(0, self._room(state) + state.in_flight)
+
     def release(self, bucket: str, now_s: float, status: int | None, header: Header | None) -> None:
         """The call ended; ``status`` None means no answer came."""
         state = self._buckets[bucket]

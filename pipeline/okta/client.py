@@ -41,6 +41,8 @@ class Call:
     ids: tuple[str, ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     body: Any = None
+    not_after_s: float | None = None
+    """The latest time (of the clock) at which the call may leave; None: whenever there is room."""
 
     @property
     def path(self) -> str:
@@ -64,6 +66,8 @@ class Answer:
     headers: Mapping[str, list[str]] = field(default_factory=dict)
     error: OktaError | None = None
     lost: str = ""
+    sent: bool = True
+    """False where the call could not leave in time: no attempt of it had any effect."""
 
     @property
     def request_id(self) -> str | None:
@@ -123,12 +127,15 @@ class OktaClient:
 
     async def send(self, call: Call) -> Answer:
         """The answer of ``call`` after the retries that are safe. A write that may have taken effect comes
-        back with ``status`` None. Raises CredentialError when the credential is refused.
+        back with ``status`` None, one that could not leave in time with ``sent`` False. Raises
+        CredentialError when the credential is refused.
         """
         number = 0
         while True:
             number += 1
             answer, error = await self._attempt(call, number)
+            if not answer.sent:
+                return answer
             self._refuse_dead_credential(answer)
             code = answer.error.code if answer.error else None
             verdict = judge(Attempt(call.is_read, answer.status, code, error))
@@ -147,7 +154,11 @@ class OktaClient:
 
     async def _attempt(self, call: Call, number: int) -> tuple[Answer, Exception | None]:
         bucket = call.bucket
+        if self._is_late(call, 0.0):
+            return Answer(None, sent=False), None
         while (wait_s := self._budget.reserve(bucket, self._clock.now())) > 0:
+            if self._is_late(call, wait_s):
+                return Answer(None, sent=False), None
             await self._clock.sleep(wait_s)
         answer, error = Answer(None), None
         header = None
@@ -165,6 +176,9 @@ class OktaClient:
             template = call.template.replace("{}", "{id}")
             self._on_call(CallRecord(call.method, template, bucket, answer.status, answer.request_id, number))
         return answer, error
+
+    def _is_late(self, call: Call, wait_s: float) -> bool:
+        return call.not_after_s is not None and self._clock.now() + wait_s > call.not_after_s
 
     def _request(self, call: Call) -> httpx.Request:
         headers = {"Authorization": f"SSWS {self._connection.token}"}

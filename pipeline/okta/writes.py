@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.changes.model import EntitlementTarget, NewValue
 from pipeline.errors import ErrorCode, OktaPlanError
-from pipeline.okta.answers import Accepted, Lost, Refused, WriteAnswer
+from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
 from pipeline.okta.client import Answer, Call, OktaClient
 from pipeline.okta.reads import GOVERNANCE
 
@@ -54,10 +54,16 @@ class Writes:
         return answer
 
     async def post_custom_grant(
-        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None
+        self,
+        app_id: str,
+        user_id: str,
+        pairs: Pairs,
+        expires: str | None,
+        *,
+        not_after_s: float | None = None,
     ) -> WriteAnswer:
         """POST a CUSTOM grant. It replaces the base grant there is (okta-api.md 5.3): the caller has read
-        that there is none.
+        that there is none, and ``not_after_s`` is how long that may be relied on.
         """
         body: dict[str, Any] = {
             "grantType": "CUSTOM",
@@ -69,18 +75,27 @@ class Writes:
         }
         if expires is not None:
             body["scheduleSettings"] = {"expirationDate": expires, "timeZone": "UTC"}
-        return await self._write(Call("POST", f"{GOVERNANCE}/grants", body=body))
+        return await self._write(Call("POST", f"{GOVERNANCE}/grants", body=body, not_after_s=not_after_s))
 
-    async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs) -> WriteAnswer:
-        """PUT the grant object just read, with ``pairs`` as its values and all else as it was."""
+    async def put_grant(
+        self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float | None = None
+    ) -> WriteAnswer:
+        """PUT the grant object just read, with ``pairs`` as its values and all else as it was; it leaves by
+        ``not_after_s`` or not at all.
+        """
         body = {**grant, "entitlements": _entitlements(pairs)}
-        return await self._write(Call("PUT", f"{GOVERNANCE}/grants/{{}}", (str(grant["id"]),), body=body))
+        ids = (str(grant["id"]),)
+        return await self._write(
+            Call("PUT", f"{GOVERNANCE}/grants/{{}}", ids, body=body, not_after_s=not_after_s)
+        )
 
     async def _write(self, call: Call) -> WriteAnswer:
         return _outcome(await self._client.send(call))
 
 
 def _outcome(answer: Answer) -> WriteAnswer:
+    if not answer.sent:
+        return NotSent()
     if answer.status is None:
         return Lost(answer.lost, answer.request_id)
     if answer.is_good:
