@@ -42,7 +42,7 @@ class ErrorCode(StrEnum):
     NO_USER_COLUMN = "no_user_column"
     NO_ENTITLEMENT_COLUMN = "no_entitlement_column"
     NO_USABLE_ROWS = "no_usable_rows"
-    TOO_MANY_REJECTS = "too_many_rejects"
+    BAD_CELLS = "bad_cells"
     # plan
     PLAN_INVALID = "plan_invalid"
     PLAN_EXISTS = "plan_exists"
