@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -45,7 +46,7 @@ def create_app(
     tenant = open_tenant(org, db=db, now=now, seed=seed)
     windows = Windows(limits_by_bucket(limits if limits is not None else org.limits))
     gate = Gate(tenant, windows, Chance(seed), sleep, _latency_s(org) if latency else (0, 0))
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/_emulator/state", gate.state, methods=["GET"]),
             Route("/_emulator/requests", gate.requests, methods=["GET"]),
@@ -53,6 +54,9 @@ def create_app(
             Route("/{path:path}", gate.api, methods=METHODS),
         ]
     )
+    # Closes the database when called, else when the app is forgotten.
+    app.state.close = weakref.finalize(app, tenant.db.close)
+    return app
 
 
 def _latency_s(org: OrgFile) -> tuple[float, float]:

@@ -242,7 +242,7 @@ _SHOWN_PROBLEMS = 5
 
 
 def _first_problems(error: ValidationError) -> str:
-    problems = [f"{_key(p['loc'])}: {p['msg'].lower()}" for p in error.errors(include_url=False)]
+    problems = [f"{_key(p['loc'])}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors()]
     more = len(problems) - _SHOWN_PROBLEMS
     return "; ".join(problems[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -14,7 +17,7 @@ import uvicorn
 from pipeline.emulator.app import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.emulator.orgfile import OrgFile
@@ -32,12 +35,9 @@ def serve(
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", server_header=False, date_header=False
     )
-    try:
+    with listener:
         _Announcing(config, listener.getsockname()[1]).run(sockets=[listener])
-    except KeyboardInterrupt:
-        return
-    finally:
-        listener.close()
+    app.state.close()
 
 
 class _Announcing(uvicorn.Server):
@@ -49,3 +49,16 @@ class _Announcing(uvicorn.Server):
         await super().startup(sockets=sockets)
         sys.stdout.write(json.dumps({"url": f"http://{LOOPBACK}:{self._port}"}) + "\n")
         sys.stdout.flush()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn does, but without raising the signal again at the end: being stopped is no failure."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {name: signal.signal(name, self.handle_exit) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
