@@ -37,7 +37,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The call could not leave before its deadline: nothing took effect, what it rests on must be read anew."""
+    """The call could not leave in time: nothing took effect, and what it rests on must be read anew."""
 
 
 WriteAnswer = Accepted | Refused | Lost | NotSent

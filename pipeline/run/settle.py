@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pipeline.changes.model import HoldReason
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, OktaPlanError, TenantError
-from pipeline.okta.answers import Accepted, Lost, Refused, WriteAnswer
+from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
 from pipeline.run.result import Outcome
 from pipeline.run.standing import Drifted, InEffect, Ready, Standing, Step
 
 ATTEMPTS = 3
 """How often one write is sent before its change is given up as unresolved."""
 FRESH_S = 2.0
-"""A write goes out on a read at most this old (DESIGN 4.1)."""
+"""A write that could replace something leaves on a read at most this old, or not at all (DESIGN 4.1)."""
+LATE_MAX = 30
+"""How often a write that could not leave in time is read for again."""
 SETTLE_WAITS_S = (1.0, 4.0, 15.0)
 """Before reading back: a request whose answer was lost may still be under way."""
 FIRST_SERVER_ERROR = 500
@@ -76,7 +78,8 @@ class Delivery:
         self._is_stopping = is_stopping
         self._turn = turn
         self._attempts = 0
-        self._tries = 0
+        self._losses = 0
+        self._late = 0
         self._accepted = 0
         self._lost: Lost | None = None
         """The last answer, if it was lost and nothing has told since whether the write took effect."""
@@ -114,32 +117,27 @@ class Delivery:
         if known is None or (isinstance(known, Ready) and known.content == refused.content):
             return True
         self._refused = None
-        self._tries = 0
+        self._losses = 0
         return False
 
     def _give_up(self) -> Ending | None:
         if self._is_stopping():
             # after a lost answer this look has shown that the write had no effect
             return Cut(begun=self._attempts > 0, without_effect=self._accepted == 0)
-        if self._tries < ATTEMPTS:
-            self._lost = None
-            return None
-        if not self._was_lost:
-            return Withheld(HoldReason.INCOMPLETE_READ, "No read was fresh enough to write on.")
-        return self._settled(
-            Outcome.UNRESOLVED,
-            f"Sent {self._tries} times without an answer, and not in effect when read back.",
-        )
+        if self._losses >= ATTEMPTS:
+            detail = f"Sent {self._losses} times without an answer, and not in effect when read back."
+            return self._settled(Outcome.UNRESOLVED, detail)
+        self._lost = None
+        if self._late >= LATE_MAX:
+            detail = f"{LATE_MAX} times there was no room to write within {FRESH_S:g} s of reading."
+            return Withheld(HoldReason.INCOMPLETE_READ, detail)
+        return None
 
-    async def _send(self, ready: Ready, read_at_s: float) -> WriteAnswer | Cut | None:
-        """None where the read grew too old while the journal was written: look again."""
+    async def _send(self, ready: Ready, read_at_s: float) -> WriteAnswer | Cut:
         self._attempts += 1
-        self._tries += 1
         self._begin(self._attempts)
-        if self._clock.now() - read_at_s > FRESH_S:
-            return None
         try:
-            answer = await ready.send()
+            answer = await ready.send(read_at_s + FRESH_S)
         except CredentialError as error:
             return Cut(begun=True, without_effect=self._accepted == 0, cause=error)
         except TenantError as error:
@@ -148,11 +146,11 @@ class Delivery:
             return Lost(f"{answer.status} {answer.summary}", answer.request_id)
         return answer
 
-    async def _next(self, ready: Ready, answer: WriteAnswer | None) -> Standing | None:
+    async def _next(self, ready: Ready, answer: WriteAnswer) -> Standing | None:
         match answer:
             case Accepted():
                 self._accepted += 1
-                self._tries = 0
+                self._losses = 0
                 self._last = answer
                 return ready.then(answer)
             case Refused():
@@ -161,9 +159,11 @@ class Delivery:
             case Lost():
                 self._lost = answer
                 self._was_lost = True
-                await self._clock.sleep(SETTLE_WAITS_S[min(self._tries, len(SETTLE_WAITS_S)) - 1])
+                self._losses += 1
+                await self._clock.sleep(SETTLE_WAITS_S[min(self._losses, len(SETTLE_WAITS_S)) - 1])
                 return None
-            case None:
+            case NotSent():
+                self._late += 1
                 return None
 
     def _conclude(self, standing: InEffect | Drifted) -> Ending:

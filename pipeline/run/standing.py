@@ -25,11 +25,12 @@ class InEffect:
 class Ready:
     """Safe to send. ``then`` says how things stand once the write is accepted; None: look again.
 
-    ``content`` identifies what would be sent: after a refusal, the same content is not sent again.
+    ``content`` identifies what would be sent: after a refusal, the same content is not sent again. ``send``
+    takes the time by which the call must have left where it rests on a read.
     """
 
     content: object
-    send: Callable[[], Awaitable[WriteAnswer]]
+    send: Callable[[float], Awaitable[WriteAnswer]]
     then: Callable[[Accepted], Standing | None]
 
 

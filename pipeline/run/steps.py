@@ -71,7 +71,10 @@ class AssignStep:
         row = await self.tenant.app_user(self.app_id, self.user_id)
         if row is not None and row.is_assigned:
             return InEffect(row.user_id)
-        return Ready("assign", partial(self.tenant.assign, self.app_id, self.user_id), self._accepted)
+        return Ready("assign", self._send, self._accepted)
+
+    async def _send(self, _not_after_s: float) -> WriteAnswer:
+        return await self.tenant.assign(self.app_id, self.user_id)
 
     def _accepted(self, answer: Accepted) -> Standing:
         return InEffect(_text(answer.body, "id"))
@@ -97,9 +100,10 @@ class GrantStep:
             return InEffect(found.id)
         return Ready("grant", self._send, self._accepted)
 
-    async def _send(self) -> WriteAnswer:
+    async def _send(self, not_after_s: float) -> WriteAnswer:
+        user_id, expires = self.person.user_id, self.person.expires
         return await self.tenant.post_custom_grant(
-            self.app_id, self.person.user_id, self.wanted, self.person.expires
+            self.app_id, user_id, self.wanted, expires, not_after_s=not_after_s
         )
 
     def _accepted(self, answer: Accepted) -> Standing:
@@ -136,7 +140,10 @@ class ExtendStep:
         if self.adds <= live.pairs:
             return InEffect(self.person.grant_id)
         pairs = live.pairs | self.adds
-        return Ready(pairs, partial(self.tenant.put_grant, raw, pairs), self._accepted)
+        return Ready(pairs, partial(self._send, raw, pairs), self._accepted)
+
+    async def _send(self, raw: Mapping[str, Any], pairs: Pairs, not_after_s: float) -> WriteAnswer:
+        return await self.tenant.put_grant(raw, pairs, not_after_s=not_after_s)
 
     def _accepted(self, _answer: Accepted) -> Standing:
         return InEffect(self.person.grant_id)
@@ -189,9 +196,12 @@ class StructureStep:
         rest = self.target.new_values[VALUES_PER_CREATE:]
         return Ready(
             first,
-            partial(self.tenant.create_entitlement, self.app_id, self.target, first),
+            partial(self._create, first),
             partial(self._created, first, rest),
         )
+
+    async def _create(self, values: tuple[NewValue, ...], _not_after_s: float) -> WriteAnswer:
+        return await self.tenant.create_entitlement(self.app_id, self.target, values)
 
     def _created(
         self, sent: tuple[NewValue, ...], rest: tuple[NewValue, ...], answer: Accepted
@@ -206,9 +216,14 @@ class StructureStep:
         batch, rest = values[:VALUES_PER_ADD], values[VALUES_PER_ADD:]
         return Ready(
             (entitlement_id, batch),
-            partial(self.tenant.add_values, entitlement_id, batch),
+            partial(self._send_values, entitlement_id, batch),
             partial(self._added, entitlement_id, batch, rest),
         )
+
+    async def _send_values(
+        self, entitlement_id: str, values: tuple[NewValue, ...], _not_after_s: float
+    ) -> WriteAnswer:
+        return await self.tenant.add_values(entitlement_id, values)
 
     def _added(
         self, entitlement_id: str, sent: tuple[NewValue, ...], rest: tuple[NewValue, ...], answer: Accepted

@@ -40,13 +40,17 @@ class Tenant(Protocol):
         ...
 
     async def post_custom_grant(
-        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
     ) -> WriteAnswer:
-        """Create the CUSTOM base grant. It replaces whatever base grant exists (okta-api.md 5.3)."""
+        """Create the CUSTOM base grant. It replaces whatever base grant exists (okta-api.md 5.3), so it
+        leaves by ``not_after_s`` of the clock or not at all.
+        """
         ...
 
-    async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs) -> WriteAnswer:
-        """Rewrite ``grant``, the full object as just read by id, with ``pairs`` as its only values."""
+    async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
+        """Rewrite ``grant``, the full object as just read by id, with ``pairs`` as its only values, by
+        ``not_after_s`` or not at all.
+        """
         ...
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:

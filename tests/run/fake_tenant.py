@@ -12,7 +12,7 @@ from pipeline.changes.model import EntitlementTarget, NewValue
 from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, ErrorCode, TenantError
-from pipeline.okta.answers import Accepted, Lost, Refused, WriteAnswer
+from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
 from pipeline.run.tenant import VALUES_PER_ADD, VALUES_PER_CREATE, Pairs
 
 APP_ID = "0oa1example0000000x7"
@@ -43,6 +43,8 @@ class FakeTenant:
     failing_reads: set[int] = field(default_factory=set)
     """Numbers of the reads (from 1) that fail."""
     latency_s: float = 0.05
+    full_for: int = 0
+    """So many grant writes find no room in time."""
     custom_replaces_additive: bool = False
     entitlements_by_id: dict[str, OktaEntitlement] = field(default_factory=dict)
     raw_grants: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -140,9 +142,11 @@ class FakeTenant:
         return await self._write(f"assign {user_id}", user_id, effect)
 
     async def post_custom_grant(
-        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
     ) -> WriteAnswer:
         assert app_id == APP_ID
+        if self._is_late(not_after_s):
+            return NotSent()
 
         def effect() -> WriteAnswer:
             for grant in self._grants(user_id):
@@ -155,8 +159,10 @@ class FakeTenant:
 
         return await self._write(f"post {user_id}", user_id, effect)
 
-    async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs) -> WriteAnswer:
+    async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         user_id = grant["targetPrincipal"]["externalId"]
+        if self._is_late(not_after_s):
+            return NotSent()
 
         def effect() -> WriteAnswer:
             if grant["id"] not in self.raw_grants:
@@ -191,6 +197,14 @@ class FakeTenant:
         return self.rows.get(user_id)
 
     # -- inside --
+
+    def _is_late(self, not_after_s: float) -> bool:
+        """Whether there is no room for the call before its deadline, which is at most 2 s after the read."""
+        assert 0 <= not_after_s - self.clock.now() <= 2
+        if self.full_for == 0:
+            return False
+        self.full_for -= 1
+        return True
 
     async def _write(self, name: str, whose: str, effect: Callable[[], WriteAnswer]) -> WriteAnswer:
         self.writes.append(name)

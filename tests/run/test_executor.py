@@ -320,6 +320,26 @@ def test_the_read_comes_after_the_wait_for_the_write_budget(tmp_path: Path) -> N
     assert tenant.reads.count("grant gra5") == 1
 
 
+def test_a_write_that_finds_no_room_in_time_is_read_for_again(tmp_path: Path) -> None:
+    tenant = a_tenant()
+    tenant.seed_row("ann")
+    tenant.seed_grant("ann", roles("Auditor"))
+    tenant.full_for = 3
+    result = apply(compare(tenant, Wanted(people={"ann": roles("Admin")})), tenant, tmp_path)
+    assert tenant.reads.count("grant gra5") == 4
+    assert tenant.writes == ["put ann"]
+    assert result.counts["applied"] == 1
+
+
+def test_a_write_that_never_finds_room_in_time_is_held(tmp_path: Path) -> None:
+    tenant = a_tenant()
+    tenant.seed_row("ann")
+    tenant.full_for = 1000
+    result = apply(compare(tenant, Wanted(people={"ann": roles("Admin")})), tenant, tmp_path)
+    assert [hold.reason for hold in result.held] == [HoldReason.INCOMPLETE_READ]
+    assert tenant.writes == []
+
+
 def test_a_stop_lets_calls_in_flight_finish_and_starts_nothing_new(tmp_path: Path) -> None:
     tenant = a_tenant()
     people = {f"p{number}": roles("Admin") for number in range(40)}
