@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
-from pipeline.changes.model import Action, Change, PersonTarget, added
+from pipeline.changes.model import Action, Change, added
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.clock import Clock
 from pipeline.errors import ErrorCode, OktaPlanError, StoppedError, TenantError
 from pipeline.run.catalog import Catalog
 from pipeline.run.result import Outcome
 from pipeline.run.settle import Ending, Settled
+from pipeline.run.standing import Standing, Step
 from pipeline.run.tenant import Pairs, Tenant
 
 RISK_KINDS: Final = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND})
 READ_BACK_WAITS_S: Final = (0.0, 2.0, 10.0)
 """A listing may lag behind the write; a value counts as lost when the last of these reads lacks it."""
+
+
+@dataclass(slots=True)
+class WatchedStep:
+    """A step that also remembers all that the person held directly before the first write."""
+
+    step: Step
+    tenant: Tenant
+    app_id: str
+    user_id: str
+    before: tuple[OktaGrant, ...] | None = None
+    known: Standing | None = None
+
+    @property
+    def refusal_may_mean_done(self) -> bool:
+        return self.step.refusal_may_mean_done
+
+    async def look(self) -> Standing:
+        """All grants of the person, then what the step itself looks at. Raises TenantError."""
+        held = await self.tenant.grants_of(self.app_id, self.user_id)
+        if self.before is None:
+            self.before = held
+        return await self.step.look()
 
 
 class Canaries:
@@ -34,39 +59,34 @@ class Canaries:
         self._gates = {kind: asyncio.Lock() for kind in RISK_KINDS}
 
     async def carry_out(
-        self, change: Change, catalog: Catalog, deliver: Callable[[], Awaitable[Ending]]
+        self, change: Change, step: Step, catalog: Catalog, deliver: Callable[[Step], Awaitable[Ending]]
     ) -> Ending:
-        """``deliver()``, alone and read back while its kind is unproven. Raises TenantError."""
+        """``deliver(step)``, alone and read back while the change's kind is unproven."""
         gate = self._gates.get(change.action)
         if gate is None or change.person is None or change.action in self._proven:
-            return await deliver()
+            return await deliver(step)
         async with gate:
             if change.action not in self._proven:
-                return await self._prove(change, change.person, catalog, deliver)
-        return await deliver()
+                watched = WatchedStep(step, self._tenant, self._app_id, change.person.user_id)
+                ending = await deliver(watched)
+                await self._prove(change, watched, catalog, ending)
+                return ending
+        return await deliver(step)
 
-    async def _prove(
-        self,
-        change: Change,
-        person: PersonTarget,
-        catalog: Catalog,
-        deliver: Callable[[], Awaitable[Ending]],
-    ) -> Ending:
-        before = await self._tenant.grants_of(self._app_id, person.user_id)
-        ending = await deliver()
-        if not (isinstance(ending, Settled) and ending.outcome is Outcome.APPLIED):
-            return ending
+    async def _prove(self, change: Change, watched: WatchedStep, catalog: Catalog, ending: Ending) -> None:
+        sent = isinstance(ending, Settled) and ending.outcome is Outcome.APPLIED
+        if not sent or watched.before is None:
+            return
         adds, _ = catalog.resolve(added(change))
         try:
-            after, lost = await self._read_back(person.user_id, pairs_of(before) | adds)
+            after, lost = await self._read_back(watched.user_id, pairs_of(watched.before) | adds)
         except TenantError as error:
             self._halt(_unproven(change, error))
-            return ending
+            return
         if lost:
-            self._halt(_failed(change, catalog.names(lost), restoring_calls(before, after, adds)))
+            self._halt(_failed(change, catalog.names(lost), restoring_calls(watched.before, after, adds)))
         else:
             self._proven.add(change.action)
-        return ending
 
     async def _read_back(self, user_id: str, expected: Pairs) -> tuple[tuple[OktaGrant, ...], Pairs]:
         after: tuple[OktaGrant, ...] = ()

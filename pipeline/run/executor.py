@@ -21,7 +21,7 @@ from pipeline.run.journal import Journal
 from pipeline.run.ledger import Ledger
 from pipeline.run.result import Outcome, Progress, RunResult
 from pipeline.run.settle import Cut, Delivery, Ending, Withheld
-from pipeline.run.standing import Drifted
+from pipeline.run.standing import Drifted, Step
 from pipeline.run.steps import step_for
 from pipeline.run.tenant import Tenant
 
@@ -159,6 +159,15 @@ class _Run:
         step = step_for(change, self.tenant, self.app_id, self.catalog)
         if isinstance(step, Drifted):
             return Withheld(step.reason, step.detail)
+        try:
+            async with self._alone(change):
+                deliver = partial(self._deliver, change)
+                return await self.canaries.carry_out(change, step, self.catalog, deliver)
+        except StoppedError as error:
+            self.ledger.stop_for(error)
+            return Cut(begun=False)
+
+    async def _deliver(self, change: Change, step: Step) -> Ending:
         delivery = Delivery(
             step,
             begin=partial(self.ledger.begin, change),
@@ -166,15 +175,7 @@ class _Run:
             is_stopping=self._is_stopping,
             turn=partial(self.turn, change.action),
         )
-        try:
-            async with self._alone(change):
-                return await self.canaries.carry_out(change, self.catalog, delivery.carry_out)
-        except TenantError as error:
-            detail = f"The person's grants could not be read before writing: {error.detail}"
-            return Withheld(HoldReason.INCOMPLETE_READ, detail, error)
-        except StoppedError as error:
-            self.ledger.stop_for(error)
-            return Cut(begun=False)
+        return await delivery.carry_out()
 
     @asynccontextmanager
     async def _alone(self, change: Change) -> AsyncIterator[None]:
