@@ -33,7 +33,9 @@ def recorded(name: str, path_end: str, method: str = "GET", status: int = 200) -
     return found[-1]
 
 
-def assert_alike(ours: httpx.Response, theirs: dict[str, Any], *, optional: AbstractSet[str] = frozenset()) -> None:
+def assert_alike(
+    ours: httpx.Response, theirs: dict[str, Any], *, optional: AbstractSet[str] = frozenset()
+) -> None:
     assert ours.status_code == theirs["status"]
     names = {name.lower() for name in theirs["responseHeaders"]}
     assert (RATE | {"link"}) & names <= set(ours.headers)
