@@ -58,7 +58,7 @@ async def execute(
     stop: asyncio.Event,
     done: Mapping[Address, Outcome] | None = None,
     concurrency: int = CONCURRENCY,
-    turn: WriteTurn = no_wait,
+    turn: WriteTurn,
 ) -> RunResult:
     """Send what is reviewed; every change is accounted for in the result, which also says why a run halted.
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.changes.access import same_instant
+from pipeline.changes.instants import same_instant
 from pipeline.changes.model import HoldReason
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.okta.answers import Accepted, WriteAnswer

@@ -17,12 +17,14 @@ from pipeline.changes.model import (
     PersonTarget,
     holding,
 )
+from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.changes.waves import waves
 from pipeline.clock import Clock
 from pipeline.run.entries import Header
 from pipeline.run.executor import WriteTurn, execute, no_wait
 from pipeline.run.journal import JOURNAL, Journal
 from pipeline.run.result import Outcome, Progress, RunResult
+from pipeline.run.tenant import Tenant
 from tests.run.fake_tenant import APP_ID, FakeTenant
 
 Names = set[tuple[str, str]]
@@ -137,10 +139,11 @@ def header(run_id: str = "20260921T141320Z-abcd") -> Header:
 
 async def carry_out(
     change_set: ChangeSet,
-    tenant: FakeTenant,
+    tenant: Tenant,
     journal: Journal,
     clock: Clock,
     *,
+    entitlements: tuple[OktaEntitlement, ...] | None = None,
     reviewed: Callable[[Change], bool] = lambda _change: True,
     stop: asyncio.Event | None = None,
     done: Mapping[Address, Outcome] | None = None,
@@ -155,13 +158,18 @@ async def carry_out(
         journal,
         clock,
         reviewed=reviewed,
-        entitlements=tuple(tenant.entitlements_by_id.values()),
+        entitlements=entitlements if entitlements is not None else _listed(tenant),
         progress=(seen if seen is not None else []).append,
         stop=stop or asyncio.Event(),
         done=done,
         concurrency=concurrency,
         turn=turn,
     )
+
+
+def _listed(tenant: Tenant) -> tuple[OktaEntitlement, ...]:
+    assert isinstance(tenant, FakeTenant)
+    return tuple(tenant.entitlements_by_id.values())
 
 
 async def run_once(
