@@ -1,11 +1,12 @@
-"""Assignments and grants of one person against what the tenant holds: the table of SEMANTICS section 3."""
+"""Assignment and grant of one person against what the tenant holds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address
+from pipeline.changes.holdings import Holdings, ValueNames
 from pipeline.changes.model import (
     Action,
     Change,
@@ -14,332 +15,243 @@ from pipeline.changes.model import (
     HoldReason,
     Keep,
     PersonTarget,
+    added,
     holding,
 )
-from pipeline.changes.snapshot import GrantType, OktaGrant, Snapshot
-from pipeline.changes.structure import Blocked, Meant
-from pipeline.changes.wanted import Pair, Person, by_entitlement
+from pipeline.changes.obstacles import Case, Obstacle, against_keep, against_write, listed, strange
+from pipeline.changes.snapshot import OktaGrant, Snapshot
+from pipeline.changes.structure import Blocked, Meant, Pair
+from pipeline.changes.wanted import Person, by_entitlement
 from pipeline.plan.model import Plan
 
-KNOWN_TYPES = {each.value for each in GrantType}
+Verdict = Change | Hold | Keep
 
-
-@dataclass(slots=True)
-class Access:
-    changes: list[Change] = field(default_factory=list)
-    holds: list[Hold] = field(default_factory=list)
-    keeps: list[Keep] = field(default_factory=list)
+GRANTS_TORN = Obstacle(HoldReason.INCOMPLETE_READ, "The app's grants could not be read to the end.")
+APP_USERS_TORN = Obstacle(HoldReason.INCOMPLETE_READ, "The app's users could not be read to the end.")
+NO_ASSIGNING = Obstacle(
+    HoldReason.NOT_ASSIGNED, "The person is not assigned to the app, and the plan does not assign."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
-    """(entitlement id, value id) -> the pair of externalValues, for all that the tenant has."""
+class Wanted:
+    """What a cohort's values mean in the tenant: ``pairs`` can be granted, once ``needs`` are written;
+    ``unavailable`` (as the plan names them) cannot, because of ``reasons``.
+    """
 
-    pairs: dict[Pair, Pair]
+    pairs: frozenset[Pair]
+    needs: Mapping[Pair, Address]
+    unavailable: frozenset[Pair]
+    reasons: tuple[Blocked, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Plan and tenant in the form that the comparison of every person needs."""
+
+    plan: Plan
+    snapshot: Snapshot
+    meant: Mapping[Pair, Meant | Blocked]
+    """Of every (entitlement, value) in the plan."""
+    names: ValueNames
+    single_valued: frozenset[str]
+    privileged: frozenset[Pair]
+    now_s: float
+    _wanted: dict[frozenset[Pair], Wanted] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Ids:
+    def of(cls, plan: Plan, snapshot: Snapshot, meant: Mapping[Pair, Meant | Blocked], now_s: float) -> Terms:
+        found = [(pair, each) for pair, each in meant.items() if isinstance(each, Meant)]
+        named = set(plan.limits.privileged)
         return cls(
-            {
-                (entitlement.id, value.id): (entitlement.external_value, value.external_value)
-                for entitlement in snapshot.entitlements
-                for value in entitlement.values
-            }
+            plan=plan,
+            snapshot=snapshot,
+            meant=meant,
+            names=ValueNames(snapshot),
+            single_valued=frozenset(each.entitlement for _, each in found if not each.multi_value),
+            privileged=frozenset(each.pair for pair, each in found if named & spellings(pair, each.pair)),
+            now_s=now_s,
         )
 
-    def named(self, grant: OktaGrant) -> set[Pair] | None:
-        """What ``grant`` holds, by externalValue; None where it holds something the listing lacks."""
-        names = [self.pairs.get(pair) for pair in grant.values]
-        return None if None in names else {name for name in names if name is not None}
+    def wanted(self, pairs: frozenset[Pair]) -> Wanted:
+        """Worked out once a cohort, not once a person."""
+        known = self._wanted.get(pairs)
+        if known is None:
+            known = self._wanted[pairs] = self._work_out(pairs)
+        return known
 
-
-class PersonDiff:
-    """Compares one person; its result is in ``access``."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        snapshot: Snapshot,
-        *,
-        meant: dict[Pair, Meant | Blocked],
-        ids: Ids,
-        person: Person,
-        access: Access,
-        now_s: float,
-    ) -> None:
-        self._plan = plan
-        self._snapshot = snapshot
-        self._meant = meant
-        self._ids = ids
-        self._person = person
-        self._access = access
-        self._now_s = now_s
-        self._grants = snapshot.grants.get(person.user.id, ())
-
-    def compare(self) -> None:
-        """Enter the changes, holds or keeps of this person."""
-        assignment = self._assignment()
-        if not self._person.pairs:
-            if isinstance(assignment, Change):
-                self._access.changes.append(assignment)
-            elif assignment is None:
-                self._keep(self._person.assignment_address)
-            return
-        wanted = self._sendable()
-        if not wanted:
-            return
-        change = self._grant(wanted)
-        if change is None:
-            return
-        if isinstance(assignment, Hold):
-            self._hold(change.action, HoldReason.NOT_ASSIGNED, assignment.detail, wanted)
-            return
-        if isinstance(assignment, Change):
-            self._access.changes.append(assignment)
-        self._access.changes.append(change)
-
-    def _assignment(self) -> Change | Hold | None:
-        """The assignment to send, the hold that stands for it, or None where the person is assigned."""
-        row = self._snapshot.app_users.get(self._person.user.id)
-        if self._snapshot.okta_app.implicit_assignment or (row is not None and row.is_assigned):
-            return None
-        if not self._snapshot.is_complete("app_users"):
-            return self._assign_hold(
-                HoldReason.INCOMPLETE_READ, "The app's users could not be read to the end."
-            )
-        if self._plan.assignments.missing == "hold":
-            return self._assign_hold(
-                HoldReason.NOT_ASSIGNED,
-                "The person is not assigned to the app, and the plan does not assign.",
-            )
-        return Change(
-            address=self._person.assignment_address,
-            action=Action.ASSIGN,
-            message=f"assign {self._who} to {self._snapshot.okta_app.label}",
-            before=(),
-            after=(),
-            person=self._target(),
+    def _work_out(self, pairs: frozenset[Pair]) -> Wanted:
+        meanings = {pair: self.meant[pair] for pair in sorted(pairs)}
+        found = [each for each in meanings.values() if isinstance(each, Meant)]
+        blocked = {pair: each for pair, each in meanings.items() if isinstance(each, Blocked)}
+        return Wanted(
+            pairs=frozenset(each.pair for each in found),
+            needs={each.pair: each.after for each in found if each.after is not None},
+            unavailable=frozenset(blocked),
+            reasons=tuple(dict.fromkeys(blocked.values())),
         )
 
-    def _sendable(self) -> set[Pair]:
-        """The wanted pairs in the tenant's terms; what is blocked is held apart, the rest goes on."""
-        sendable: set[Pair] = set()
-        blocked: dict[Blocked, set[Pair]] = {}
-        for pair in self._person.pairs:
-            meaning = self._meant[pair]
-            if isinstance(meaning, Blocked):
-                blocked.setdefault(meaning, set()).add(pair)
-            else:
-                sendable.add((meaning.entitlement, meaning.value))
-        for why, pairs in sorted(blocked.items(), key=lambda item: sorted(item[1])):
-            names = ", ".join(f"{entitlement} {value}" for entitlement, value in sorted(pairs))
-            self._hold(Action.GRANT, HoldReason.DEPENDS_ON_HELD, f"{names}: {why.detail}", pairs)
-        return sendable
+    def grants_of(self, person: Person) -> tuple[OktaGrant, ...]:
+        return self.snapshot.grants.get(person.user.id, ())
 
-    def _grant(self, wanted: set[Pair]) -> Change | None:
-        """The change of this person's base grant, or None where there is none or it is held."""
-        if not self._snapshot.is_complete("grants"):
-            return self._hold(
-                Action.GRANT, HoldReason.INCOMPLETE_READ, "The grants could not be read to the end.", wanted
-            )
-        if self._is_strange(wanted):
-            return None
-        bases = [grant for grant in self._grants if GrantType(grant.type).is_base]
-        if len(bases) > 1:
-            return self._hold(
-                Action.EXTEND, HoldReason.SEVERAL_BASE_GRANTS, "Okta lists more than one base grant.", wanted
-            )
-        additive = [grant for grant in self._grants if not GrantType(grant.type).is_base]
-        held_besides = {pair for grant in additive for pair in self._ids.named(grant) or ()}
-        base = bases[0] if bases else None
-        in_base = self._ids.named(base) if base else set()
-        if in_base is None:
-            return self._hold(
-                Action.EXTEND,
-                HoldReason.INCOMPLETE_READ,
-                "The existing grant holds values that the listing of the app's values does not show.",
-                wanted,
-            )
-        missing = wanted - in_base - held_besides
-        if not missing:
-            return self._all_held(base, additive, wanted, in_base)
-        return self._write(base, additive, in_base, missing, wanted)
 
-    def _is_strange(self, wanted: set[Pair]) -> bool:
-        """Hold where the person has a grant that this tool must not write beside."""
-        for grant in self._grants:
-            if grant.action != "ALLOW":
-                self._hold(Action.GRANT, HoldReason.DENIED, "A DENY grant stands for this person.", wanted)
-                return True
-            if grant.type not in KNOWN_TYPES or grant.status != "ACTIVE":
-                kind = f"type {grant.type}, status {grant.status}"
-                self._hold(
-                    Action.GRANT,
-                    HoldReason.UNKNOWN_GRANT_TYPE,
-                    f"The person has a grant of a kind this version does not know ({kind}).",
-                    wanted,
-                )
-                return True
-        return False
+def spellings(planned: Pair, meant: Pair) -> set[str]:
+    """The ways in which limits may name a value: "Entitlement/value" or the bare value, as the plan or as
+    the tenant writes it.
+    """
+    return {text for pair in (planned, meant) for text in ("/".join(pair), pair[1])}
 
-    def _all_held(
-        self,
-        base: OktaGrant | None,
-        additive: list[OktaGrant],
-        wanted: set[Pair],
-        in_base: set[Pair],
-    ) -> Change | None:
-        """Nothing is missing: keep, unless a wanted end differs from the ends of the grants that matter."""
-        ends = {base.expires} if base and wanted & in_base else set()
-        ends |= {
-            grant.expires for grant in additive if (self._ids.named(grant) or set()) & (wanted - in_base)
-        }
-        if any(not same_instant(end, self._person.expires) for end in ends):
-            return self._hold(Action.RETIME, HoldReason.EXPIRY_DIFFERS, self._ends(ends), wanted)
-        via = sorted(
-            {grant.type for grant in additive if (self._ids.named(grant) or set()) & (wanted - in_base)}
-        )
-        if base and base.type == GrantType.POLICY:
-            via.insert(0, base.type)
-        self._keep(self._person.grant_address, ", ".join(via))
+
+def compare_person(terms: Terms, person: Person) -> list[Verdict]:
+    """Everything to say about one person, in the order in which it would be sent.
+
+    A person whose grant is held is not assigned either: the assignment is there for the grant's sake.
+    """
+    if not person.pairs:
+        return [_assignment_alone(terms, person)]
+    wanted = terms.wanted(person.pairs)
+    verdicts: list[Verdict] = [_unavailable(person, wanted)] if wanted.unavailable else []
+    if wanted.pairs:
+        verdicts += _access(terms, person, wanted)
+    return verdicts
+
+
+def _access(terms: Terms, person: Person, wanted: Wanted) -> list[Verdict]:
+    grant = _grant(terms, person, wanted)
+    assignment = None if isinstance(grant, Hold) else _assignment(terms, person)
+    if assignment is None:
+        return [grant]
+    if not isinstance(grant, Change):
+        return [assignment, grant]
+    if isinstance(assignment, Change):
+        return [assignment, replace(grant, depends_on=(assignment.address, *grant.depends_on))]
+    detail = f"{assignment.detail} A grant would assign the person by itself."
+    return [
+        assignment,
+        replace(assignment, address=grant.address, action=grant.action, detail=detail, adds=added(grant)),
+    ]
+
+
+def _assignment_alone(terms: Terms, person: Person) -> Verdict:
+    assignment = _assignment(terms, person)
+    if assignment is None:
+        return Keep(address=person.assignment_address, principals=person.principals)
+    obstacle = strange(terms.grants_of(person))
+    if isinstance(assignment, Change) and obstacle and obstacle.reason is HoldReason.DENIED:
+        return _hold(person, Action.ASSIGN, obstacle, frozenset())
+    return assignment
+
+
+def _assignment(terms: Terms, person: Person) -> Change | Hold | None:
+    """The assignment to send, the hold that stands for it, or None where the person is assigned."""
+    row = terms.snapshot.app_users.get(person.user.id)
+    if terms.snapshot.okta_app.implicit_assignment or (row is not None and row.is_assigned):
         return None
-
-    def _write(
-        self,
-        base: OktaGrant | None,
-        additive: list[OktaGrant],
-        in_base: set[Pair],
-        missing: set[Pair],
-        wanted: set[Pair],
-    ) -> Change | None:
-        action = Action.EXTEND if base else Action.GRANT
-        problem = self._problem(base, additive, in_base, missing)
-        if problem is not None:
-            reason, detail = problem
-            if reason is HoldReason.POLICY_GRANT and self._plan.grants.policy_users == "convert":
-                reason, detail = HoldReason.NOT_SUPPORTED, "Converting policy grants is not built yet."
-            return self._hold(action, reason, detail, missing)
-        after = in_base | missing
-        return Change(
-            address=self._person.grant_address,
-            action=action,
-            message=self._message(action, in_base, missing),
-            before=_named(in_base),
-            after=_named(after),
-            depends_on=self._depends_on(wanted),
-            person=self._target(base.id if base else None),
-        )
-
-    def _problem(
-        self, base: OktaGrant | None, additive: list[OktaGrant], in_base: set[Pair], missing: set[Pair]
-    ) -> tuple[HoldReason, str] | None:
-        if base is not None and base.type == GrantType.POLICY:
-            values = ", ".join(f"{entitlement} {value}" for entitlement, value in sorted(missing))
-            return (
-                HoldReason.POLICY_GRANT,
-                f"Access comes from a policy and lacks {values}. Writing would take the person out of it.",
-            )
-        if additive:
-            kinds = ", ".join(sorted({grant.type for grant in additive}))
-            if self._plan.grants.with_additive == "canary":
-                return HoldReason.NOT_SUPPORTED, f"Writing beside {kinds} grants is not built yet."
-            return (
-                HoldReason.ADDITIVE_PRESENT,
-                f"The person also has {kinds} grants, which a CUSTOM write may remove.",
-            )
-        if base is not None and not same_instant(base.expires, self._person.expires):
-            return HoldReason.EXPIRY_DIFFERS, self._ends({base.expires})
-        if self._has_ended():
-            return HoldReason.EXPIRED, f"The wanted end {self._person.expires} is past."
-        return self._single_value(in_base | missing)
-
-    def _single_value(self, after: set[Pair]) -> tuple[HoldReason, str] | None:
-        singles = {m.entitlement for m in self._meant.values() if isinstance(m, Meant) and not m.multi_value}
-        for entitlement, values in sorted(by_entitlement(after).items()):
-            if entitlement in singles and len(values) > 1:
-                listed = ", ".join(sorted(values))
-                return HoldReason.SINGLE_VALUE, f"{entitlement} takes one value a person, not {listed}."
-        return None
-
-    def _has_ended(self) -> bool:
-        end = self._person.expires
-        return end is not None and instant_s(end) <= self._now_s
-
-    def _depends_on(self, wanted: set[Pair]) -> tuple[Address, ...]:
-        needed = {
-            meaning.after
-            for meaning in (self._meant[pair] for pair in self._person.pairs)
-            if isinstance(meaning, Meant) and meaning.after and (meaning.entitlement, meaning.value) in wanted
-        }
-        return tuple(sorted(needed))
-
-    def _message(self, action: Action, in_base: set[Pair], missing: set[Pair]) -> str:
-        values = "; ".join(
-            f"{entitlement}: {', '.join(sorted(held))}"
-            for entitlement, held in sorted(by_entitlement(missing).items())
-        )
-        if action is Action.GRANT:
-            return f"grant {self._who} {values}"
-        return f"extend {self._who} + {values} (keeps {len(in_base)})"
-
-    @property
-    def _who(self) -> str:
-        return " = ".join(self._person.principals)
-
-    def _ends(self, ends: set[str | None]) -> str:
-        existing = ", ".join(sorted(end or "no end" for end in ends))
-        return f"The plan wants the end {self._person.expires or 'none'}; the existing grant has {existing}."
-
-    def _target(self, grant_id: str | None = None) -> PersonTarget:
-        return PersonTarget(
-            principals=self._person.principals,
-            user_id=self._person.user.id,
-            login=self._person.user.login,
-            grant_id=grant_id,
-            expires=self._person.expires,
-        )
-
-    def _keep(self, address: Address, via: str = "") -> None:
-        self._access.keeps.append(Keep(address=address, principals=self._person.principals, via=via))
-
-    def _assign_hold(self, reason: HoldReason, detail: str) -> Hold:
-        hold = Hold(
-            address=self._person.assignment_address,
-            action=Action.ASSIGN,
-            reason=reason,
-            detail=detail,
-            principals=self._person.principals,
-        )
-        self._access.holds.append(hold)
-        return hold
-
-    def _hold(self, action: Action, reason: HoldReason, detail: str, pairs: set[Pair]) -> Change | None:
-        """Enter a hold; always None, the change there is not."""
-        self._access.holds.append(
-            Hold(
-                address=self._person.grant_address,
-                action=action,
-                reason=reason,
-                detail=detail,
-                principals=self._person.principals,
-                adds=_named(pairs),
-            )
-        )
-        return None
+    if not terms.snapshot.is_complete("app_users"):
+        return _hold(person, Action.ASSIGN, APP_USERS_TORN, frozenset())
+    if terms.plan.assignments.missing == "hold":
+        return _hold(person, Action.ASSIGN, NO_ASSIGNING, frozenset())
+    return Change(
+        address=person.assignment_address,
+        action=Action.ASSIGN,
+        message=f"assign {_who(person)} to {terms.snapshot.okta_app.label}",
+        before=(),
+        after=(),
+        person=_target(person),
+    )
 
 
-def instant_s(text: str) -> float:
-    """Epoch seconds of an ISO 8601 instant; one without a zone is UTC, as Okta writes it."""
-    parsed = datetime.fromisoformat(text)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+def _unavailable(person: Person, wanted: Wanted) -> Hold:
+    """One hold for all values that are not there to be granted; what else is wanted goes on."""
+    torn = all(each.reason is HoldReason.INCOMPLETE_READ for each in wanted.reasons)
+    reason = HoldReason.INCOMPLETE_READ if torn else HoldReason.DEPENDS_ON_HELD
+    why = " ".join(each.detail for each in wanted.reasons)
+    detail = f"Not to be had: {listed(wanted.unavailable)}. {why}"
+    return _hold(person, Action.GRANT, Obstacle(reason, detail), wanted.unavailable)
 
 
-def same_instant(left: str | None, right: str | None) -> bool:
-    """Whether two ends are one, whatever their precision or zone (okta-api.md 12.31)."""
-    if left is None or right is None:
-        return left is right
-    return int(instant_s(left)) == int(instant_s(right))
+def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
+    """The change of the person's base grant, or why there is none."""
+    grants = terms.grants_of(person)
+    obstacle = strange(grants) if terms.snapshot.is_complete("grants") else GRANTS_TORN
+    if obstacle is not None:
+        return _hold(person, Action.GRANT, obstacle, wanted.pairs)
+    held = terms.names.holdings(grants)
+    missing = wanted.pairs - held.pairs
+    if not missing:
+        return _kept(person, wanted, held)
+    case = Case(
+        person=person,
+        held=held,
+        missing=missing,
+        options=terms.plan.grants,
+        single_valued=terms.single_valued,
+        privileged=terms.privileged,
+        now_s=terms.now_s,
+    )
+    obstacle = against_write(case)
+    if obstacle is not None:
+        return _hold(person, case.action, obstacle, missing)
+    return _write(case, wanted)
 
 
-def _named(pairs: set[Pair]) -> Holding:
+def _kept(person: Person, wanted: Wanted, held: Holdings) -> Hold | Keep:
+    obstacle = against_keep(person, wanted.pairs, held)
+    if obstacle is not None:
+        return _hold(person, Action.RETIME, obstacle, frozenset())
+    beyond_base = wanted.pairs - held.in_base
+    via = {each.grant.type for each in held.additive if each.pairs & beyond_base}
+    if held.base is not None and held.has_policy_base and wanted.pairs & held.in_base:
+        via.add(held.base.grant.type)
+    return Keep(address=person.grant_address, principals=person.principals, via=", ".join(sorted(via)))
+
+
+def _write(case: Case, wanted: Wanted) -> Change:
+    person, base = case.person, case.held.base
+    return Change(
+        address=person.grant_address,
+        action=case.action,
+        message=_message(case),
+        before=_by_entitlement(case.held.in_base),
+        after=_by_entitlement(case.after),
+        depends_on=tuple(sorted({wanted.needs[pair] for pair in case.missing if pair in wanted.needs})),
+        person=_target(person, base.grant.id if base else None),
+    )
+
+
+def _message(case: Case) -> str:
+    until = f" until {case.person.expires}" if case.person.expires else ""
+    values = listed(case.missing)
+    if case.action is Action.GRANT:
+        return f"grant {_who(case.person)} {values}{until}"
+    kept = len(case.held.in_base)
+    return f"extend {_who(case.person)} + {values} (keeps {kept} value{'' if kept == 1 else 's'})"
+
+
+def _who(person: Person) -> str:
+    return " = ".join(person.principals)
+
+
+def _target(person: Person, grant_id: str | None = None) -> PersonTarget:
+    return PersonTarget(
+        principals=person.principals,
+        user_id=person.user.id,
+        login=person.user.login,
+        grant_id=grant_id,
+        expires=person.expires,
+    )
+
+
+def _hold(person: Person, action: Action, obstacle: Obstacle, adds: frozenset[Pair]) -> Hold:
+    return Hold(
+        address=person.assignment_address if action is Action.ASSIGN else person.grant_address,
+        action=action,
+        reason=obstacle.reason,
+        detail=obstacle.detail,
+        principals=person.principals,
+        adds=_by_entitlement(adds),
+    )
+
+
+def _by_entitlement(pairs: frozenset[Pair]) -> Holding:
     return holding(by_entitlement(pairs))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pipeline.address import Address, Kind, principal_key
-from pipeline.changes.access import Access, Ids, PersonDiff
-from pipeline.changes.model import Action, Change, ChangeSet, Hold, HoldReason, added, holding
-from pipeline.changes.snapshot import LookupStatus, Snapshot
-from pipeline.changes.structure import compare_structure
-from pipeline.changes.wanted import hold_wish, resolve, wishes
-from pipeline.findings import Finding, FindingCode, Severity
-from pipeline.plan.model import Plan
+from collections.abc import Iterable, Iterator
 
-USABLE_STATUSES = {"ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "RECOVERY"}
+from pipeline.address import Address, Kind, principal_key
+from pipeline.changes.access import Terms, compare_person
+from pipeline.changes.model import Action, Change, ChangeSet, Hold, HoldReason, Keep, holding
+from pipeline.changes.obstacles import listed
+from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.structure import compare_structure, pending_moves
+from pipeline.changes.wanted import Person, resolve
+from pipeline.findings import Finding, FindingCode, Location, Severity
+from pipeline.plan.model import Cohort, Plan
+
+USABLE_STATUSES = frozenset({"ACTIVE", "PASSWORD_EXPIRED", "RECOVERY"})
+"""In the others a user may be assigned and granted, but cannot sign in (okta-api.md 1.4)."""
 
 
 def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | None = None) -> ChangeSet:
@@ -19,21 +23,21 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
 
     Changes come in the order in which they may be sent: entitlements, values, then each person's assignment
     and grant. Nothing wanted is missing: what cannot be sent safely is among the holds, with its reason.
+    ``plan`` is valid (its access names only values it declares); ``now_s`` (epoch seconds, default: when the
+    snapshot was read) decides which wanted ends are past.
     """
-    now_s = snapshot.observed_at_s if now_s is None else now_s
     structure = compare_structure(plan, snapshot)
-    people, holds = resolve(plan, snapshot)
-    access = Access()
-    ids = Ids.of(snapshot)
-    if plan.grants.type == "custom":
-        for person in people:
-            PersonDiff(
-                plan, snapshot, meant=structure.meant, ids=ids, person=person, access=access, now_s=now_s
-            ).compare()
-    else:
-        holds = _all_held_for_type(plan)
-    changes, privileged = _privileged_apart(plan, (*structure.changes, *access.changes))
-    all_holds = (*structure.holds, *holds, *access.holds, *privileged, *_unbuilt(plan))
+    resolved = resolve(plan, snapshot)
+    terms = Terms.of(plan, snapshot, structure.meant, snapshot.observed_at_s if now_s is None else now_s)
+    verdicts = [
+        *structure.changes,
+        *structure.holds,
+        *structure.keeps,
+        *resolved.holds,
+        *(verdict for person in resolved.people for verdict in compare_person(terms, person)),
+        *_removals(plan.removals),
+        *_moves(plan, snapshot),
+    ]
     return ChangeSet(
         org_id=snapshot.org_id,
         org_host=snapshot.org_host,
@@ -42,10 +46,10 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         plan_name=plan.name,
         plan_digest=plan_digest,
         observed_at_s=snapshot.observed_at_s,
-        changes=changes,
-        holds=tuple(sorted(all_holds, key=_hold_order)),
-        keeps=(*structure.keeps, *access.keeps),
-        findings=_findings(plan, snapshot),
+        changes=tuple(each for each in verdicts if isinstance(each, Change)),
+        holds=tuple(sorted((each for each in verdicts if isinstance(each, Hold)), key=_hold_order)),
+        keeps=tuple(each for each in verdicts if isinstance(each, Keep)),
+        findings=(*_provisioning(snapshot), *_statuses(resolved.people)),
     )
 
 
@@ -53,83 +57,50 @@ def _hold_order(hold: Hold) -> tuple[Address, str, str]:
     return hold.address, hold.reason, hold.detail
 
 
-def _all_held_for_type(plan: Plan) -> list[Hold]:
-    detail = "Additive grants (grants.type: additive) are not built yet."
-    return [hold_wish(wish, HoldReason.NOT_SUPPORTED, detail) for wish in wishes(plan)]
-
-
-def _privileged_apart(plan: Plan, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], list[Hold]]:
-    """A privileged value needs an approval that names it; until approvals exist it is held."""
-    privileged = set(plan.limits.privileged)
-    kept: list[Change] = []
-    holds: list[Hold] = []
-    for change in changes:
-        named = {f"{e}/{v}" for e, values in added(change) for v in values}
-        named |= {v for _, values in added(change) for v in values}
-        if change.person is None or not named & privileged:
-            kept.append(change)
-            continue
-        holds.append(
-            Hold(
-                address=change.address,
-                action=change.action,
+def _removals(cohorts: Iterable[Cohort]) -> Iterator[Hold]:
+    """Removals are not sent yet, and never passed over in silence."""
+    for cohort in cohorts:
+        pairs = {(entitlement, value) for entitlement, held in cohort.values.items() for value in held}
+        for user in cohort.users:
+            yield Hold(
+                address=Address(Kind.REMOVAL, principal_key(user)),
+                action=Action.REVOKE,
                 reason=HoldReason.NOT_SUPPORTED,
-                detail=f"Privileged: {', '.join(sorted(named & privileged))}. Approvals are not built yet.",
-                principals=change.person.principals,
-                adds=added(change),
+                detail=f"This version removes nothing. Not removed: {listed(pairs)}.",
+                principals=(user,),
             )
-        )
-    return tuple(kept), holds
 
 
-def _unbuilt(plan: Plan) -> list[Hold]:
-    """Removals and moves stand in the plan and are not sent yet; they are never passed over in silence."""
-    holds = [
-        Hold(
-            address=Address(Kind.REMOVAL, principal_key(user)),
-            action=Action.REVOKE,
-            reason=HoldReason.NOT_SUPPORTED,
-            detail=f"Removals are not built yet; not removed: {values}.",
-            principals=(user,),
-        )
-        for cohort in plan.removals
-        for values in ["; ".join(f"{e}: {', '.join(v)}" for e, v in holding(cohort.values))]
-        for user in cohort.users
-    ]
-    holds += [
-        Hold(
-            address=Address(Kind.ENTITLEMENT, move.entitlement),
+def _moves(plan: Plan, snapshot: Snapshot) -> Iterator[Hold]:
+    for (entitlement, new), old in sorted(pending_moves(plan, snapshot).items()):
+        yield Hold(
+            address=Address(Kind.ENTITLEMENT, entitlement),
             action=Action.RENAME,
             reason=HoldReason.NOT_SUPPORTED,
-            detail=f"Moves are not built yet: {move.from_} to {move.to}.",
+            detail=f'This version renames nothing. Not moved: "{old}" to "{new}" in {entitlement}.',
+            adds=holding({entitlement: (new,)}),
         )
-        for move in plan.moved
-    ]
-    return holds
 
 
-def _findings(plan: Plan, snapshot: Snapshot) -> tuple[Finding, ...]:
-    findings: list[Finding] = []
+def _provisioning(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.okta_app.has_provisioning:
-        findings.append(
-            Finding(
-                FindingCode.PROVISIONING_PUSHES,
-                Severity.WARNING,
-                "The app has provisioning",
-                "Grants are pushed to the target system, and its imports may overwrite entitlements.",
-            )
+        yield Finding(
+            FindingCode.PROVISIONING_PUSHES,
+            Severity.WARNING,
+            "The app has provisioning",
+            f"Grants on {snapshot.okta_app.label} are pushed to its target system, and imports from there "
+            "may overwrite entitlements. Check that the target system knows every externalValue of the plan.",
         )
-    for wish in wishes(plan):
-        lookup = snapshot.people.get(principal_key(wish.principal))
-        if lookup is None or lookup.user is None or lookup.status is not LookupStatus.FOUND:
-            continue
-        if lookup.user.status not in USABLE_STATUSES:
-            findings.append(
-                Finding(
-                    FindingCode.USER_STATUS,
-                    Severity.WARNING,
-                    "The user cannot sign in",
-                    f"{wish.principal} is {lookup.user.status}: access is granted, but cannot be used now.",
-                )
+
+
+def _statuses(people: Iterable[Person]) -> Iterator[Finding]:
+    for person in people:
+        if person.user.status not in USABLE_STATUSES:
+            name = person.principals[0]
+            yield Finding(
+                FindingCode.USER_STATUS,
+                Severity.WARNING,
+                "The user cannot sign in",
+                f"{name} is {person.user.status}: access is given, but cannot be used until that changes.",
+                Location(subject=name),
             )
-    return tuple(findings)

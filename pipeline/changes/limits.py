@@ -6,39 +6,52 @@ from collections import Counter
 
 from pipeline.changes.model import ChangeSet, added
 from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.structure import Meant, compare_structure
 from pipeline.errors import ErrorCode, RefusedError
 from pipeline.plan.model import Plan
 
 
 def refuse_over_limits(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:
-    """Raises RefusedError with the arithmetic where a limit of the plan is passed."""
+    """Raises RefusedError (LIMIT_EXCEEDED) with the arithmetic where a limit of the plan is passed.
+
+    Met here: ``changed_percent_max`` and ``value_max``. The limits of removals have nothing to count yet, and
+    a change that adds a privileged value is held by the diff.
+    """
     _changed_percent(plan, change_set, snapshot)
-    _value_max(plan, change_set)
+    _value_max(plan, change_set, snapshot)
 
 
 def _changed_percent(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:
+    """People who would change against people with access now, newcomers too; with nobody there it is 0."""
     allowed = plan.limits.changed_percent_max
+    if allowed is None:
+        return
     present = {user_id for user_id, row in snapshot.app_users.items() if row.is_assigned}
-    changed = {change.person.user_id for change in change_set.changes if change.person} & present
+    present |= {user_id for user_id, grants in snapshot.grants.items() if grants}
+    changed = {change.person.user_id for change in change_set.changes if change.person}
     percent = 100 * len(changed) / len(present) if present else 0.0
-    if allowed is not None and percent > allowed:
+    if percent > allowed:
         raise _over(
-            f"{percent:.2f} % of the app's people would change ({len(changed)} of {len(present)}); "
-            f"limits.changed_percent_max is {allowed:g}."
+            f"{len(changed)} people would change, {len(present)} have access now: {len(changed)} / "
+            f"{len(present)} = {percent:.2f} %. limits.changed_percent_max is {allowed:g}."
         )
 
 
-def _value_max(plan: Plan, change_set: ChangeSet) -> None:
+def _value_max(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:
+    """Keys are "Entitlement/value" as the plan writes them, which the tenant may name otherwise."""
     gains = Counter(
-        f"{entitlement}/{value}"
+        (entitlement, value)
         for change in change_set.changes
         if change.person
         for entitlement, values in added(change)
         for value in values
     )
+    meant = compare_structure(plan, snapshot).meant if plan.limits.value_max else {}
+    in_tenant = {"/".join(pair): each.pair for pair, each in meant.items() if isinstance(each, Meant)}
     for name, most in sorted(plan.limits.value_max.items()):
-        if gains[name] > most:
-            raise _over(f"{gains[name]} people would gain {name}; limits.value_max allows {most}.")
+        gaining = gains[in_tenant[name]] if name in in_tenant else 0
+        if gaining > most:
+            raise _over(f"{gaining} people would gain {name}; limits.value_max allows {most}.")
 
 
 def _over(detail: str) -> RefusedError:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
-
-_ZERO_WIDTH = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
 
 
 class Named(Protocol):
@@ -18,36 +17,58 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+W = TypeVar("W", bound=Named)
 
 
 def look(text: str) -> str:
-    """How a text looks to a person: equal for texts that differ only in case, blanks or Unicode form."""
-    plain = unicodedata.normalize("NFKC", text).translate(_ZERO_WIDTH)
-    return " ".join(plain.split()).casefold()
+    """How a text looks to a person: equal for texts that differ only in case, blanks, invisible characters
+    or Unicode form.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(each for each in folded if not each.isspace() and unicodedata.category(each) != "Cf")
 
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[T]):
-    """The one thing meant (``found``), or the several it may be (``near`` or ``same_name``), or nothing."""
+    """The one thing meant (``found``); or what stands in the way of saying so; or nothing at all."""
 
     found: T | None = None
     same_name: tuple[T, ...] = ()
+    """Several have the wanted name."""
     near: tuple[T, ...] = ()
+    """They look like what is wanted, but are not it."""
+    taken: T | None = None
+    """Has the wanted name, but something else in the plan means it too."""
 
     @property
     def is_absent(self) -> bool:
         """Nothing in the tenant is it or looks like it, so it may be created."""
-        return self.found is None and not self.same_name and not self.near
+        return self == Match()
 
 
-class Index(Generic[T]):
-    """Lookup in one listing of the tenant."""
+def match_all(wanted: Sequence[W], listed: Iterable[T]) -> list[tuple[W, Match[T]]]:
+    """Each of ``wanted`` with what it means among ``listed``; no two of them mean the same thing."""
+    index = _Index(listed)
+    matches = [(each, index.match(each)) for each in wanted]
+    claims = Counter(match.found.external_value for _, match in matches if match.found)
+    return [(each, _unless_taken(each, match, claims)) for each, match in matches]
+
+
+def _unless_taken(wanted: Named, match: Match[T], claims: Counter[str]) -> Match[T]:
+    """A match by name gives way where another one claims the same thing."""
+    if match.found is None or match.found.external_value == wanted.external_value:
+        return match
+    return Match(taken=match.found) if claims[match.found.external_value] > 1 else match
+
+
+class _Index(Generic[T]):
+    """Look-up in one listing of the tenant."""
 
     def __init__(self, listed: Iterable[T]) -> None:
         self._by_external_value: dict[str, T] = {}
         self._by_name: dict[str, list[T]] = {}
         self._by_look: dict[str, list[T]] = {}
-        for each in listed:
+        for each in sorted(listed, key=lambda each: each.external_value):
             self._by_external_value[each.external_value] = each
             self._by_name.setdefault(each.name, []).append(each)
             for form in {look(each.external_value), look(each.name)}:
@@ -63,8 +84,9 @@ class Index(Generic[T]):
             return Match(found=same_name[0])
         if same_name:
             return Match(same_name=tuple(same_name))
-        near = [
-            *self._by_look.get(look(wanted.external_value), []),
-            *self._by_look.get(look(wanted.name), []),
-        ]
-        return Match(near=tuple({each.external_value: each for each in near}.values()))
+        near = {
+            each.external_value: each
+            for form in (look(wanted.external_value), look(wanted.name))
+            for each in self._by_look.get(form, [])
+        }
+        return Match(near=tuple(near[key] for key in sorted(near)))

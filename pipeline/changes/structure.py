@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.address import Address, Kind
@@ -16,9 +16,14 @@ from pipeline.changes.model import (
     NewValue,
     holding,
 )
-from pipeline.changes.naming import Index, Match, Named
+from pipeline.changes.naming import Match, Named, match_all
 from pipeline.changes.snapshot import OktaEntitlement, OktaValue, Snapshot
 from pipeline.plan.model import Entitlement, Plan, Value
+
+NAMES_SHOWN = 5
+
+Pair = tuple[str, str]
+"""(entitlement externalValue, value externalValue)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Meant:
     multi_value: bool
     after: Address | None = None
 
+    @property
+    def pair(self) -> Pair:
+        return self.entitlement, self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
@@ -39,6 +48,12 @@ class Blocked:
     detail: str
 
 
+INCOMPLETE = Blocked(
+    HoldReason.INCOMPLETE_READ,
+    "The app's entitlements and values could not be read to the end, so nothing can be said about them.",
+)
+
+
 @dataclass(slots=True)
 class Structure:
     """The differences, and what each (entitlement, value) of the plan means."""
@@ -46,57 +61,64 @@ class Structure:
     changes: list[Change] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     keeps: list[Keep] = field(default_factory=list)
-    meant: dict[tuple[str, str], Meant | Blocked] = field(default_factory=dict)
+    meant: dict[Pair, Meant | Blocked] = field(default_factory=dict)
 
 
 def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
-    """Compare every entitlement of the plan with the app's; incomplete listings hold everything."""
+    """Compare every entitlement of the plan with the app's; incomplete listings hold everything.
+
+    Changes are in the order create, add, each by address.
+    """
     structure = Structure()
-    complete = snapshot.is_complete("entitlements") and snapshot.is_complete("values")
-    index = Index(snapshot.entitlements)
-    for wanted in sorted(plan.entitlements, key=lambda each: each.external_value):
-        if not complete:
-            _block_all(
-                structure,
-                wanted,
-                Action.CREATE,
-                Blocked(
-                    HoldReason.INCOMPLETE_READ,
-                    "The app's entitlements could not be read to the end, so nothing can be said about them.",
-                ),
-            )
-            continue
-        _compare(structure, wanted, index.match(wanted))
+    wanted = sorted(plan.entitlements, key=lambda each: each.external_value)
+    moves = pending_moves(plan, snapshot)
+    if not (snapshot.is_complete("entitlements") and snapshot.is_complete("values")):
+        for each in wanted:
+            _block_all(structure, each, INCOMPLETE)
+        return structure
+    for each, match in match_all(wanted, snapshot.entitlements):
+        if match.found is not None:
+            _compare_values(structure, each, match.found, moves)
+        elif match.is_absent:
+            _create(structure, each)
+        else:
+            _block_all(structure, each, _not_sure("entitlement", each, match))
     structure.changes.sort(key=lambda change: (change.action is not Action.CREATE, change.address))
     return structure
 
 
-def _compare(structure: Structure, wanted: Entitlement, match: Match[OktaEntitlement]) -> None:
-    if match.found is not None:
-        _compare_values(structure, wanted, match.found)
-    elif match.is_absent:
-        _create(structure, wanted)
-    else:
-        _block_all(structure, wanted, Action.CREATE, _not_sure("entitlement", wanted, match))
+def pending_moves(plan: Plan, snapshot: Snapshot) -> dict[Pair, str]:
+    """(entitlement, new externalValue) -> the old externalValue, for moves the tenant has not seen.
+
+    A move is over once the entitlement is known not to have its old value any more.
+    """
+    if not snapshot.is_complete("values"):
+        return {(move.entitlement, move.to): move.from_ for move in plan.moved}
+    values = {e.external_value: {value.external_value for value in e.values} for e in snapshot.entitlements}
+    return {
+        (move.entitlement, move.to): move.from_
+        for move in plan.moved
+        if move.from_ in values.get(move.entitlement, set())
+        or (move.from_ == move.entitlement and move.from_ in values)
+    }
 
 
 def _create(structure: Structure, wanted: Entitlement) -> None:
     address = Address(Kind.ENTITLEMENT, wanted.external_value)
-    values = tuple(_new(value) for value in wanted.values)
     structure.changes.append(
         Change(
             address=address,
             action=Action.CREATE,
-            message=f"create entitlement {wanted.name} with {_count(len(values))}",
+            message=f"create entitlement {wanted.name} with {_count(len(wanted.values))}",
             before=(),
-            after=holding({wanted.external_value: {value.external_value for value in values}}),
+            after=holding({wanted.external_value: {value.external_value for value in wanted.values}}),
             entitlement=EntitlementTarget(
                 id=None,
                 name=wanted.name,
                 external_value=wanted.external_value,
                 description=wanted.description,
                 multi_value=wanted.multi_value,
-                new_values=values,
+                new_values=_new(wanted.values),
             ),
         )
     )
@@ -106,37 +128,56 @@ def _create(structure: Structure, wanted: Entitlement) -> None:
         )
 
 
-def _compare_values(structure: Structure, wanted: Entitlement, existing: OktaEntitlement) -> None:
-    address = Address(Kind.VALUES, existing.external_value)
-    index = Index(existing.values)
+def _compare_values(
+    structure: Structure, wanted: Entitlement, existing: OktaEntitlement, moves: dict[Pair, str]
+) -> None:
+    address = Address(Kind.VALUES, wanted.external_value)
     new: list[Value] = []
-    for value in wanted.values:
-        key = (wanted.external_value, value.external_value)
-        match: Match[OktaValue] = index.match(value)
-        if match.found is not None:
-            structure.meant[key] = Meant(
-                existing.external_value, match.found.external_value, existing.multi_value
-            )
-        elif match.is_absent:
+    is_held = False
+    for value, match in match_all(wanted.values, existing.values):
+        why = _why_not(wanted, value, match, moves)
+        if why is not None:
+            is_held = True
+            _block_value(structure, wanted, value, why)
+            continue
+        target = value if match.found is None else match.found
+        if match.found is None:
             new.append(value)
-            structure.meant[key] = Meant(
-                existing.external_value, value.external_value, existing.multi_value, after=address
-            )
-        else:
-            _block_value(structure, wanted, value, _not_sure("value", value, match))
+        structure.meant[wanted.external_value, value.external_value] = Meant(
+            existing.external_value,
+            target.external_value,
+            existing.multi_value,
+            after=address if match.found is None else None,
+        )
     if new:
         structure.changes.append(_addition(address, existing, new))
-    else:
-        structure.keeps.append(Keep(address=Address(Kind.ENTITLEMENT, existing.external_value)))
+    elif not is_held:
+        structure.keeps.append(Keep(address=Address(Kind.ENTITLEMENT, wanted.external_value)))
+
+
+def _why_not(
+    wanted: Entitlement, value: Value, match: Match[OktaValue], moves: dict[Pair, str]
+) -> Blocked | None:
+    if match.found is not None:
+        return None
+    old = moves.get((wanted.external_value, value.external_value))
+    if old is not None:
+        return Blocked(
+            HoldReason.NOT_SUPPORTED,
+            f'"{value.external_value}" is to replace "{old}"; creating it beside would stand in the way of '
+            "that move, which this version does not send.",
+        )
+    return None if match.is_absent else _not_sure("value", value, match)
 
 
 def _addition(address: Address, existing: OktaEntitlement, new: list[Value]) -> Change:
     before = {value.external_value for value in existing.values}
-    names = ", ".join(value.name for value in new[:5]) + (" ..." if len(new) > 5 else "")  # noqa: PLR2004
+    names = ", ".join(value.name for value in new[:NAMES_SHOWN])
+    more = f" and {len(new) - NAMES_SHOWN} more" if len(new) > NAMES_SHOWN else ""
     return Change(
         address=address,
         action=Action.ADD,
-        message=f"add {_count(len(new))} to {existing.name}: {names}",
+        message=f"add {_count(len(new))} to {existing.name}: {names}{more}",
         before=holding({existing.external_value: before}),
         after=holding({existing.external_value: before | {value.external_value for value in new}}),
         entitlement=EntitlementTarget(
@@ -145,16 +186,16 @@ def _addition(address: Address, existing: OktaEntitlement, new: list[Value]) -> 
             external_value=existing.external_value,
             description=existing.description,
             multi_value=existing.multi_value,
-            new_values=tuple(_new(value) for value in new),
+            new_values=_new(new),
         ),
     )
 
 
-def _block_all(structure: Structure, wanted: Entitlement, action: Action, why: Blocked) -> None:
+def _block_all(structure: Structure, wanted: Entitlement, why: Blocked) -> None:
     structure.holds.append(
         Hold(
             address=Address(Kind.ENTITLEMENT, wanted.external_value),
-            action=action,
+            action=Action.CREATE,
             reason=why.reason,
             detail=why.detail,
             adds=holding({wanted.external_value: {value.external_value for value in wanted.values}}),
@@ -178,27 +219,39 @@ def _block_value(structure: Structure, wanted: Entitlement, value: Value, why: B
 
 
 def _not_sure(what: str, wanted: Named, match: Match[OktaEntitlement] | Match[OktaValue]) -> Blocked:
-    if match.same_name:
-        found = _quoted(match.same_name, lambda each: each.external_value)
+    """Why a match that is neither found nor absent decides nothing, and what to do about it."""
+    remedy = f"Name the {what}'s external_value in the plan."
+    if match.taken is not None:
         return Blocked(
             HoldReason.AMBIGUOUS_NAME,
-            f'The tenant has several of the name "{wanted.name}" (externalValues {found}). '
-            f"Name the {what}'s external_value in the plan.",
+            f"By its name {_label(wanted)} would be the tenant's {_label(match.taken)}, which another {what} "
+            f"of the plan is too. {remedy}",
         )
-    found = _quoted(match.near, lambda each: each.external_value)
+    if match.same_name:
+        found = ", ".join(_label(each) for each in match.same_name)
+        return Blocked(
+            HoldReason.AMBIGUOUS_NAME,
+            f'The tenant has several of the name "{wanted.name}": {found}. {remedy}',
+        )
+    found = ", ".join(_label(each) for each in match.near)
     return Blocked(
         HoldReason.NEAR_MISS,
-        f'"{wanted.external_value}" differs from the tenant\'s {found} only in case, blanks or Unicode form. '
-        f"Write the {what} in the plan as the tenant has it, or rename it there.",
+        f"{_label(wanted)} differs from the tenant's {found} only in case, blanks, invisible characters or "
+        f"Unicode form. Write the {what} in the plan as the tenant has it, or rename it there.",
     )
 
 
-def _quoted(listed: tuple[Named, ...], text_of: Callable[[Named], str]) -> str:
-    return ", ".join(f'"{text_of(each)}"' for each in listed)
+def _label(named: Named) -> str:
+    if named.name == named.external_value:
+        return f'"{named.name}"'
+    return f'"{named.name}" (externalValue "{named.external_value}")'
 
 
-def _new(value: Value) -> NewValue:
-    return NewValue(name=value.name, external_value=value.external_value, description=value.description)
+def _new(values: Iterable[Value]) -> tuple[NewValue, ...]:
+    return tuple(
+        NewValue(name=each.name, external_value=each.external_value, description=each.description)
+        for each in sorted(values, key=lambda each: each.external_value)
+    )
 
 
 def _count(values: int) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.address import principal_key
-from pipeline.changes.access import Ids
-from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.structure import Blocked, Meant, compare_structure
-from pipeline.changes.wanted import Pair, resolve, wishes
+from pipeline.changes.diff import diff
+from pipeline.changes.holdings import ValueNames
+from pipeline.changes.model import Hold
+from pipeline.changes.snapshot import OktaGrant, Snapshot
+from pipeline.changes.structure import Blocked, Meant, Pair, compare_structure
+from pipeline.changes.wanted import Person, resolve, wishes
+from pipeline.errors import ErrorCode, TenantError
 from pipeline.plan.model import Plan
 
 
@@ -21,61 +23,99 @@ class PersonValue:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Planned pairs by what was found. ``unknown`` are principals for whom nothing could be said."""
+    """Planned pairs by what was found.
+
+    ``missing`` and ``not_assigned`` are differences: another apply would send them. What stands under one of
+    ``holds`` (people who could not be resolved among them) is apart: it carries its reason. ``extras`` are
+    values that people of the plan hold and the plan does not name.
+    """
 
     pairs_planned: int
     pairs_held: int
     missing: tuple[PersonValue, ...]
     not_assigned: tuple[str, ...]
     extras: tuple[PersonValue, ...]
-    unknown: tuple[str, ...]
+    holds: tuple[Hold, ...]
 
     @property
     def is_good(self) -> bool:
-        return not (self.missing or self.not_assigned or self.unknown)
+        return not (self.missing or self.not_assigned or self.holds)
 
 
 def verify(plan: Plan, snapshot: Snapshot) -> Verification:
     """Whether every planned pair is held through any ALLOW grant of its person, and everybody is assigned.
 
-    Extras are values of the app that people of the plan hold and the plan does not name.
+    What is held is read from the grants themselves, not from a diff. Raises TenantError (INCOMPLETE_READ)
+    where a listing is not proven complete: then nothing can be said to be missing.
     """
+    _refuse_torn(snapshot)
     meant = compare_structure(plan, snapshot).meant
-    people, _ = resolve(plan, snapshot)
-    ids = Ids.of(snapshot)
+    holds = diff(plan, "", snapshot, now_s=snapshot.observed_at_s).holds
+    excused = {(hold.address.key, pair) for hold in holds for pair in _pairs(hold)}
+    unassigned_held = {hold.address.key for hold in holds if hold.principals}
+    names = ValueNames(snapshot)
     missing: list[PersonValue] = []
     extras: list[PersonValue] = []
     not_assigned: list[str] = []
-    known: set[str] = set()
     held_count = 0
-    for person in people:
-        known |= {principal_key(principal) for principal in person.principals}
-        name = person.principals[0]
-        held = _held(snapshot, ids, person.user.id)
-        lacking = {pair for pair in person.pairs if not _is_held(meant[pair], held)}
-        held_count += len(person.pairs) - len(lacking)
-        missing += [PersonValue(name, *pair) for pair in lacking]
-        planned = {(m.entitlement, m.value) for m in map(meant.get, person.pairs) if isinstance(m, Meant)}
-        extras += [PersonValue(name, *pair) for pair in held - planned]
-        row = snapshot.app_users.get(person.user.id)
-        if not (snapshot.okta_app.implicit_assignment or (row is not None and row.is_assigned)):
+    for person in resolve(plan, snapshot).people:
+        name, key = person.principals[0], person.grant_address.key
+        held = _held(names, snapshot.grants.get(person.user.id, ()))
+        named = {pair: _in_tenant(meant[pair]) for pair in person.pairs}
+        lacking = [pair for pair, tenant_pair in named.items() if tenant_pair not in held]
+        held_count += len(named) - len(lacking)
+        missing += [
+            PersonValue(name, *pair) for pair in lacking if not {(key, pair), (key, named[pair])} & excused
+        ]
+        extras += [PersonValue(name, *pair) for pair in held.difference(named.values())]
+        if not _is_assigned(snapshot, person) and key not in unassigned_held:
             not_assigned.append(name)
-    unknown = [wish for wish in wishes(plan) if principal_key(wish.principal) not in known]
     return Verification(
-        pairs_planned=sum(len(person.pairs) for person in people) + sum(len(wish.pairs) for wish in unknown),
+        pairs_planned=_planned(plan, snapshot),
         pairs_held=held_count,
         missing=tuple(sorted(missing)),
         not_assigned=tuple(sorted(not_assigned)),
         extras=tuple(sorted(extras)),
-        unknown=tuple(wish.principal for wish in unknown),
+        holds=holds,
     )
 
 
-def _held(snapshot: Snapshot, ids: Ids, user_id: str) -> set[Pair]:
-    grants = snapshot.grants.get(user_id, ())
-    pairs = {pair for grant in grants if grant.action == "ALLOW" for pair in grant.values}
-    return {ids.pairs[pair] for pair in pairs if pair in ids.pairs}
+def _refuse_torn(snapshot: Snapshot) -> None:
+    torn = [
+        name for name in ("entitlements", "values", "app_users", "grants") if not snapshot.is_complete(name)
+    ]
+    if torn:
+        raise TenantError(
+            ErrorCode.INCOMPLETE_READ,
+            "A listing could not be read to its end",
+            f"Not proven complete: {', '.join(torn)}. What is not in them may still be there.",
+            next_step="Try again; nothing was changed.",
+        )
 
 
-def _is_held(meaning: Meant | Blocked, held: set[Pair]) -> bool:
-    return isinstance(meaning, Meant) and (meaning.entitlement, meaning.value) in held
+def _pairs(hold: Hold) -> list[Pair]:
+    return [(entitlement, value) for entitlement, values in hold.adds for value in values]
+
+
+def _planned(plan: Plan, snapshot: Snapshot) -> int:
+    """Pairs of all people, each Okta user counted once, and of principals that are no one person."""
+    people = resolve(plan, snapshot).people
+    resolved = {principal for person in people for principal in person.principals}
+    others = sum(len(wish.pairs) for wish in wishes(plan) if wish.principal not in resolved)
+    return sum(len(person.pairs) for person in people) + others
+
+
+def _held(names: ValueNames, grants: tuple[OktaGrant, ...]) -> frozenset[Pair]:
+    """Nothing where a DENY grant stands: it takes everything away (okta-api.md 5.2)."""
+    if any(grant.action != "ALLOW" for grant in grants):
+        return frozenset()
+    return frozenset[Pair]().union(*(names.of(grant).pairs for grant in grants if grant.status == "ACTIVE"))
+
+
+def _in_tenant(meaning: Meant | Blocked) -> Pair | None:
+    return meaning.pair if isinstance(meaning, Meant) else None
+
+
+def _is_assigned(snapshot: Snapshot, person: Person) -> bool:
+    row = snapshot.app_users.get(person.user.id)
+    return snapshot.okta_app.implicit_assignment or (row is not None and row.is_assigned)

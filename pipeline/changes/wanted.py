@@ -6,30 +6,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.address import Address, Kind, principal_key
+from pipeline.changes.instants import same_instant
 from pipeline.changes.model import Action, Hold, HoldReason, holding
 from pipeline.changes.snapshot import Lookup, LookupStatus, OktaUser, Snapshot
+from pipeline.changes.structure import Pair
 from pipeline.plan.model import Plan
-
-Pair = tuple[str, str]
-"""(entitlement externalValue, value externalValue) as the plan writes them."""
 
 
 @dataclass(slots=True)
 class Wish:
-    """All that the plan wants for one principal. ``ends`` are the different ``expires`` of its cohorts."""
+    """All that the plan wants for one principal. ``ends`` are the ``expires`` of its cohorts."""
 
     principal: str
-    pairs: set[Pair] = field(default_factory=set)
-    ends: set[str | None] = field(default_factory=set)
-
-    @property
-    def adds(self) -> dict[str, set[str]]:
-        return by_entitlement(self.pairs)
+    pairs: frozenset[Pair] = frozenset()
+    ends: list[str | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One Okta user and what the plan wants for it, under all the names the source has for it."""
+    """One Okta user and what the plan wants for it, under all the names the source has for it.
+
+    ``pairs`` is one object for all people of a cohort; it is empty where only an assignment is wanted.
+    """
 
     user: OktaUser
     principals: tuple[str, ...]
@@ -45,85 +43,123 @@ class Person:
         return Address(Kind.ASSIGNMENT, principal_key(self.principals[0]))
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """``people`` in address order; ``holds`` for principals that are nobody, not one person, or wanted two
+    ways.
+    """
+
+    people: tuple[Person, ...]
+    holds: tuple[Hold, ...]
+
+
 def wishes(plan: Plan) -> list[Wish]:
     """One wish a principal, in canonical order. Users of ``assignments.users`` wish for no value."""
     found: dict[str, Wish] = {}
     for cohort in plan.access:
-        pairs = {(entitlement, value) for entitlement, held in cohort.values.items() for value in held}
+        pairs = frozenset(
+            (entitlement, value) for entitlement, held in cohort.values.items() for value in held
+        )
         for user in cohort.users:
-            wish = found.setdefault(principal_key(user), Wish(user))
-            wish.pairs |= pairs
-            wish.ends.add(cohort.expires)
+            wish = _wish(found, user)
+            wish.pairs = wish.pairs | pairs if wish.pairs else pairs
+            wish.ends.append(cohort.expires)
     for user in plan.assignments.users:
-        found.setdefault(principal_key(user), Wish(user))
+        _wish(found, user)
     return [found[key] for key in sorted(found)]
 
 
-def resolve(plan: Plan, snapshot: Snapshot) -> tuple[list[Person], list[Hold]]:
-    """The people behind the principals; holds for who is not found, not one person, or wanted two ways."""
+def _wish(found: dict[str, Wish], user: str) -> Wish:
+    """The wish of ``user``, under the same spelling whatever the order of cohorts."""
+    wish = found.setdefault(principal_key(user), Wish(user))
+    wish.principal = min(wish.principal, user)
+    return wish
+
+
+def resolve(plan: Plan, snapshot: Snapshot) -> Resolved:
+    """The people behind the plan's principals. Several principals that are one Okta user become one person
+    where their ends agree, and are all held where not (SEMANTICS section 2).
+    """
     holds: list[Hold] = []
     by_user: dict[str, list[Wish]] = {}
     users: dict[str, OktaUser] = {}
     for wish in wishes(plan):
-        lookup = snapshot.people.get(principal_key(wish.principal)) or _never_asked(wish.principal)
+        lookup = lookup_of(snapshot, wish.principal)
         if lookup.user is None or lookup.status is not LookupStatus.FOUND:
-            holds.append(hold_wish(wish, HoldReason(lookup.status.value), lookup.detail))
-        elif len(wish.ends) > 1:
-            holds.append(hold_wish(wish, HoldReason.MIXED_EXPIRY, _mixed(wish.ends)))
+            holds.append(_held(wish, HoldReason(lookup.status.value), lookup.detail))
         else:
             users[lookup.user.id] = lookup.user
             by_user.setdefault(lookup.user.id, []).append(wish)
-    people = []
-    for user_id, found in by_user.items():
-        if len({end for wish in found for end in wish.ends}) > 1:
-            holds.extend(
-                hold_wish(wish, HoldReason.SAME_PERSON, _same(found, users[user_id])) for wish in found
-            )
+    people: list[Person] = []
+    for user_id, several in by_user.items():
+        ends = different([end for wish in several for end in wish.ends])
+        if len(ends) > 1:
+            holds += _contradictory(several, users[user_id], ends)
         else:
-            people.append(_merged(users[user_id], found))
+            people.append(_merged(users[user_id], several, ends))
     people.sort(key=lambda person: person.grant_address)
-    return people, holds
+    return Resolved(tuple(people), tuple(holds))
 
 
-def hold_wish(wish: Wish, reason: HoldReason, detail: str) -> Hold:
-    """The whole wish, held."""
-    key = principal_key(wish.principal)
-    return Hold(
-        address=Address(Kind.GRANT if wish.pairs else Kind.ASSIGNMENT, key),
-        action=Action.GRANT if wish.pairs else Action.ASSIGN,
-        reason=reason,
-        detail=detail,
-        principals=(wish.principal,),
-        adds=holding(wish.adds),
-    )
+def lookup_of(snapshot: Snapshot, principal: str) -> Lookup:
+    """What is known of ``principal``; nothing known is a failed look-up, a deactivated user no find."""
+    lookup = snapshot.people.get(principal_key(principal))
+    if lookup is None:
+        return Lookup(principal, LookupStatus.FAILED, detail="This person was not looked up.")
+    if lookup.user is None and lookup.status is LookupStatus.FOUND:
+        return Lookup(principal, LookupStatus.FAILED, detail="The look-up named no user.")
+    if lookup.status is LookupStatus.FOUND and lookup.user is not None and lookup.user.is_deprovisioned:
+        detail = f"The user {lookup.user.login} is deactivated (DEPROVISIONED)."
+        return Lookup(principal, LookupStatus.DEPROVISIONED, detail=detail)
+    return lookup
 
 
 def by_entitlement(pairs: Iterable[Pair]) -> dict[str, set[str]]:
+    """``pairs`` as a mapping from entitlement to its values."""
     grouped: dict[str, set[str]] = {}
     for entitlement, value in pairs:
         grouped.setdefault(entitlement, set()).add(value)
     return grouped
 
 
-def _merged(user: OktaUser, found: list[Wish]) -> Person:
-    ends = {end for wish in found for end in wish.ends}
-    return Person(
-        user=user,
-        principals=tuple(sorted((wish.principal for wish in found), key=principal_key)),
-        pairs=frozenset(pair for wish in found for pair in wish.pairs),
-        expires=next(iter(ends), None),
+def different(ends: Iterable[str | None]) -> list[str | None]:
+    """``ends`` without those that are the same instant as an earlier one in text order."""
+    kept: list[str | None] = []
+    for end in sorted(set(ends), key=lambda each: each or ""):
+        if not any(same_instant(end, each) for each in kept):
+            kept.append(end)
+    return kept
+
+
+def _contradictory(several: list[Wish], user: OktaUser, ends: list[str | None]) -> list[Hold]:
+    listed = ", ".join(end or "no end" for end in ends)
+    if len(several) == 1:
+        detail = f"The plan gives this person values with different ends ({listed}); a grant has one end."
+        return [_held(several[0], HoldReason.MIXED_EXPIRY, detail)]
+    names = ", ".join(sorted(wish.principal for wish in several))
+    detail = f"{names} are one Okta user ({user.login}), wanted with different ends ({listed})."
+    return [_held(wish, HoldReason.SAME_PERSON, detail) for wish in several]
+
+
+def _held(wish: Wish, reason: HoldReason, detail: str) -> Hold:
+    """The whole wish, held."""
+    return Hold(
+        address=Address(Kind.GRANT if wish.pairs else Kind.ASSIGNMENT, principal_key(wish.principal)),
+        action=Action.GRANT if wish.pairs else Action.ASSIGN,
+        reason=reason,
+        detail=detail,
+        principals=(wish.principal,),
+        adds=holding(by_entitlement(wish.pairs)),
     )
 
 
-def _never_asked(principal: str) -> Lookup:
-    return Lookup(principal, LookupStatus.FAILED, detail="This person was not looked up.")
-
-
-def _mixed(ends: set[str | None]) -> str:
-    listed = ", ".join(sorted(end or "no end" for end in ends))
-    return f"The plan gives this person values with different ends ({listed}); a grant has one end."
-
-
-def _same(found: list[Wish], user: OktaUser) -> str:
-    names = ", ".join(sorted(wish.principal for wish in found))
-    return f"{names} are one Okta user ({user.login}), wanted with different ends; a grant has one end."
+def _merged(user: OktaUser, several: list[Wish], ends: list[str | None]) -> Person:
+    pairs = several[0].pairs
+    for wish in several[1:]:
+        pairs |= wish.pairs
+    return Person(
+        user=user,
+        principals=tuple(sorted((wish.principal for wish in several), key=principal_key)),
+        pairs=pairs,
+        expires=ends[0] if ends else None,
+    )

@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.changes.model import Change, ChangeSet
+from pipeline.changes.model import Action, Change, ChangeSet
 
 Chain = tuple[Change, ...]
-"""Changes that must be sent one after another: all those of one person, or one entitlement's."""
+"""Changes that must be sent one after another: all those of one person, or one of an entitlement."""
+
+RISK_KINDS = (Action.ASSIGN, Action.GRANT, Action.EXTEND)
+"""Ways of writing whose effect on existing access must be seen once before they are used widely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Chains that may run side by side; the next wave starts when all of them ended."""
+    """Chains that may run side by side; the next wave starts when all of them ended.
+
+    A ``canary`` wave is one person alone, the first of a risk kind, to be read back before the next wave.
+    """
 
     name: str
     chains: tuple[Chain, ...]
+    canary: bool = False
 
 
 def waves(change_set: ChangeSet) -> tuple[Wave, ...]:
-    """Entitlements and values first, since grants need their ids; then the people."""
+    """Entitlements and values first, since grants need their ids; then the first person of each risk kind,
+    alone; then everybody else. Every change is in exactly one chain.
+    """
     structure = tuple((change,) for change in change_set.changes if change.entitlement is not None)
     people: dict[str, list[Change]] = {}
     for change in change_set.changes:
         if change.person is not None:
             people.setdefault(change.person.user_id, []).append(change)
-    chains = tuple(tuple(chain) for chain in people.values())
-    named = (("entitlements and values", structure), ("people", chains))
-    return tuple(Wave(name, chains) for name, chains in named if chains)
+    chains = [tuple(chain) for chain in people.values()]
+    canaries = _canaries(chains)
+    first = {chain[0].address for _, chain in canaries}
+    rest = tuple(chain for chain in chains if chain[0].address not in first)
+    found = (
+        Wave("entitlements and values", structure),
+        *(Wave(f"canary: first {kinds}", (chain,), canary=True) for kinds, chain in canaries),
+        Wave("people", rest),
+    )
+    return tuple(wave for wave in found if wave.chains)
+
+
+def _canaries(chains: Iterable[Chain]) -> list[tuple[str, Chain]]:
+    """The first chain of each risk kind with what it is the first of."""
+    seen: set[Action] = set()
+    found: list[tuple[str, Chain]] = []
+    for chain in chains:
+        new = [each.action for each in chain if each.action in RISK_KINDS and each.action not in seen]
+        if new:
+            seen.update(new)
+            found.append((" and ".join(new), chain))
+    return found
