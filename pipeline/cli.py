@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
+from click import ClickException
 
-from pipeline.errors import ErrorCode, Exit, OktaPlanError
+from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
 
 if TYPE_CHECKING:
+    from pipeline.use_cases.applying import Person
     from pipeline.use_cases.desk import Desk
     from pipeline.views import View
 
@@ -63,9 +65,10 @@ def options(
 @okta_plan.command()
 def demo(json: Json = False) -> None:
     """The whole story on a sample, against the emulator, in a temporary workspace."""
+    from pipeline.report.terminal import show_progress
     from pipeline.use_cases.demo import run_demo
 
-    _answer("demo", json, lambda: run_demo(show_steps=not json))
+    _answer("demo", json, lambda: run_demo(show_steps=not json, show_progress=show_progress()))
 
 
 @okta_plan.command()
@@ -202,7 +205,7 @@ def apply(
         lease_wait_s=lease_wait,
         accept_held=tuple(accept_held or ()),
     )
-    _answer_async("apply", json, org, lambda desk: applying.apply(desk, request, _terminal(json)))
+    _answer_async("apply", json, org, lambda desk: applying.apply(desk, request, _person(json)))
 
 
 @okta_plan.command()
@@ -258,15 +261,21 @@ def emulator_reset(json: Json = False) -> None:
 
 def main() -> NoReturn:
     """The console script. Exit codes are those of errors.Exit."""
+    sys.exit(int(_run() or 0))
+
+
+def _run() -> int | None:
     try:
-        code = okta_plan(standalone_mode=False)
+        code: int | None = okta_plan(standalone_mode=False)
     except typer.Exit as left:
-        code = left.exit_code
+        return left.exit_code
     except typer.Abort:
-        code = Exit.STOPPED
-    except Exception as error:
-        code = _unexpected(error)
-    sys.exit(int(code or 0))
+        return Exit.STOPPED
+    except ClickException as error:
+        return _usage(error)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
+        return _unforeseen(error)
+    return code
 
 
 def _desk(org: Path | None = None) -> Desk:
@@ -275,9 +284,13 @@ def _desk(org: Path | None = None) -> Desk:
     return live_desk(switches.workspace, org)
 
 
-def _terminal(json: bool) -> bool:
-    """Whether a person can be asked."""
-    return not json and sys.stdin.isatty() and sys.stderr.isatty()
+def _person(json: bool) -> Person:
+    """Who can be asked and shown progress: a person at a terminal, both on stderr."""
+    from pipeline.report.terminal import ask, show_progress
+    from pipeline.use_cases.applying import Person
+
+    can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
+    return Person(ask=ask if can_ask else None, show=show_progress())
 
 
 def _answer_async(
@@ -320,27 +333,26 @@ def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
     sys.stdout.write(to_json(answer)) if json else render_error(answer)
 
 
-def _unexpected(error: Exception) -> int:
-    """Usage errors of the command line, and what nobody foresaw: one clear line, no traceback."""
-    command, json = " ".join(sys.argv[1:2]), "--json" in sys.argv
-    usage = getattr(error, "exit_code", None) == 2 and hasattr(error, "format_message")
-    if usage:
-        known = OktaPlanError(
-            ErrorCode.USAGE,
-            "The command line is off",
-            error.format_message(),
-            next_step=f"See `okta-plan {command} --help`."
-            if command and not command.startswith("-")
-            else "See `okta-plan --help`.",
-        )
-    else:
-        known = OktaPlanError(
-            ErrorCode.INTERNAL,
-            "Something unforeseen went wrong",
-            f"{type(error).__name__} in `{command}`. This is a defect of okta-plan.",
-            next_step="Run the command again with --debug and report what it prints.",
-        )
-    if switches.debug and not usage:
-        raise error
-    _show_error(known, command, json)
-    return Exit.USAGE if usage else Exit.ERROR
+def _usage(error: ClickException) -> int:
+    command = " ".join(word for word in sys.argv[1:2] if not word.startswith("-"))
+    known = UsageError(
+        ErrorCode.USAGE,
+        "The command line is off",
+        error.format_message(),
+        next_step=f"See `okta-plan {command} --help`." if command else "See `okta-plan --help`.",
+    )
+    _show_error(known, command, "--json" in sys.argv)
+    return Exit.USAGE
+
+
+def _unforeseen(error: Exception) -> int:
+    command = " ".join(sys.argv[1:2])
+    known = OktaPlanError(
+        ErrorCode.INTERNAL,
+        "Something unforeseen went wrong",
+        f"{type(error).__name__} in `{command}`. This is a defect of okta-plan.",
+        next_step="Run the command again with --debug and report what it prints.",
+    )
+    known.__cause__ = error
+    _show_error(known, command, "--json" in sys.argv)
+    return Exit.ERROR

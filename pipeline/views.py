@@ -258,6 +258,11 @@ class VerificationView(Part):
     unresolved_people: list[HeldView] = []
     extras: int = 0
 
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is missing but what is held for a reason."""
+        return not (self.missing or self.not_assigned)
+
 
 class VerifyView(View):
     schema_: Annotated[Literal["okta-plan/verify/v1"], Field(alias="schema")] = "okta-plan/verify/v1"

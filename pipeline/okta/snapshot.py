@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from pipeline.changes.snapshot import EntitlementManagement, Snapshot
 from pipeline.clock import Clock
@@ -42,4 +43,21 @@ async def read_snapshot(reads: Reads, plan: Plan, org_host: str, budget: Budget,
         listings=(*structure, assigned, granted),
         observed_at_s=observed_at_s,
         bucket_limits=budget.limits(),
+    )
+
+
+async def read_again(reads: Reads, before: Snapshot) -> Snapshot:
+    """``before`` with what a run may have changed read anew: structure, app users and grants. Raises
+    TenantError where a listing cannot be read.
+    """
+    app_id = before.okta_app.id
+    (entitlements, structure), (app_users, assigned), (grants, granted) = await asyncio.gather(
+        reads.entitlements(app_id), reads.app_users(app_id), reads.grants(app_id)
+    )
+    return replace(
+        before,
+        entitlements=entitlements,
+        app_users=app_users,
+        grants=grants,
+        listings=(*structure, assigned, granted),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.run.result import Progress
 from pipeline.views import (
     AnalyzeView,
     ApplyView,
@@ -55,6 +57,41 @@ def render_error(answer: ErrorAnswer) -> None:
         console.print(f"[bold]Next:[/] {plain(answer.error.next)}")
 
 
+def say(text: str) -> None:
+    """Print one line of the demo's story: a sentence, or a command after ``$``."""
+    style = "bold cyan" if text.startswith("$") else "italic"
+    Console(highlight=False, soft_wrap=True).print(f"\n[{style}]{escape(text)}[/]")
+
+
+def ask(view: DiffView) -> bool:
+    """Show a change set on stderr and ask whether to send it; only a typed ``yes`` is one."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    _render(view, console)
+    return console.input("Send these changes? Type yes: ").strip() == "yes"
+
+
+def show_progress() -> Callable[[Progress], None]:
+    """A follower of a run that writes one line of progress on stderr: in place on a terminal, else now and
+    then.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    last = 0
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        rate = 60 * progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+        left = (progress.total - progress.done) * 60 / rate if rate else 0.0
+        line = f"{progress.done}/{progress.total} changes, {rate:.0f}/min, {duration(left)} left"
+        is_last = progress.done >= progress.total
+        if console.is_terminal:
+            console.print(f"\r{line:<60}", end="\n" if is_last else "")
+        elif is_last or progress.done * 10 // max(1, progress.total) > last:
+            last = progress.done * 10 // max(1, progress.total)
+            console.print(line)
+
+    return show
+
+
 def plain(text: str) -> str:
     """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
     return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
@@ -72,7 +109,7 @@ def duration(seconds: float) -> str:
 
 
 @singledispatch
-def _render(view: View, console: Console) -> None:
+def _render(view: View, _console: Console) -> None:
     raise TypeError(f"no text form for {type(view).__name__}")
 
 
@@ -92,9 +129,9 @@ def _(view: AnalyzeView, console: Console) -> None:
     for each in view.columns:
         table.add_row(plain(each.name), plain(each.role), plain(each.reason))
     console.print(table)
-    for each in view.entitlements:
-        values = _shortened([plain(value) for value in each.values])
-        console.print(f"[bold]{plain(each.name)}[/] ({len(each.values)} values): {values}")
+    for entitlement in view.entitlements:
+        values = _shortened([plain(value) for value in entitlement.values])
+        console.print(f"[bold]{plain(entitlement.name)}[/] ({len(entitlement.values)} values): {values}")
     _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
     _findings(console, view.findings)
 

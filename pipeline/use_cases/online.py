@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.diff import diff as compare
@@ -18,9 +18,10 @@ from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
 from pipeline.okta.snapshot import read_snapshot
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
-from pipeline.run.files import write_json
+from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import app_reference, read_plan
+from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import RATE_SHARE, Tenant, open_tenant
 from pipeline.views import (
     BucketView,
@@ -51,12 +52,12 @@ BUCKETS: dict[CallKind, str] = {
 async def check(desk: Desk, app_text: str | None) -> CheckView:
     """Who we are to which org, and what this credential sees. Raises TenantError where it sees nothing."""
     async with open_tenant(desk) as tenant:
-        org_id, host = await tenant.reads.organization()
+        org_id = await tenant.reads.organization()
         me = await tenant.reads.me()
         okta_app = await tenant.reads.okta_app(app_reference(app_text)) if app_text else None
         return CheckView(
             org_id=org_id,
-            org_host=host,
+            org_host=tenant.host,
             credential=f"API token of {me.login}" if me else "no user: a service app",
             okta_app=f"{okta_app.label} ({okta_app.id})" if okta_app else None,
             entitlement_management=okta_app.entitlement_management.value if okta_app else None,
@@ -82,34 +83,14 @@ async def diff(
     path, plan = read_plan(desk, given)
     async with open_tenant(desk, rate_share=rate_share) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
-    stored = store_changes(desk, changes)
-    paths = {"changes": desk.shown(stored)}
+    view = diff_view(desk, path, changes, foresee(changes, snapshot, rate_share), rate_share)
+    paths = {"changes": desk.shown(store_changes(desk, changes))}
     if output is not None:
         copy = desk.inside(output)
         write_json(copy, to_json(changes))
         paths["output"] = desk.shown(copy)
-    return DiffView(
-        **_subject(desk, path, changes),
-        org_id=changes.org_id,
-        exit_code=_detailed(changes) if detailed_exit_code else Exit.DONE,
-        observed_at=iso(changes.observed_at_s),
-        counts=count_actions(changes),
-        changes=[
-            ChangeView(
-                address=str(e.address),
-                action=e.action,
-                message=e.message,
-                adds=value_lists(added(e)),
-                removes=value_lists(removed(e)),
-            )
-            for e in changes.changes
-        ],
-        held=held_views(changes.holds),
-        kept=len(changes.keeps),
-        findings=[FindingView.of(finding) for finding in changes.findings],
-        forecast=forecast_view(foresee(changes, snapshot, rate_share), rate_share),
-        paths=paths,
-    )
+    exit_code = _detailed(changes) if detailed_exit_code else Exit.DONE
+    return view.model_copy(update={"exit_code": int(exit_code), "paths": paths})
 
 
 async def verify(desk: Desk, given: str) -> VerifyView:
@@ -122,16 +103,40 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     verification = verification_view(compare_with_plan(plan, snapshot), changes)
     return VerifyView(
         **_subject(desk, path, changes),
-        ok=not (verification.missing or verification.not_assigned),
+        ok=verification.is_good,
         exit_code=verify_exit(verification),
         held=verification.unresolved_people,
         verification=verification,
     )
 
 
+def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast, rate_share: float) -> DiffView:
+    """The change set as data: what a person reviews."""
+    return DiffView(
+        **_subject(desk, path, changes),
+        org_id=changes.org_id,
+        observed_at=iso_utc(changes.observed_at_s),
+        counts=count_actions(changes),
+        changes=[
+            ChangeView(
+                address=str(each.address),
+                action=each.action,
+                message=each.message,
+                adds=value_lists(added(each)),
+                removes=value_lists(removed(each)),
+            )
+            for each in changes.changes
+        ],
+        held=held_views(changes.holds),
+        kept=len(changes.keeps),
+        findings=[FindingView.of(finding) for finding in changes.findings],
+        forecast=forecast_view(foreseen, rate_share),
+    )
+
+
 async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
     """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
-    snapshot = await read_snapshot(tenant.reads, plan, desk.runtime.clock)
+    snapshot = await read_snapshot(tenant.reads, plan, tenant.host, tenant.budget, desk.runtime.clock)
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
@@ -182,7 +187,7 @@ def verification_view(found: Verification, changes: ChangeSet) -> VerificationVi
 
 
 def verify_exit(verification: VerificationView) -> Exit:
-    if verification.missing or verification.not_assigned:
+    if not verification.is_good:
         return Exit.CHANGES
     return Exit.HELD if verification.unresolved_people else Exit.DONE
 
@@ -217,17 +222,13 @@ def value_lists(held: Holding) -> dict[str, list[str]]:
     return {entitlement: list(values) for entitlement, values in held}
 
 
-def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _detailed(changes: ChangeSet) -> Exit:
     if changes.changes:
         return Exit.CHANGES
     return Exit.HELD if changes.holds else Exit.DONE
 
 
-def _subject(desk: Desk, path: Path, changes: ChangeSet) -> dict[str, str]:
+def _subject(desk: Desk, path: Path, changes: ChangeSet) -> dict[str, Any]:
     return {
         "plan": desk.shown(path),
         "okta_app": changes.okta_app_label,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import __version__
 from pipeline.errors import ErrorCode, InputError
@@ -18,6 +19,9 @@ from pipeline.okta.writes import Writes
 from pipeline.runtime import Runtime
 from pipeline.settings import origin_of
 from pipeline.use_cases.desk import Desk
+
+if TYPE_CHECKING:
+    from pipeline.emulator import OrgFile
 
 STATE_FOLDER = ".okta-plan"
 RATE_SHARE = 0.70
@@ -31,6 +35,7 @@ class Tenant:
     reads: Reads
     writes: Writes
     budget: Budget
+    host: str
 
 
 @asynccontextmanager
@@ -42,12 +47,10 @@ async def open_tenant(
     Raises InputError where no tenant or credential is configured, or the org file cannot be used.
     """
     connection, runtime = _connection(desk)
-    budget = Budget(share=rate_share)
-    client = OktaClient(
-        connection, runtime, budget=budget, user_agent=user_agent(run), concurrency=concurrency
-    )
-    async with client:
-        yield Tenant(client, Reads(client), Writes(client), budget)
+    budget = Budget(share=rate_share, concurrency=concurrency)
+    host = connection.origin.partition("://")[2]
+    async with OktaClient(connection, runtime, budget=budget, user_agent=user_agent(run)) as client:
+        yield Tenant(client, Reads(client), Writes(client), budget, host)
 
 
 def user_agent(run: str | None) -> str:
@@ -66,18 +69,17 @@ def _connection(desk: Desk) -> tuple[Connection, Runtime]:
             ErrorCode.NO_CREDENTIAL,
             "No credential is configured",
             "OKTA_API_TOKEN is not set, neither in the environment nor in the workspace's .env.",
-            next_step="Create an API token in the Admin Console (Security > API > Tokens) and set OKTA_API_TOKEN.",
+            next_step="Create a token in the Admin Console (Security > API > Tokens); set OKTA_API_TOKEN.",
         )
     return Connection(origin=origin, token=token), desk.runtime
 
 
-def _embedded(desk: Desk, org_file: Path) -> tuple[Connection, Runtime]:
-    import httpx
-
-    from pipeline.emulator import OrgFileError, create_app, load_org_file
+def load_org(org_file: Path) -> OrgFile:
+    """The org file at ``org_file``. Raises InputError where it cannot be used."""
+    from pipeline.emulator import OrgFileError, load_org_file
 
     try:
-        org = load_org_file(org_file)
+        return load_org_file(org_file)
     except OrgFileError as error:
         raise InputError(
             ErrorCode.ORG_FILE_INVALID,
@@ -85,10 +87,14 @@ def _embedded(desk: Desk, org_file: Path) -> tuple[Connection, Runtime]:
             str(error),
             next_step="Correct the org file; docs/emulator.md describes it.",
         ) from error
-    state = state_path(desk.workspace, org_file)
-    state.parent.mkdir(parents=True, exist_ok=True)
-    clock = desk.runtime.clock
-    okta = create_app(org, db=state, now=clock.now, sleep=clock.sleep, seed=0)
+
+
+def _embedded(desk: Desk, org_file: Path) -> tuple[Connection, Runtime]:
+    import httpx
+
+    from pipeline.emulator import create_app
+
+    org = load_org(org_file)
     if not org.tokens:
         raise InputError(
             ErrorCode.ORG_FILE_INVALID,
@@ -96,6 +102,10 @@ def _embedded(desk: Desk, org_file: Path) -> tuple[Connection, Runtime]:
             f"{desk.shown(org_file)} names no token, so nobody can sign in.",
             next_step="Add `tokens: [sandbox-token]` to the org file.",
         )
+    state = state_path(desk.workspace, org_file)
+    state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clock = desk.runtime.clock
+    okta = create_app(org, db=state, now=clock.now, sleep=clock.sleep)
     connection = Connection(origin=f"https://{org.org.subdomain}.okta.com", token=org.tokens[0])
     return connection, replace(desk.runtime, transport=httpx.ASGITransport(app=okta))
 

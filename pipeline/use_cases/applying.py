@@ -1,0 +1,415 @@
+"""The verb that writes: apply, under a lease, journaled, verified by reading back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
+from pipeline.changes.limits import refuse_over_limits
+from pipeline.changes.model import Change, ChangeSet, HoldReason
+from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.verification import verify
+from pipeline.changes.waves import Wave, waves
+from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
+from pipeline.okta.snapshot import read_again
+from pipeline.plan.digest import plan_digest
+from pipeline.plan.model import Plan
+from pipeline.report.markdown import run_report
+from pipeline.run.entries import Header
+from pipeline.run.executor import execute
+from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
+from pipeline.run.journal import Journal, iso_utc
+from pipeline.run.lease import Owner, hold_lease, lease_path
+from pipeline.run.okta_tenant import OktaTenant, WriteTurns
+from pipeline.run.process import process_start, this_host
+from pipeline.run.result import EarlierRun, Progress, RunResult
+from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.offline import read_plan
+from pipeline.use_cases.online import (
+    diff_view,
+    forecast_view,
+    foresee,
+    held_views,
+    observe,
+    store_changes,
+    verification_view,
+)
+from pipeline.use_cases.tenant import Tenant, open_tenant
+from pipeline.views import (
+    ApplyView,
+    DiffView,
+    EarlierView,
+    FindingView,
+    OutcomeView,
+    error_view,
+)
+from pipeline.views import (
+    to_json as view_json,
+)
+
+PARTS = ("structure", "grants")
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """What ``apply`` was asked for. ``changes`` is the reviewed change set's file; ``only`` one of PARTS."""
+
+    plan: str
+    changes: Path | None = None
+    only: str | None = None
+    yes: bool = False
+    rate_share: float = 0.70
+    concurrency: int = 10
+    lease_wait_s: float = 0.0
+    accept_held: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
+    nobody can be asked); ``show`` follows the progress.
+    """
+
+    ask: Callable[[DiffView], bool] | None = None
+    show: Callable[[Progress], None] = lambda _progress: None
+
+
+async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
+    """Carry out a plan. Exit codes: 0 done, 3 some held, refused or unresolved, 5 stopped early.
+
+    Raises RefusedError (exit 4) before any write where a guard says no, nobody answered the question, or
+    another apply holds the lease; InputError and TenantError where plan or tenant cannot be read.
+    """
+    accepted = _accepted(request.accept_held)
+    if request.only is not None and request.only not in PARTS:
+        raise _bad_option("--only", request.only, PARTS)
+    path, plan = read_plan(desk, request.plan)
+    run_id = new_run_id(desk.runtime.clock, desk.runtime.rng)
+    stop = asyncio.Event()
+    async with (
+        open_tenant(
+            desk, rate_share=request.rate_share, concurrency=request.concurrency, run=run_id
+        ) as tenant,
+        _lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
+    ):
+        job = _Job(desk, request, person, tenant=tenant, path=path, plan=plan, run_id=run_id, stop=stop)
+        with _signals(stop):
+            return await job.carry_out(accepted)
+
+
+class _Job:
+    """One apply under way."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        request: ApplyRequest,
+        person: Person,
+        *,
+        tenant: Tenant,
+        path: Path,
+        plan: Plan,
+        run_id: str,
+        stop: asyncio.Event,
+    ) -> None:
+        self._desk = desk
+        self._request = request
+        self._person = person
+        self._tenant = tenant
+        self._path = path
+        self._plan = plan
+        self._run_id = run_id
+        self._stop = stop
+        self._live = OktaTenant(tenant.reads, tenant.writes)
+
+    async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
+        snapshot, changes = await observe(self._desk, self._tenant, self._plan)
+        earlier = await self._settle_earlier(snapshot)
+        if earlier is not None:
+            snapshot, changes = await observe(self._desk, self._tenant, self._plan)
+        refuse_over_limits(self._plan, changes, snapshot)
+        reviewed = await self._reviewed(snapshot, changes)
+        if not changes.changes and not changes.holds:
+            return self._nothing_to_do(snapshot, changes, earlier)
+        folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
+        folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
+        result = await self._execute(folder, snapshot, changes, reviewed)
+        if earlier is not None:
+            result = replace(result, earlier=earlier)
+        after = snapshot if result.stopped else await read_again(self._tenant.reads, snapshot)
+        view = self._view(folder, changes, result, snapshot=snapshot, after=after, accepted=accepted)
+        folder.write(folder.report_json, view_json(view))
+        folder.write(folder.report_md, run_report(view))
+        folder.write(folder.not_applied, not_applied_csv(result))
+        return view
+
+    async def _settle_earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Read back what an unfinished run of this plan had begun, and close it."""
+        folder = unfinished_run(
+            self._desk.runtime.runs_dir,
+            plan_name=self._plan.name,
+            plan_digest=plan_digest(self._plan),
+            org_id=snapshot.org_id,
+            app_id=snapshot.okta_app.id,
+        )
+        if folder is None:
+            return None
+        changes = from_json(_json(folder.changes), self._desk.shown(folder.changes))
+        state = folder.state()
+        journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
+        with journal:
+            earlier = await settle_open(state, changes, journal, self._live, snapshot.entitlements)
+            close(journal, earlier)
+        return earlier
+
+    async def _reviewed(self, snapshot: Snapshot, changes: ChangeSet) -> ChangeSet:
+        """The change set that a person agreed to. Raises RefusedError where none did."""
+        if self._request.changes is not None:
+            path = self._desk.inside(self._request.changes)
+            reviewed = from_json(_json(path), self._desk.shown(path))
+            _refuse_other(reviewed, changes)
+            return reviewed
+        store_changes(self._desk, changes)
+        if self._request.yes or not changes.changes:
+            return changes
+        if self._person.ask is None:
+            raise RefusedError(
+                ErrorCode.NOT_CONFIRMED,
+                "Nobody confirmed the change set",
+                f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on.",
+                next_step="Review them with `okta-plan diff`, then use --changes FILE, or --yes.",
+            )
+        foreseen = foresee(changes, snapshot, self._request.rate_share)
+        view = diff_view(self._desk, self._path, changes, foreseen, self._request.rate_share)
+        if not await asyncio.to_thread(self._person.ask, view):
+            raise RefusedError(
+                ErrorCode.NOT_CONFIRMED,
+                "The change set was not confirmed",
+                "The question was answered with no; nothing was sent.",
+            )
+        return changes
+
+    async def _execute(
+        self, folder: RunFolder, snapshot: Snapshot, changes: ChangeSet, reviewed: ChangeSet
+    ) -> RunResult:
+        clock = self._desk.runtime.clock
+        header = Header(
+            tool_version=__version__,
+            run_id=self._run_id,
+            org_id=changes.org_id,
+            org_host=changes.org_host,
+            okta_app_id=changes.okta_app_id,
+            plan_name=self._plan.name,
+            plan_path=self._desk.shown(self._path),
+            plan_digest=changes.plan_digest,
+            changes_digest=changes_digest(changes),
+            started_at=iso_utc(clock.now()),
+        )
+        with Journal.create(folder.journal, header, clock) as journal:
+            result = await execute(
+                changes,
+                self._waves(changes),
+                self._live,
+                journal,
+                clock,
+                reviewed=reviewer_of(reviewed),
+                entitlements=snapshot.entitlements,
+                progress=self._person.show,
+                stop=self._stop,
+                concurrency=self._request.concurrency,
+                turn=WriteTurns(self._tenant.budget, clock).turn,
+            )
+        return replace(result, calls_by_bucket=self._tenant.budget.calls())
+
+    def _waves(self, changes: ChangeSet) -> tuple[Wave, ...]:
+        """The waves of the part that was asked for; the executor accounts for the rest."""
+        only = self._request.only
+        part = {change.address for change in changes.changes if only in (None, _part(change))}
+        kept = (
+            replace(wave, chains=tuple(chain for chain in wave.chains if chain[0].address in part))
+            for wave in waves(changes)
+        )
+        return tuple(wave for wave in kept if wave.chains)
+
+    def _nothing_to_do(self, snapshot: Snapshot, changes: ChangeSet, earlier: EarlierRun | None) -> ApplyView:
+        return ApplyView(
+            **self._subject(changes),
+            counts={"keep": len(changes.keeps)},
+            earlier=_earlier(earlier),
+            verification=verification_view(verify(self._plan, snapshot), changes),
+            findings=[FindingView.of(each) for each in changes.findings],
+            calls=self._tenant.budget.calls(),
+        )
+
+    def _view(
+        self,
+        folder: RunFolder,
+        changes: ChangeSet,
+        result: RunResult,
+        *,
+        snapshot: Snapshot,
+        after: Snapshot,
+        accepted: frozenset[HoldReason],
+    ) -> ApplyView:
+        problems = [
+            OutcomeView(
+                address=str(each.change.address),
+                action=each.change.action,
+                outcome=each.outcome,
+                detail=each.detail,
+                request_id=each.request_id,
+            )
+            for each in (*result.refused, *result.unresolved)
+        ]
+        verification = None
+        if not result.stopped:
+            verification = verification_view(verify(self._plan, after), replace(changes, holds=result.held))
+        open_holds = [each for each in result.held if each.reason not in accepted | {HoldReason.LEFT_OUT}]
+        differs = verification is not None and self._request.only is None and not verification.is_good
+        unfinished = bool(problems or open_holds or differs)
+        finished = Exit.HELD if unfinished else Exit.DONE
+        resume = f"okta-plan apply {self._desk.shown(self._path)}"
+        return ApplyView(
+            **self._subject(changes),
+            ok=not result.stopped,
+            exit_code=Exit.STOPPED if result.stopped else finished,
+            error=error_view(result.halt) if result.halt else None,
+            run=folder.run_id,
+            counts=_count_actions(result),
+            outcomes={name: count for name, count in result.counts.items() if count},
+            held=held_views(result.held),
+            problems=problems,
+            forecast=forecast_view(
+                foresee(changes, snapshot, self._request.rate_share), self._request.rate_share
+            ),
+            elapsed_s=round(result.elapsed_s, 3),
+            calls=dict(result.calls_by_bucket),
+            earlier=_earlier(result.earlier),
+            verification=verification,
+            findings=[FindingView.of(each) for each in changes.findings],
+            resume=f"Go on with `{resume}`." if result.stopped else None,
+            paths={
+                "journal": self._desk.shown(folder.journal),
+                "report": self._desk.shown(folder.report_md),
+                "not_applied": self._desk.shown(folder.not_applied),
+            },
+        )
+
+    def _subject(self, changes: ChangeSet) -> dict[str, Any]:
+        return {
+            "plan": self._desk.shown(self._path),
+            "okta_app": changes.okta_app_label,
+            "org_id": changes.org_id,
+            "org_host": changes.org_host,
+            "plan_digest": changes.plan_digest,
+            "changes_digest": changes_digest(changes),
+        }
+
+
+@asynccontextmanager
+async def _lease(
+    desk: Desk, tenant: Tenant, plan: Plan, *, run_id: str, wait_s: float, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """One live apply at a time for each org and app."""
+    org_id = await tenant.reads.organization()
+    okta_app = await tenant.reads.okta_app(plan.okta_app)
+    owner = Owner(
+        pid=os.getpid(), process_started=process_start(os.getpid()), host=this_host(), run_id=run_id
+    )
+    async with hold_lease(
+        lease_path(desk.runtime.runs_dir, org_id, okta_app.id),
+        owner,
+        desk.runtime.clock,
+        desk.runtime.rng,
+        process_start=process_start,
+        stop=stop,
+        wait_s=wait_s,
+    ):
+        yield
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM let the calls in flight finish and start nothing new."""
+    loop = asyncio.get_running_loop()
+    with ExitStack() as restore:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, stop.set)
+            except (NotImplementedError, RuntimeError, ValueError):
+                # No handlers on this loop (Windows, other threads): a kill is survived by the journal.
+                continue
+            restore.callback(loop.remove_signal_handler, number)
+        yield
+
+
+def _part(change: Change) -> str:
+    return PARTS[0] if change.entitlement is not None else PARTS[1]
+
+
+def _refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
+    if reviewed.org_id != live.org_id:
+        raise RefusedError(
+            ErrorCode.OTHER_ORG,
+            "The change set is for another org",
+            f"It was made for {reviewed.org_host} ({reviewed.org_id}), not for {live.org_host}.",
+            next_step="Run `okta-plan diff` against this org and review that.",
+        )
+    if (reviewed.plan_digest, reviewed.okta_app_id) != (live.plan_digest, live.okta_app_id):
+        raise RefusedError(
+            ErrorCode.OTHER_CHANGES,
+            "The change set is of another plan or app",
+            "The plan was edited after the change set was made, or the change set is of another plan or app.",
+            next_step="Run `okta-plan diff` again and review the new change set.",
+        )
+
+
+def _accepted(given: tuple[str, ...]) -> frozenset[HoldReason]:
+    known = {reason.value for reason in HoldReason}
+    for text in given:
+        if text not in known:
+            raise _bad_option("--accept-held", text, tuple(sorted(known)))
+    return frozenset(HoldReason(text) for text in given)
+
+
+def _bad_option(option: str, given: str, known: tuple[str, ...]) -> InputError:
+    error = InputError(
+        ErrorCode.USAGE, "The command line is off", f"{option} {given}: use one of {', '.join(known)}."
+    )
+    error.exit_code = Exit.USAGE
+    return error
+
+
+def _json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            ErrorCode.CHANGES_INVALID,
+            "The change set cannot be read",
+            f"{path.name} cannot be read as JSON.",
+            next_step="Run `okta-plan diff` again and use the file it names.",
+        ) from error
+
+
+def _count_actions(result: RunResult) -> dict[str, int]:
+    return {
+        action.value: sum(count for outcome, count in by_outcome.items() if outcome.is_done)
+        for action, by_outcome in result.counts_by_action.items()
+    }
+
+
+def _earlier(earlier: EarlierRun | None) -> list[EarlierView]:
+    if earlier is None:
+        return []
+    return [EarlierView(run=earlier.run_id, counts=dict(earlier.counts), settled=dict(earlier.settled))]

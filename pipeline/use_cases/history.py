@@ -1,0 +1,50 @@
+"""What was run in this workspace."""
+
+from __future__ import annotations
+
+from pipeline.errors import ErrorCode, InputError
+from pipeline.run.folder import ListedRun, find_run, list_runs
+from pipeline.use_cases.desk import Desk
+from pipeline.views import RunsView, RunView
+
+
+def runs(desk: Desk, run: str | None) -> RunsView:
+    """All runs, newest first, or the report of one. Raises InputError where there is no such run."""
+    if run is None:
+        return RunsView(runs=[_view(each) for each in list_runs(desk.runtime.runs_dir)])
+    folder = find_run(desk.runtime.runs_dir, run)
+    listed = next(each for each in list_runs(desk.runtime.runs_dir) if each.folder == folder)
+    if listed.problem is not None:
+        raise listed.problem
+    return RunsView(
+        run=run,
+        runs=[_view(listed)],
+        report=_report(listed),
+        paths={"journal": desk.shown(folder.journal), "report": desk.shown(folder.report_md)},
+    )
+
+
+def _report(listed: ListedRun) -> str:
+    try:
+        return listed.folder.report_md.read_text("utf-8")
+    except FileNotFoundError:
+        return "This run ended before it could write its report. Apply the plan again: it is settled first.\n"
+    except OSError as error:
+        raise InputError(
+            ErrorCode.FILE_UNREADABLE,
+            "The report cannot be read",
+            f"report.md of the run cannot be read: {error.strerror or error}.",
+        ) from error
+
+
+def _view(listed: ListedRun) -> RunView:
+    state = listed.state
+    header = state.header if state else None
+    return RunView(
+        run=listed.folder.run_id,
+        plan=header.plan_path if header else "",
+        org_host=header.org_host if header else "",
+        started_at=header.started_at if header else "",
+        state="damaged" if state is None else ("finished" if state.closed else "unfinished"),
+        outcomes=dict(state.counts) if state else {},
+    )

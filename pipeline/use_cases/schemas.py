@@ -1,0 +1,46 @@
+"""The JSON Schemas that other people's scripts rely on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.changes.codec import json_schema
+from pipeline.plan.schema import plan_schema
+from pipeline.use_cases.desk import Desk
+from pipeline.views import VIEWS, SchemaView, View
+
+FOLDER = "schemas"
+
+
+def schema(desk: Desk, *, write: bool) -> SchemaView:
+    """All schemas by name; with ``write`` also as files in ``schemas/`` of the workspace."""
+    schemas = all_schemas()
+    paths: dict[str, str] = {}
+    if write:
+        folder = desk.workspace / FOLDER
+        folder.mkdir(exist_ok=True)
+        for name, text in schema_files().items():
+            path = folder / name
+            path.write_text(text, encoding="utf-8", newline="\n")
+            paths[name.removesuffix(".schema.json")] = desk.shown(path)
+    return SchemaView(schemas=schemas, paths=paths)
+
+
+def all_schemas() -> dict[str, dict[str, Any]]:
+    """The plan, the change set and every ``--json`` answer, by name."""
+    views = {_name(view): view.model_json_schema(by_alias=True, mode="serialization") for view in VIEWS}
+    return {"plan": plan_schema(), "changes": json_schema(), **views}
+
+
+def schema_files() -> dict[str, str]:
+    """File name -> content, as it stands in ``schemas/``."""
+    return {
+        f"{name}.schema.json": json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        for name, document in all_schemas().items()
+    }
+
+
+def _name(view: type[View]) -> str:
+    """``okta-plan/diff/v1`` -> ``diff``."""
+    return str(view.model_fields["schema_"].default).split("/")[1]
