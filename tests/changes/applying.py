@@ -1,0 +1,103 @@
+"""A tenant in memory: what a snapshot looks like after a change set was carried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.changes.model import Action, Change, ChangeSet, Holding
+from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant, OktaValue, Snapshot
+from tests.builders import entitlement_id, okta_id, value_id
+
+
+def applied(change_set: ChangeSet, snapshot: Snapshot) -> Snapshot:
+    """``snapshot`` after every change of ``change_set``, in its order."""
+    for change in change_set.changes:
+        snapshot = _apply(change, snapshot)
+    return snapshot
+
+
+def _apply(change: Change, snapshot: Snapshot) -> Snapshot:
+    match change.action:
+        case Action.CREATE:
+            return _create(change, snapshot)
+        case Action.ADD:
+            return _add(change, snapshot)
+        case Action.ASSIGN:
+            return _assign(change, snapshot)
+        case Action.GRANT | Action.EXTEND:
+            return _grant(change, snapshot)
+        case _:
+            raise AssertionError(change)
+
+
+def _create(change: Change, snapshot: Snapshot) -> Snapshot:
+    target = change.entitlement
+    assert target is not None
+    assert not any(each.external_value == target.external_value for each in snapshot.entitlements)
+    created = OktaEntitlement(
+        id=entitlement_id(target.external_value),
+        name=target.name,
+        external_value=target.external_value,
+        multi_value=target.multi_value,
+        values=_new_values(change),
+    )
+    return replace(snapshot, entitlements=(*snapshot.entitlements, created))
+
+
+def _add(change: Change, snapshot: Snapshot) -> Snapshot:
+    target = change.entitlement
+    assert target is not None
+    entitlements = tuple(
+        replace(each, values=(*each.values, *_new_values(change))) if each.id == target.id else each
+        for each in snapshot.entitlements
+    )
+    assert entitlements != snapshot.entitlements
+    return replace(snapshot, entitlements=entitlements)
+
+
+def _new_values(change: Change) -> tuple[OktaValue, ...]:
+    target = change.entitlement
+    assert target is not None
+    return tuple(
+        OktaValue(value_id(target.external_value, each.external_value), each.name, each.external_value)
+        for each in target.new_values
+    )
+
+
+def _assign(change: Change, snapshot: Snapshot) -> Snapshot:
+    assert change.person is not None
+    user_id = change.person.user_id
+    return replace(
+        snapshot, app_users={**snapshot.app_users, user_id: AppUser(user_id, scope="USER", status="ACTIVE")}
+    )
+
+
+def _grant(change: Change, snapshot: Snapshot) -> Snapshot:
+    """As Okta does it: the base grant is replaced by exactly what was sent."""
+    person = change.person
+    assert person is not None
+    assert person.user_id in snapshot.app_users
+    existing = snapshot.grants.get(person.user_id, ())
+    assert [each.id for each in existing if each.type == "CUSTOM"] == [
+        each for each in [person.grant_id] if each
+    ]
+    written = OktaGrant(
+        id=person.grant_id or okta_id("gra", person.user_id),
+        user_id=person.user_id,
+        type="CUSTOM",
+        action="ALLOW",
+        status="ACTIVE",
+        values=_ids(change.after, snapshot),
+        expires=person.expires,
+    )
+    kept = tuple(each for each in existing if each.id != person.grant_id)
+    return replace(snapshot, grants={**snapshot.grants, person.user_id: (*kept, written)})
+
+
+def _ids(held: Holding, snapshot: Snapshot) -> frozenset[tuple[str, str]]:
+    ids = {
+        (entitlement.external_value, value.external_value): (entitlement.id, value.id)
+        for entitlement in snapshot.entitlements
+        for value in entitlement.values
+    }
+    return frozenset(ids[entitlement, value] for entitlement, values in held for value in values)
