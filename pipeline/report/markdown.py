@@ -41,7 +41,7 @@ def run_report(view: ApplyView) -> str:
         lines += [
             "## Verified by reading back",
             "",
-            f"{found.pairs_held} of {found.pairs_planned} planned pairs held, {found.extras} beyond the plan.",
+            f"{found.pairs_held} of {found.pairs_planned} planned pairs held, {found.extras} beyond it.",
             "",
             *_table(
                 ("missing for", "entitlement", "value"),
