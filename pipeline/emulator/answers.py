@@ -30,7 +30,7 @@ class Answer:
     location: str | None = None
 
 
-def core_url(origin: str, path: str, params: Mapping[str, str]) -> str:
+def management_url(origin: str, path: str, params: Mapping[str, str]) -> str:
     """Core links: blanks as +, the cursor first (recording TestAccDataSourceOktaUser_read)."""
     ordered = sorted(params.items(), key=lambda pair: (pair[0] not in ("after", "limit"), pair[0]))
     return origin + path + _query("&".join(f"{key}={quote_plus(value)}" for key, value in ordered))

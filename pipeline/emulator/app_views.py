@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.conditions import Condition, attribute, condition_of
-from pipeline.emulator.errors import BAD_FILTER, WRONG_USER_STATUS, OktaError, core_invalid, not_found
+from pipeline.emulator.errors import BAD_FILTER, WRONG_USER_STATUS, OktaError, management_invalid, not_found
 from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.orns import app_orn
-from pipeline.emulator.paging import Listing, core_answer, core_limit, fetch_page
-from pipeline.emulator.times import core_instant
+from pipeline.emulator.paging import Listing, fetch_page, management_answer, management_limit
+from pipeline.emulator.times import management_instant
 from pipeline.emulator.user_views import find_user, user_json
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _FILTERED = {
 
 
 def list_apps(tenant: Tenant, call: Call) -> Answer:
-    limit = core_limit(call, 20, _APPS_PAGE)
+    limit = management_limit(call, 20, _APPS_PAGE)
     wanted = Condition("1")
     if "filter" in call.query:
         wanted = _filtered(call.query["filter"])
     if call.query.get("q"):
         wanted = _starting_with(call.query["q"], wanted)
     page = fetch_page(tenant, Listing("apps", wanted), call.query.get("after"), limit)
-    return core_answer(tenant, call, page, lambda row: app_json(tenant, row), limit)
+    return management_answer(tenant, call, page, lambda row: app_json(tenant, row), limit)
 
 
 def _filtered(text: str) -> Condition:
@@ -65,7 +65,7 @@ def find_app(tenant: Tenant, app_id: str) -> Row:
 
 def app_json(tenant: Tenant, row: Row) -> dict[str, Any]:
     """Keys as in the recording TestAccDataSourceOktaApp_read."""
-    created, href = core_instant(row["created"]), f"{tenant.origin}/api/v1/apps/{row['id']}"
+    created, href = management_instant(row["created"]), f"{tenant.origin}/api/v1/apps/{row['id']}"
     return {
         "id": row["id"],
         "orn": app_orn(tenant, row),
@@ -98,7 +98,7 @@ def _settings(row: Row) -> dict[str, Any]:
 
 def list_app_users(tenant: Tenant, call: Call) -> Answer:
     app_id = find_app(tenant, call.parts["app"])["id"]
-    limit = core_limit(call, _APP_USERS_PAGE, _APP_USERS_MOST)
+    limit = management_limit(call, _APP_USERS_PAGE, _APP_USERS_MOST)
     wanted = Condition("app_id = ?", (app_id,))
     if call.query.get("q"):
         folded = call.query["q"].casefold()
@@ -111,7 +111,7 @@ def list_app_users(tenant: Tenant, call: Call) -> Answer:
     page = fetch_page(
         tenant, Listing("app_users", wanted, order=("user_id",)), call.query.get("after"), limit
     )
-    return core_answer(tenant, call, page, lambda row: _expanded(tenant, call, row), limit)
+    return management_answer(tenant, call, page, lambda row: _expanded(tenant, call, row), limit)
 
 
 def show_app_user(tenant: Tenant, call: Call) -> Answer:
@@ -154,14 +154,14 @@ _ASSIGNMENT_KEYS = {"id", "scope", "credentials", "profile"}
 
 def _assignment(body: Any) -> dict[str, str]:  # noqa: ANN401  JSON
     if not isinstance(body, dict) or not isinstance(body.get("id"), str):
-        raise core_invalid("id", "id: The field cannot be left blank")
+        raise management_invalid("id", "id: The field cannot be left blank")
     for key in body.keys() - _ASSIGNMENT_KEYS:
-        raise core_invalid("assignment", f"Property '{key}' not found")
+        raise management_invalid("assignment", f"Property '{key}' not found")
     scope, profile = body.get("scope", "USER"), body.get("profile") or {}
     if scope not in ("USER", "GROUP"):
-        raise core_invalid("scope", "scope: must be USER or GROUP")
+        raise management_invalid("scope", "scope: must be USER or GROUP")
     if not isinstance(profile, dict):
-        raise core_invalid("profile", "profile: must be an object")
+        raise management_invalid("profile", "profile: must be an object")
     user_name = (body.get("credentials") or {}).get("userName") or ""
     return {"id": body["id"], "scope": scope, "userName": user_name, "profile": json.dumps(profile)}
 
@@ -179,11 +179,11 @@ def _app_user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
     return {
         "id": row["user_id"],
         "externalId": None,
-        "created": core_instant(row["created"]),
-        "lastUpdated": core_instant(row["last_updated"]),
+        "created": management_instant(row["created"]),
+        "lastUpdated": management_instant(row["last_updated"]),
         "scope": row["scope"],
         "status": "ACTIVE",
-        "statusChanged": core_instant(row["created"]),
+        "statusChanged": management_instant(row["created"]),
         "passwordChanged": None,
         "syncState": "DISABLED",
         "credentials": {"userName": row["user_name"]},

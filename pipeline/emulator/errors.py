@@ -53,7 +53,7 @@ def not_found(what: str, kind: str) -> OktaError:
     return OktaError(NOT_FOUND, f"{NOT_FOUND.summary}: {what} ({kind})")
 
 
-def core_invalid(field: str, cause: str) -> OktaError:
+def management_invalid(field: str, cause: str) -> OktaError:
     """Core validation, as recorded for app users: `Api validation failed: assignment`."""
     return OktaError(VALIDATION, f"{VALIDATION.summary}: {field}", [{"errorSummary": cause}])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.emulator.answers import Answer, core_url, governance_url, link
-from pipeline.emulator.errors import BAD_PAGING, OktaError, bad_query, core_invalid
+from pipeline.emulator.answers import Answer, governance_url, link, management_url
+from pipeline.emulator.errors import BAD_PAGING, OktaError, bad_query, management_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,11 +36,11 @@ class Page:
         return str(self.rows[-1][0])
 
 
-def core_limit(call: Call, default: int, most: int) -> int:
+def management_limit(call: Call, default: int, most: int) -> int:
     """A limit above the maximum counts as the maximum."""
     text = call.query.get("limit", str(default))
     if not text.isdecimal() or int(text) < 1:
-        raise core_invalid("limit", "limit: must be a positive number")
+        raise management_invalid("limit", "limit: must be a positive number")
     return min(int(text), most)
 
 
@@ -87,12 +87,14 @@ def _bad_cursor() -> OktaError:
     return bad_query(BAD_PAGING, "/query/after", cause, "INVALID_AFTER_PARAMETER")
 
 
-def core_answer(tenant: Tenant, call: Call, page: Page, show: Callable[[Row], Any], limit: int) -> Answer:
+def management_answer(
+    tenant: Tenant, call: Call, page: Page, show: Callable[[Row], Any], limit: int
+) -> Answer:
     """A bare array; the way on stands in Link headers only (okta-api.md 7)."""
     params = {**call.query, "limit": str(limit)}
-    links = [("self", core_url(tenant.origin, call.path, params))]
+    links = [("self", management_url(tenant.origin, call.path, params))]
     if page.more:
-        links.append(("next", core_url(tenant.origin, call.path, {**params, "after": page.cursor})))
+        links.append(("next", management_url(tenant.origin, call.path, {**params, "after": page.cursor})))
     return Answer([show(row) for row in page.rows], links=tuple(links))
 
 

@@ -60,5 +60,5 @@ class _Announcing(uvicorn.Server):
         try:
             yield
         finally:
-            for name, handler in before.items():
-                signal.signal(name, handler)
+            for name, previous in before.items():
+                signal.signal(name, previous)

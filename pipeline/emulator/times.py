@@ -12,7 +12,7 @@ def parse_instant(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def core_instant(at: float) -> str:
+def management_instant(at: float) -> str:
     """Core API: always .000Z (okta-api.md 1.3)."""
     return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 

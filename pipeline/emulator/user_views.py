@@ -11,8 +11,8 @@ from pipeline.emulator.conditions import Condition, attribute, condition_of
 from pipeline.emulator.errors import BAD_FILTER, BAD_SEARCH, ErrorKind, OktaError, not_found
 from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.ids import okta_id
-from pipeline.emulator.paging import Listing, core_answer, core_limit, fetch_page
-from pipeline.emulator.times import core_instant
+from pipeline.emulator.paging import Listing, fetch_page, management_answer, management_limit
+from pipeline.emulator.times import management_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +63,9 @@ def show_org(tenant: Tenant, _call: Call) -> Answer:
 
 
 def list_users(tenant: Tenant, call: Call) -> Answer:
-    limit = core_limit(call, _PAGE, _PAGE)
+    limit = management_limit(call, _PAGE, _PAGE)
     page = fetch_page(tenant, Listing("users", _wanted(tenant, call)), call.query.get("after"), limit)
-    return core_answer(tenant, call, page, lambda row: user_json(tenant, row), limit)
+    return management_answer(tenant, call, page, lambda row: user_json(tenant, row), limit)
 
 
 def show_user(tenant: Tenant, call: Call) -> Answer:
@@ -90,7 +90,7 @@ def find_user(tenant: Tenant, wanted: str) -> Row:
 
 def user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
     """Keys as in the recording TestAccDataSourceOktaUsers_read."""
-    created = core_instant(row["created"])
+    created = management_instant(row["created"])
     return {
         "id": row["id"],
         "status": row["status"],

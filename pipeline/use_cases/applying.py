@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from pipeline.changes.model import Change, ChangeSet, HoldReason
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
-from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
+from pipeline.errors import ErrorCode, Exit, RefusedError
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -44,6 +43,8 @@ from pipeline.use_cases.online import (
     store_changes,
     verification_view,
 )
+from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json, refuse_other
+from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import Tenant, open_tenant
 from pipeline.views import (
     ApplyView,
@@ -53,9 +54,7 @@ from pipeline.views import (
     OutcomeView,
     error_view,
 )
-from pipeline.views import (
-    to_json as view_json,
-)
+from pipeline.views import to_json as view_json
 
 PARTS = ("structure", "grants")
 
@@ -90,9 +89,9 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     Raises RefusedError (exit 4) before any write where a guard says no, nobody answered the question, or
     another apply holds the lease; InputError and TenantError where plan or tenant cannot be read.
     """
-    accepted = _accepted(request.accept_held)
+    accepted = accepted_reasons(request.accept_held)
     if request.only is not None and request.only not in PARTS:
-        raise _bad_option("--only", request.only, PARTS)
+        raise bad_option("--only", request.only, PARTS)
     path, plan = read_plan(desk, request.plan)
     run_id = new_run_id(desk.runtime.clock, desk.runtime.rng)
     stop = asyncio.Event()
@@ -103,7 +102,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
         _lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
     ):
         job = _Job(desk, request, person, tenant=tenant, path=path, plan=plan, run_id=run_id, stop=stop)
-        with _signals(stop):
+        with stop_on_signals(stop):
             return await job.carry_out(accepted)
 
 
@@ -164,7 +163,7 @@ class _Job:
         )
         if folder is None:
             return None
-        changes = from_json(_json(folder.changes), self._desk.shown(folder.changes))
+        changes = from_json(read_json(folder.changes), self._desk.shown(folder.changes))
         state = folder.state()
         journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
         with journal:
@@ -176,8 +175,8 @@ class _Job:
         """The change set that a person agreed to. Raises RefusedError where none did."""
         if self._request.changes is not None:
             path = self._desk.inside(self._request.changes)
-            reviewed = from_json(_json(path), self._desk.shown(path))
-            _refuse_other(reviewed, changes)
+            reviewed = from_json(read_json(path), self._desk.shown(path))
+            refuse_other(reviewed, changes)
             return reviewed
         store_changes(self._desk, changes)
         if self._request.yes or not changes.changes:
@@ -338,68 +337,8 @@ async def _lease(
         yield
 
 
-@contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM let the calls in flight finish and start nothing new."""
-    loop = asyncio.get_running_loop()
-    with ExitStack() as restore:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, stop.set)
-            except (NotImplementedError, RuntimeError, ValueError):
-                # No handlers on this loop (Windows, other threads): a kill is survived by the journal.
-                continue
-            restore.callback(loop.remove_signal_handler, number)
-        yield
-
-
 def _part(change: Change) -> str:
     return PARTS[0] if change.entitlement is not None else PARTS[1]
-
-
-def _refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
-    if reviewed.org_id != live.org_id:
-        raise RefusedError(
-            ErrorCode.OTHER_ORG,
-            "The change set is for another org",
-            f"It was made for {reviewed.org_host} ({reviewed.org_id}), not for {live.org_host}.",
-            next_step="Run `okta-plan diff` against this org and review that.",
-        )
-    if (reviewed.plan_digest, reviewed.okta_app_id) != (live.plan_digest, live.okta_app_id):
-        raise RefusedError(
-            ErrorCode.OTHER_CHANGES,
-            "The change set is of another plan or app",
-            "The plan was edited after the change set was made, or the change set is of another plan or app.",
-            next_step="Run `okta-plan diff` again and review the new change set.",
-        )
-
-
-def _accepted(given: tuple[str, ...]) -> frozenset[HoldReason]:
-    known = {reason.value for reason in HoldReason}
-    for text in given:
-        if text not in known:
-            raise _bad_option("--accept-held", text, tuple(sorted(known)))
-    return frozenset(HoldReason(text) for text in given)
-
-
-def _bad_option(option: str, given: str, known: tuple[str, ...]) -> InputError:
-    error = InputError(
-        ErrorCode.USAGE, "The command line is off", f"{option} {given}: use one of {', '.join(known)}."
-    )
-    error.exit_code = Exit.USAGE
-    return error
-
-
-def _json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            ErrorCode.CHANGES_INVALID,
-            "The change set cannot be read",
-            f"{path.name} cannot be read as JSON.",
-            next_step="Run `okta-plan diff` again and use the file it names.",
-        ) from error
 
 
 def _count_actions(result: RunResult) -> dict[str, int]:

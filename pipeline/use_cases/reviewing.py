@@ -1,0 +1,58 @@
+"""What a person agreed to, and what they said with the options of ``apply``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.changes.model import ChangeSet, HoldReason
+from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
+
+
+def refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
+    """Raises RefusedError where ``reviewed`` was made for another org, app or plan than ``live``."""
+    if reviewed.org_id != live.org_id:
+        raise RefusedError(
+            ErrorCode.OTHER_ORG,
+            "The change set is for another org",
+            f"It was made for {reviewed.org_host} ({reviewed.org_id}), not for {live.org_host}.",
+            next_step="Run `okta-plan diff` against this org and review that.",
+        )
+    if (reviewed.plan_digest, reviewed.okta_app_id) != (live.plan_digest, live.okta_app_id):
+        raise RefusedError(
+            ErrorCode.OTHER_CHANGES,
+            "The change set is of another plan or app",
+            "The plan was edited after the change set was made, or the change set is of another plan or app.",
+            next_step="Run `okta-plan diff` again and review the new change set.",
+        )
+
+
+def accepted_reasons(given: tuple[str, ...]) -> frozenset[HoldReason]:
+    """The reasons of ``--accept-held``. Raises InputError (exit 64) for an unknown one."""
+    known = {reason.value for reason in HoldReason}
+    for text in given:
+        if text not in known:
+            raise bad_option("--accept-held", text, tuple(sorted(known)))
+    return frozenset(HoldReason(text) for text in given)
+
+
+def bad_option(option: str, given: str, known: tuple[str, ...]) -> InputError:
+    """The error, exit 64, of an option with a value that it does not take."""
+    error = InputError(
+        ErrorCode.USAGE, "The command line is off", f"{option} {given}: use one of {', '.join(known)}."
+    )
+    error.exit_code = Exit.USAGE
+    return error
+
+
+def read_json(path: Path) -> object:
+    """The JSON in ``path``. Raises InputError where it cannot be read."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            ErrorCode.CHANGES_INVALID,
+            "The change set cannot be read",
+            f"{path.name} cannot be read as JSON.",
+            next_step="Run `okta-plan diff` again and use the file it names.",
+        ) from error
