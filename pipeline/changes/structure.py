@@ -134,7 +134,8 @@ def _compare_values(
     address = Address(Kind.VALUES, wanted.external_value)
     new: list[Value] = []
     is_held = False
-    for value, match in match_all(wanted.values, existing.values):
+    values = sorted(wanted.values, key=lambda value: value.external_value)
+    for value, match in match_all(values, existing.values):
         why = _why_not(wanted, value, match, moves)
         if why is not None:
             is_held = True

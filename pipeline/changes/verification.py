@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.changes.diff import diff
 from pipeline.changes.holdings import ValueNames
-from pipeline.changes.model import Hold
+from pipeline.changes.model import Action, ChangeSet, Hold
 from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair, compare_structure
 from pipeline.changes.wanted import Person, resolve, wishes
@@ -50,9 +50,9 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
     """
     _refuse_torn(snapshot)
     meant = compare_structure(plan, snapshot).meant
-    holds = diff(plan, "", snapshot, now_s=snapshot.observed_at_s).holds
-    excused = {(hold.address.key, pair) for hold in holds for pair in _pairs(hold)}
-    unassigned_held = {hold.address.key for hold in holds if hold.principals}
+    again = diff(plan, "", snapshot)
+    excused = {(hold.address.key, pair) for hold in again.holds for pair in _pairs(hold)}
+    may_be_unassigned = _people_held_back(again)
     names = ValueNames(snapshot)
     missing: list[PersonValue] = []
     extras: list[PersonValue] = []
@@ -68,7 +68,7 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
             PersonValue(name, *pair) for pair in lacking if not {(key, pair), (key, named[pair])} & excused
         ]
         extras += [PersonValue(name, *pair) for pair in held.difference(named.values())]
-        if not _is_assigned(snapshot, person) and key not in unassigned_held:
+        if not _is_assigned(snapshot, person) and key not in may_be_unassigned:
             not_assigned.append(name)
     return Verification(
         pairs_planned=_planned(plan, snapshot),
@@ -76,7 +76,7 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
         missing=tuple(sorted(missing)),
         not_assigned=tuple(sorted(not_assigned)),
         extras=tuple(sorted(extras)),
-        holds=holds,
+        holds=again.holds,
     )
 
 
@@ -91,6 +91,12 @@ def _refuse_torn(snapshot: Snapshot) -> None:
             f"Not proven complete: {', '.join(torn)}. What is not in them may still be there.",
             next_step="Try again; nothing was changed.",
         )
+
+
+def _people_held_back(change_set: ChangeSet) -> set[str]:
+    """Keys of people who have a hold, and whom another apply would not assign."""
+    assigned = {change.address.key for change in change_set.changes if change.action is Action.ASSIGN}
+    return {hold.address.key for hold in change_set.holds if hold.principals} - assigned
 
 
 def _pairs(hold: Hold) -> list[Pair]:
