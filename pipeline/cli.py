@@ -269,7 +269,7 @@ def _run() -> int | None:
         code: int | None = okta_plan(standalone_mode=False)
     except typer.Exit as left:
         return left.exit_code
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return Exit.STOPPED
     except ClickException as error:
         return _usage(error)

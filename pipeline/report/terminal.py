@@ -203,7 +203,7 @@ def _(view: ApplyView, console: Console) -> None:
     for earlier in view.earlier:
         done = ", ".join(f"{count} {name}" for name, count in sorted(earlier.counts.items())) or "nothing"
         console.print(f"An earlier run {earlier.run} ended before its time; it had done: {done}")
-    if not view.outcomes and not view.held:
+    if view.run is None:
         console.print("Nothing to do: the tenant holds what the plan says.")
     else:
         done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
@@ -218,7 +218,8 @@ def _(view: ApplyView, console: Console) -> None:
     for name, path in view.paths.items():
         console.print(f"{name}: {plain(path)}")
     if view.error:
-        console.print(f"[bold red]Stopped:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
+        word = "Stopped" if view.resume else "Not verified"
+        console.print(f"[bold red]{word}:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
     if view.resume:
         console.print(f"[bold]Next:[/] {plain(view.resume)}")
 

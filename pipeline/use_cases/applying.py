@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pipeline import __version__
 from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
@@ -18,7 +17,8 @@ from pipeline.changes.model import Change, ChangeSet, HoldReason
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
-from pipeline.errors import ErrorCode, Exit, RefusedError
+from pipeline.errors import ErrorCode, RefusedError, TenantError
+from pipeline.okta.pages import require
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -32,28 +32,22 @@ from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.process import process_start, this_host
 from pipeline.run.result import EarlierRun, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
     diff_view,
     forecast_view,
     foresee,
-    held_views,
     observe,
     store_changes,
+    subject_of,
     verification_view,
 )
 from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json, refuse_other
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import Tenant, open_tenant
-from pipeline.views import (
-    ApplyView,
-    DiffView,
-    EarlierView,
-    FindingView,
-    OutcomeView,
-    error_view,
-)
+from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
 from pipeline.views import to_json as view_json
 
 PARTS = ("structure", "grants")
@@ -89,7 +83,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     Raises RefusedError (exit 4) before any write where a guard says no, nobody answered the question, or
     another apply holds the lease; InputError and TenantError where plan or tenant cannot be read.
     """
-    accepted = accepted_reasons(request.accept_held)
+    accepted = accepted_reasons(desk, request.accept_held)
     if request.only is not None and request.only not in PARTS:
         raise bad_option("--only", request.only, PARTS)
     path, plan = read_plan(desk, request.plan)
@@ -134,42 +128,82 @@ class _Job:
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
         snapshot, changes = await observe(self._desk, self._tenant, self._plan)
         earlier = await self._settle_earlier(snapshot)
-        if earlier is not None:
+        if earlier:
             snapshot, changes = await observe(self._desk, self._tenant, self._plan)
         refuse_over_limits(self._plan, changes, snapshot)
         reviewed = await self._reviewed(snapshot, changes)
+        subject = {
+            **subject_of(self._desk, self._path, changes),
+            "org_id": changes.org_id,
+            "earlier": earlier_views(earlier),
+        }
         if not changes.changes and not changes.holds:
-            return self._nothing_to_do(snapshot, changes, earlier)
+            require(snapshot.listings)
+            return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
         result = await self._execute(folder, snapshot, changes, reviewed)
-        if earlier is not None:
-            result = replace(result, earlier=earlier)
-        after = snapshot if result.stopped else await read_again(self._tenant.reads, snapshot)
-        view = self._view(folder, changes, result, snapshot=snapshot, after=after, accepted=accepted)
-        folder.write(folder.report_json, view_json(view))
-        folder.write(folder.report_md, run_report(view))
-        folder.write(folder.not_applied, not_applied_csv(result))
-        return view
+        view = applied_view(
+            subject,
+            folder.run_id,
+            result,
+            verified=await self._verified(snapshot, changes, result),
+            forecast=self._forecast(snapshot, changes),
+            findings=changes.findings,
+            accepted=accepted,
+            is_part=self._request.only is not None,
+        )
+        return self._kept(folder, result, view)
 
-    async def _settle_earlier(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Read back what an unfinished run of this plan had begun, and close it."""
-        folder = unfinished_run(
+    async def _settle_earlier(self, snapshot: Snapshot) -> list[EarlierRun]:
+        """Read back what unfinished runs of this plan had begun, and close them."""
+        settled: list[EarlierRun] = []
+        while folder := unfinished_run(
             self._desk.runtime.runs_dir,
             plan_name=self._plan.name,
             plan_digest=plan_digest(self._plan),
             org_id=snapshot.org_id,
             app_id=snapshot.okta_app.id,
-        )
-        if folder is None:
+        ):
+            changes = from_json(read_json(folder.changes), self._desk.shown(folder.changes))
+            state = folder.state()
+            journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
+            with journal:
+                earlier = await settle_open(state, changes, journal, self._live, snapshot.entitlements)
+                close(journal, earlier)
+            settled.append(earlier)
+        return settled
+
+    async def _verified(
+        self, snapshot: Snapshot, changes: ChangeSet, result: RunResult
+    ) -> VerificationView | TenantError | None:
+        """What reading back shows, or why it could not be read; None after an early stop."""
+        if result.stopped:
             return None
-        changes = from_json(read_json(folder.changes), self._desk.shown(folder.changes))
-        state = folder.state()
-        journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
-        with journal:
-            earlier = await settle_open(state, changes, journal, self._live, snapshot.entitlements)
-            close(journal, earlier)
-        return earlier
+        try:
+            after = await read_again(self._tenant.reads, snapshot)
+            require(after.listings)
+        except TenantError as error:
+            return error
+        return verification_view(verify(self._plan, after), replace(changes, holds=result.held))
+
+    def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
+        """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on."""
+        paths = {
+            "journal": self._desk.shown(folder.journal),
+            "report": self._desk.shown(folder.report_md),
+            "not_applied": self._desk.shown(folder.not_applied),
+        }
+        resume = f"Go on with `okta-plan apply {self._desk.shown(self._path)}`." if result.stopped else None
+        view = view.model_copy(update={"paths": paths, "resume": resume})
+        folder.write(folder.report_json, view_json(view))
+        folder.write(folder.report_md, run_report(view))
+        folder.write(folder.not_applied, not_applied_csv(result))
+        return view
+
+    def _forecast(self, snapshot: Snapshot, changes: ChangeSet) -> ForecastView:
+        share = self._request.rate_share
+        return forecast_view(foresee(changes, snapshot, share), share)
 
     async def _reviewed(self, snapshot: Snapshot, changes: ChangeSet) -> ChangeSet:
         """The change set that a person agreed to. Raises RefusedError where none did."""
@@ -240,80 +274,6 @@ class _Job:
         )
         return tuple(wave for wave in kept if wave.chains)
 
-    def _nothing_to_do(self, snapshot: Snapshot, changes: ChangeSet, earlier: EarlierRun | None) -> ApplyView:
-        return ApplyView(
-            **self._subject(changes),
-            counts={"keep": len(changes.keeps)},
-            earlier=_earlier(earlier),
-            verification=verification_view(verify(self._plan, snapshot), changes),
-            findings=[FindingView.of(each) for each in changes.findings],
-            calls=self._tenant.budget.calls(),
-        )
-
-    def _view(
-        self,
-        folder: RunFolder,
-        changes: ChangeSet,
-        result: RunResult,
-        *,
-        snapshot: Snapshot,
-        after: Snapshot,
-        accepted: frozenset[HoldReason],
-    ) -> ApplyView:
-        problems = [
-            OutcomeView(
-                address=str(each.change.address),
-                action=each.change.action,
-                outcome=each.outcome,
-                detail=each.detail,
-                request_id=each.request_id,
-            )
-            for each in (*result.refused, *result.unresolved)
-        ]
-        verification = None
-        if not result.stopped:
-            verification = verification_view(verify(self._plan, after), replace(changes, holds=result.held))
-        open_holds = [each for each in result.held if each.reason not in accepted | {HoldReason.LEFT_OUT}]
-        differs = verification is not None and self._request.only is None and not verification.is_good
-        unfinished = bool(problems or open_holds or differs)
-        finished = Exit.HELD if unfinished else Exit.DONE
-        resume = f"okta-plan apply {self._desk.shown(self._path)}"
-        return ApplyView(
-            **self._subject(changes),
-            ok=not result.stopped,
-            exit_code=Exit.STOPPED if result.stopped else finished,
-            error=error_view(result.halt) if result.halt else None,
-            run=folder.run_id,
-            counts=_count_actions(result),
-            outcomes={name: count for name, count in result.counts.items() if count},
-            held=held_views(result.held),
-            problems=problems,
-            forecast=forecast_view(
-                foresee(changes, snapshot, self._request.rate_share), self._request.rate_share
-            ),
-            elapsed_s=round(result.elapsed_s, 3),
-            calls=dict(result.calls_by_bucket),
-            earlier=_earlier(result.earlier),
-            verification=verification,
-            findings=[FindingView.of(each) for each in changes.findings],
-            resume=f"Go on with `{resume}`." if result.stopped else None,
-            paths={
-                "journal": self._desk.shown(folder.journal),
-                "report": self._desk.shown(folder.report_md),
-                "not_applied": self._desk.shown(folder.not_applied),
-            },
-        )
-
-    def _subject(self, changes: ChangeSet) -> dict[str, Any]:
-        return {
-            "plan": self._desk.shown(self._path),
-            "okta_app": changes.okta_app_label,
-            "org_id": changes.org_id,
-            "org_host": changes.org_host,
-            "plan_digest": changes.plan_digest,
-            "changes_digest": changes_digest(changes),
-        }
-
 
 @asynccontextmanager
 async def _lease(
@@ -339,16 +299,3 @@ async def _lease(
 
 def _part(change: Change) -> str:
     return PARTS[0] if change.entitlement is not None else PARTS[1]
-
-
-def _count_actions(result: RunResult) -> dict[str, int]:
-    return {
-        action.value: sum(count for outcome, count in by_outcome.items() if outcome.is_done)
-        for action, by_outcome in result.counts_by_action.items()
-    }
-
-
-def _earlier(earlier: EarlierRun | None) -> list[EarlierView]:
-    if earlier is None:
-        return []
-    return [EarlierView(run=earlier.run_id, counts=dict(earlier.counts), settled=dict(earlier.settled))]

@@ -15,6 +15,7 @@ from pipeline.changes.verification import Verification
 from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.errors import Exit
 from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
+from pipeline.okta.pages import require
 from pipeline.okta.snapshot import read_snapshot
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -95,14 +96,16 @@ async def diff(
 
 async def verify(desk: Desk, given: str) -> VerifyView:
     """Whether the tenant holds what the plan says, read by listing. Exit code 2: differences; 3: only
-    people that could not be resolved or whose access is held.
+    people that could not be resolved or whose access is held. Raises TenantError where a listing is
+    incomplete: nothing is missing that was not seen to be missing.
     """
     path, plan = read_plan(desk, given)
     async with open_tenant(desk) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
+    require(snapshot.listings)
     verification = verification_view(compare_with_plan(plan, snapshot), changes)
     return VerifyView(
-        **_subject(desk, path, changes),
+        **subject_of(desk, path, changes),
         ok=verification.is_good,
         exit_code=verify_exit(verification),
         held=verification.unresolved_people,
@@ -113,7 +116,7 @@ async def verify(desk: Desk, given: str) -> VerifyView:
 def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast, rate_share: float) -> DiffView:
     """The change set as data: what a person reviews."""
     return DiffView(
-        **_subject(desk, path, changes),
+        **subject_of(desk, path, changes),
         org_id=changes.org_id,
         observed_at=iso_utc(changes.observed_at_s),
         counts=count_actions(changes),
@@ -228,7 +231,8 @@ def _detailed(changes: ChangeSet) -> Exit:
     return Exit.HELD if changes.holds else Exit.DONE
 
 
-def _subject(desk: Desk, path: Path, changes: ChangeSet) -> dict[str, Any]:
+def subject_of(desk: Desk, path: Path, changes: ChangeSet) -> dict[str, Any]:
+    """What a view is about: the fields that all views of a plan and a tenant share."""
     return {
         "plan": desk.shown(path),
         "okta_app": changes.okta_app_label,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.changes.model import ChangeSet, HoldReason
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
+from pipeline.use_cases.desk import Desk
 
 
 def refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
@@ -27,13 +28,20 @@ def refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
         )
 
 
-def accepted_reasons(given: tuple[str, ...]) -> frozenset[HoldReason]:
-    """The reasons of ``--accept-held``. Raises InputError (exit 64) for an unknown one."""
+def accepted_reasons(desk: Desk, given: tuple[str, ...]) -> frozenset[HoldReason]:
+    """The reasons of ``--accept-held``: each a reason, or a file of the workspace with one a line. Raises
+    InputError (exit 64) for an unknown one.
+    """
     known = {reason.value for reason in HoldReason}
+    reasons: list[str] = []
     for text in given:
+        path = desk.workspace / text
+        is_file = text not in known and path.is_file()
+        reasons += desk.inside(path).read_text("utf-8").split() if is_file else [text]
+    for text in reasons:
         if text not in known:
             raise bad_option("--accept-held", text, tuple(sorted(known)))
-    return frozenset(HoldReason(text) for text in given)
+    return frozenset(HoldReason(text) for text in reasons)
 
 
 def bad_option(option: str, given: str, known: tuple[str, ...]) -> InputError:
