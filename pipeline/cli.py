@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
-from click import ClickException
 
 from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
 
@@ -23,12 +22,11 @@ V = TypeVar("V", bound="View")
 okta_plan = typer.Typer(
     name="okta-plan",
     help="Reviewed plan/apply for Okta Identity Governance access. Not an Okta product.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-emulator = typer.Typer(help="An Okta org in a box.", no_args_is_help=True, rich_markup_mode=None)
+emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
@@ -271,7 +269,7 @@ def _run() -> int | None:
         return left.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return Exit.STOPPED
-    except ClickException as error:
+    except typer.TyperException as error:
         return _usage(error)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
         return _unforeseen(error)
@@ -333,16 +331,24 @@ def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
     sys.stdout.write(to_json(answer)) if json else render_error(answer)
 
 
-def _usage(error: ClickException) -> int:
+def _usage(error: typer.TyperException) -> int:
     command = " ".join(word for word in sys.argv[1:2] if not word.startswith("-"))
+    said = _said(error)
+    is_known = bool(command) and not said.startswith("No such command")
     known = UsageError(
         ErrorCode.USAGE,
         "The command line is off",
-        error.format_message(),
-        next_step=f"See `okta-plan {command} --help`." if command else "See `okta-plan --help`.",
+        said,
+        next_step=f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`.",
     )
     _show_error(known, command, "--json" in sys.argv)
     return Exit.USAGE
+
+
+def _said(error: typer.TyperException) -> str:
+    """The parser's own sentence, without the frame it would print around it."""
+    message = getattr(error, "format_message", None)
+    return str(message() if callable(message) else error)
 
 
 def _unforeseen(error: Exception) -> int:

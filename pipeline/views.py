@@ -263,6 +263,11 @@ class VerificationView(Part):
         """Whether nothing is missing but what is held for a reason."""
         return not (self.missing or self.not_assigned)
 
+    @property
+    def pairs_held_back(self) -> int:
+        """Planned pairs that are not there for a reason that is listed."""
+        return self.pairs_planned - self.pairs_held - len(self.missing)
+
 
 class VerifyView(View):
     schema_: Annotated[Literal["okta-plan/verify/v1"], Field(alias="schema")] = "okta-plan/verify/v1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.views import ApplyView
+from pipeline.views import ApplyView, VerificationView
 
 ROWS_MAX = 200
 """Rows of one table; report.json and not-applied.csv have them all."""
@@ -41,7 +41,7 @@ def run_report(view: ApplyView) -> str:
         lines += [
             "## Verified by reading back",
             "",
-            f"{found.pairs_held} of {found.pairs_planned} planned pairs held, {found.extras} beyond it.",
+            verified_line(found),
             "",
             *_table(
                 ("missing for", "entitlement", "value"),
@@ -51,6 +51,14 @@ def run_report(view: ApplyView) -> str:
     if view.error:
         lines += ["## Stopped", "", f"{cell(view.error.summary)}. {cell(view.error.detail)}", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def verified_line(found: VerificationView) -> str:
+    """One sentence of what reading back showed."""
+    return (
+        f"{found.pairs_held} of {found.pairs_planned} planned values are in place, "
+        f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched."
+    )
 
 
 def cell(text: str) -> str:

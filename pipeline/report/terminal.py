@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.report.markdown import verified_line
 from pipeline.run.result import Progress
 from pipeline.views import (
     AnalyzeView,
@@ -35,6 +36,9 @@ from pipeline.views import (
     View,
 )
 
+MINUTE_S = 60
+WHOLE_SECONDS = 1.0
+"""Okta's Date header has whole seconds: a smaller difference is none."""
 SHOWN = 20
 """Rows shown of a long list; --json has them all."""
 
@@ -100,7 +104,7 @@ def plain(text: str) -> str:
 def duration(seconds: float) -> str:
     """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
     whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+    if whole < MINUTE_S:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     if minutes < 60:  # noqa: PLR2004 - minutes in an hour
@@ -175,7 +179,9 @@ def _(view: CheckView, console: Console) -> None:
     if view.okta_app:
         console.print(f"App {plain(view.okta_app)}: entitlement management {view.entitlement_management}")
     if view.clock_skew_s is not None:
-        console.print(f"Clock: the tenant's differs from ours by {view.clock_skew_s:+.0f} s")
+        skew = f"differs from ours by {view.clock_skew_s:+.0f} s"
+        agrees = abs(view.clock_skew_s) <= WHOLE_SECONDS
+        console.print(f"Clock: the tenant's {'agrees with ours' if agrees else skew}")
     table = _table("bucket", "limit/min", "remaining", "resets in")
     for each in view.buckets:
         table.add_row(each.bucket, str(each.limit_per_min), str(each.remaining), f"{each.reset_s:.0f} s")
@@ -265,8 +271,8 @@ def _(view: DemoView, console: Console) -> None:
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     return table
 
 
@@ -315,16 +321,14 @@ def _forecast(console: Console, forecast: ForecastView | None) -> None:
     calls = sum(forecast.calls.values())
     slowest = f"; slowest: {forecast.bottleneck}" if forecast.bottleneck else ""
     share = f"{forecast.rate_share:.0%} of the limits"
-    console.print(f"Forecast: {calls} calls, about {duration(forecast.seconds)} at {share}{slowest}")
+    time = "under a minute" if forecast.seconds < MINUTE_S else f"about {duration(forecast.seconds)}"
+    console.print(f"Forecast: {calls} calls, {time} at {share}{slowest}")
 
 
 def _verification(console: Console, found: VerificationView) -> None:
     good = not (found.missing or found.not_assigned)
     state = "[green]verified[/]" if good else "[red]differences[/]"
-    console.print(
-        f"{state}: {found.pairs_held} of {found.pairs_planned} planned pairs are held; "
-        f"{found.extras} beyond the plan, untouched"
-    )
+    console.print(f"{state}: {verified_line(found)}")
     for each in found.missing[:SHOWN]:
         console.print(
             f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
