@@ -1,0 +1,5 @@
+"""``python -m pipeline`` is ``okta-plan``."""
+
+from pipeline.cli import main
+
+main()

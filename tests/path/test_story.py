@@ -1,0 +1,128 @@
+"""The path over a real socket: nothing shared between the processes but files and HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.path.box import (
+    ROOT,
+    TOKEN,
+    Box,
+    new_workspace,
+    okta_plan,
+    permitted,
+    served,
+    write_org,
+)
+
+SAMPLES = sorted((ROOT / "csv").glob("sample_*.csv"))
+
+
+def logins(source: Path) -> list[str]:
+    return sorted({login for login, _, _ in permitted(source)})
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    with served(write_org(tmp_path / "org.yaml", logins(SAMPLES[0]))) as box:
+        yield box
+
+
+@pytest.mark.parametrize("source", SAMPLES, ids=lambda path: path.stem)
+def test_apply_gives_exactly_what_the_csv_permits_and_then_has_nothing_to_do(
+    source: Path, tmp_path: Path
+) -> None:
+    workspace = new_workspace(tmp_path / "w", source)
+    with served(write_org(tmp_path / "org.yaml", logins(source))) as box:
+        applied = okta_plan(workspace, box, "apply", "t", "--yes")
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+        assert box.held() == permitted(source)
+        assert okta_plan(workspace, box, "verify", "t").returncode == 0
+        assert okta_plan(workspace, box, "diff", "t", "--detailed-exitcode").returncode == 0
+        before = len(box.requests())
+        assert okta_plan(workspace, box, "apply", "t", "--yes").returncode == 0
+        assert box.writes(before) == []
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_sent(box: Box, tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "w", SAMPLES[0])
+    refused = okta_plan(workspace, box, "apply", "t", "--json")
+    assert refused.returncode == 4
+    assert json.loads(refused.stdout)["error"]["code"] == "not_confirmed"
+    assert box.writes() == []
+
+
+def test_a_reviewed_change_set_is_enough_and_that_of_an_edited_plan_is_not(box: Box, tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "w", SAMPLES[0])
+    differs = okta_plan(workspace, box, "diff", "t", "--detailed-exitcode", "-o", "reviewed.json", "--json")
+    assert differs.returncode == 2
+    plan = workspace / "plans" / "t.yaml"
+    reviewed_text = plan.read_text("utf-8")
+    plan.write_text(reviewed_text.replace("missing: assign", "missing: hold"), "utf-8")
+    refused = okta_plan(workspace, box, "apply", "t", "--changes", "reviewed.json", "--json")
+    assert refused.returncode == 4
+    assert json.loads(refused.stdout)["error"]["code"] == "other_changes"
+    assert box.writes() == []
+    plan.write_text(reviewed_text, "utf-8")
+    assert okta_plan(workspace, box, "apply", "t", "--changes", "reviewed.json").returncode == 0
+    assert box.held() == permitted(SAMPLES[0])
+
+
+def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "w", SAMPLES[0])
+    commands = [
+        (["files"], 0),
+        (["analyze", "1"], 0),
+        (["generate", "1", "--app", "ERP", "--name", "t"], 0),
+        (["generate", "1", "--app", "Other", "--name", "t"], 1),
+        (["validate", "t"], 0),
+        (["show", "t"], 0),
+        (["show", "t", "--user", "nobody@x"], 1),
+        (["check", "--app", "ERP"], 0),
+        (["check", "--app", "None"], 1),
+        (["diff", "t", "--detailed-exitcode"], 2),
+        (["verify", "t"], 2),
+        (["apply", "t"], 4),
+        (["apply", "t", "--yes"], 0),
+        (["verify", "t"], 0),
+        (["runs"], 0),
+        (["runs", "nothing"], 1),
+        (["schema"], 0),
+        (["emulator", "reset"], 0),
+        (["analyze", "absent.csv"], 1),
+        (["diff", "t", "--bad-option"], 64),
+    ]
+    for words, exit_code in commands:
+        ended = okta_plan(workspace, box, *words, "--json")
+        assert ended.returncode == exit_code, (words, ended.stdout, ended.stderr)
+        answer = json.loads(ended.stdout)
+        assert answer["exit_code"] == exit_code
+        name = answer["schema"].split("/")[1]
+        schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+        jsonschema.validate(answer, schema)
+        assert "Traceback" not in ended.stderr
+
+
+def test_the_token_stands_in_no_file_and_no_output(box: Box, tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "w", SAMPLES[0])
+    runs = [
+        okta_plan(workspace, box, "--debug", "check"),
+        okta_plan(workspace, box, "--debug", "diff", "t"),
+        okta_plan(workspace, box, "--debug", "apply", "t", "--yes"),
+        okta_plan(workspace, box, "--debug", "verify", "t", "--json"),
+        okta_plan(workspace, box, "--debug", "check", OKTA_API_TOKEN=f"wrong-{TOKEN}"),
+        okta_plan(workspace, box, "--debug", "check", OKTA_DOMAIN="http://127.0.0.1:9"),
+        okta_plan(workspace, box, "--debug", "check", OKTA_DOMAIN="http://example.com"),
+    ]
+    assert [each.returncode for each in runs] == [0, 0, 0, 0, 1, 1, 1]
+    for each in runs:
+        assert TOKEN not in each.stdout + each.stderr
+    written = [path for path in workspace.rglob("*") if path.is_file()]
+    assert any(path.name == "journal.jsonl" for path in written)
+    assert not [path for path in written if TOKEN.encode() in path.read_bytes()]
+    assert not [each for each in box.requests() if TOKEN in json.dumps(each)]
