@@ -18,7 +18,6 @@ class OrgFileError(Exception):
 
 def check_references(org: OrgFile) -> None:
     logins = _unique((user.login.casefold() for user in org.users), "users", "login")
-    _unique((a.label for a in org.okta_apps), "okta_apps", "label")
     _unique(org.tokens, "tokens", "token", secret=True)
     _unique(org.given_ids(), "org file", "id")
     for n, okta_app in enumerate(org.okta_apps):

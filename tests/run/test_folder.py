@@ -42,7 +42,7 @@ def find_unfinished(runs_dir: Path, **other: str) -> RunFolder | None:
 
 def test_run_ids_sort_by_time_and_differ_by_chance() -> None:
     async def make() -> tuple[str, str]:
-        rng = random.Random(1)  # noqa: S311 - a seed makes the test repeatable
+        rng = random.Random(1)
         return new_run_id(clock(), rng), new_run_id(clock(), rng)
 
     one, other = run(make())

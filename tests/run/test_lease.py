@@ -40,7 +40,7 @@ def owner(pid: int, host: str = "here") -> Owner:
 def hold(
     path: Path, who: Owner, stop: asyncio.Event, *, wait_s: float = 0.0, seed: int = 0
 ) -> AbstractAsyncContextManager[Lease]:
-    rng = random.Random(seed)  # noqa: S311 - a seed makes the test repeatable
+    rng = random.Random(seed)
     return hold_lease(path, who, clock(), rng, process_start=ALIVE.get, stop=stop, wait_s=wait_s)
 
 

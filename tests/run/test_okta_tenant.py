@@ -91,7 +91,7 @@ def _who(request: httpx.Request, tenant: FakeTenant) -> str:
 
 
 def runtime_of(served: Windowed, folder: Path) -> Runtime:
-    rng = random.Random(1)  # noqa: S311 - a seed makes the test repeatable
+    rng = random.Random(1)
     return Runtime(served.tenant.clock, rng, httpx.MockTransport(served.answer), folder)
 
 

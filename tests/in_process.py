@@ -1,0 +1,99 @@
+"""The whole path in one process and in virtual time: use cases against the emulator, no socket, no wait."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from pipeline.emulator import create_app, load_org_file
+from pipeline.runtime import Runtime
+from pipeline.settings import Settings
+from pipeline.use_cases import applying, online
+from pipeline.use_cases.desk import Desk
+from pipeline.views import ApplyView, DiffView, VerifyView
+from tests import virtual_time
+
+T = TypeVar("T")
+
+
+@dataclass
+class Tenant:
+    """A workspace and the org it talks to; every call runs on one virtual-time loop of its own."""
+
+    workspace: Path
+    org_file: Path
+
+    def __post_init__(self) -> None:
+        self._org = load_org_file(self.org_file)
+        self._state = self.workspace / "org.sqlite"
+        self._rng = random.Random(1)
+
+    def _desk(self) -> tuple[Desk, Starlette]:
+        clock = virtual_time.clock()
+        okta = create_app(self._org, db=self._state, now=clock.now, sleep=clock.sleep)
+        runtime = Runtime(
+            clock=clock,
+            rng=self._rng,
+            transport=httpx.ASGITransport(app=okta),
+            workspace=self.workspace.resolve(),
+        )
+        settings = Settings(OKTA_DOMAIN="acme.okta.com", OKTA_API_TOKEN=SecretStr(self._org.tokens[0]))
+        return Desk(runtime, settings), okta
+
+    def _run(self, call: Callable[[Desk], Awaitable[T]]) -> T:
+        async def on_loop() -> T:
+            desk, okta = self._desk()
+            try:
+                return await call(desk)
+            finally:
+                okta.state.close()
+
+        return virtual_time.run(on_loop())
+
+    def diff(self, plan: str = "t") -> DiffView:
+        return self._run(lambda desk: online.diff(desk, plan, detailed_exit_code=True))
+
+    def apply(self, plan: str = "t", **request: Any) -> ApplyView:
+        asked = applying.ApplyRequest(plan=plan, **{"yes": True, **request})
+        return self._run(lambda desk: applying.apply(desk, asked, applying.Person()))
+
+    def verify(self, plan: str = "t") -> VerifyView:
+        return self._run(lambda desk: online.verify(desk, plan))
+
+    def _get(self, path: str) -> Any:
+        async def ask(_desk: Desk) -> Any:
+            desk, okta = self._desk()
+            transport = desk.runtime.transport
+            async with httpx.AsyncClient(transport=transport, base_url="https://acme.okta.com") as client:
+                answer = (await client.get(path)).json()
+            okta.state.close()
+            return answer
+
+        return self._run(ask)
+
+    def state(self) -> dict[str, Any]:
+        """The org as an org file, as /_emulator/state tells it."""
+        state: dict[str, Any] = self._get("/_emulator/state")
+        return state
+
+    def held(self) -> dict[str, dict[str, list[str]]]:
+        """Login -> entitlement -> sorted values, over all ALLOW grants of the first app."""
+        found: dict[str, dict[str, set[str]]] = {}
+        for grant in self.state()["okta_apps"][0].get("grants") or []:
+            if grant.get("action", "ALLOW") != "ALLOW":
+                continue
+            person = found.setdefault(grant["user"], {})
+            for entitlement, values in (grant.get("values") or {}).items():
+                person.setdefault(entitlement, set()).update(values)
+        return {who: {e: sorted(v) for e, v in held.items()} for who, held in found.items()}
+
+    def writes(self) -> int:
+        """How many writes the org has been sent so far."""
+        return sum(each["method"] != "GET" for each in self._get("/_emulator/requests"))
