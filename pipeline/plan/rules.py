@@ -133,8 +133,8 @@ def _balance(totals: Totals) -> Problems:
     accounted = totals.used + excluded + rejected
     if totals.rows != accounted:
         detail = (
-            f"{totals.used:,} used + {excluded:,} excluded + {rejected:,} rejected are {accounted:,} rows, not"
-            f" {totals.rows:,}. Totals are not for editing: generate the plan again."
+            f"{totals.used:,} used + {excluded:,} excluded + {rejected:,} rejected are {accounted:,} rows, "
+            f"not {totals.rows:,}. Totals are not for editing: generate the plan again."
         )
         yield Problem(("totals", "rows"), FindingCode.UNBALANCED_TOTALS, detail)
 

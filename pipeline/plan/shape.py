@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -86,27 +87,30 @@ def _explained(error: ErrorDetails) -> tuple[FindingCode, str]:
 
 def _bad_value(kind: str, path: Path, context: dict[str, Any], given: object) -> str:
     where, found = _where(path), _found(given)
-    match kind:
-        case "literal_error":
-            choices = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-            hint = did_you_mean(given, choices) if isinstance(given, str) else ""
-            return f"Expected {listed(choices, last='or')} {where}, found {found}.{hint}"
-        case "string_pattern_mismatch":
-            return f"{_PATTERNS.get(str(path[-1]), f'The text {where} has the wrong form')}; found {found}."
-        case "string_too_short" if path[-1] == "[key]":
-            return f"An empty key {_where(path[:-2])} names nothing. Give it a name or remove it."
-        case "string_too_short":
-            return f"The text {where} is empty. Fill it in."
-        case "too_short":
-            return f"The list {where} is empty. Name at least one."
-        case "greater_than_equal":
-            return f"Expected {context['ge']} or more {where}, found {found}."
-        case "finite_number":
-            return f"Expected a number with an end {where}, found {found}."
-        case "value_error":
-            return f"This does not fit {where}: {context['error']}."
-        case _:
-            return f"{found} cannot be used {where}."
+    texts: dict[str, Callable[[], str]] = {
+        "literal_error": lambda: _not_a_choice(context["expected"], where, given),
+        "string_pattern_mismatch": lambda: (
+            f"{_PATTERNS.get(str(path[-1]), f'The text {where} has the wrong form')}; found {found}."
+        ),
+        "string_too_short": lambda: _empty_text(path, where),
+        "too_short": lambda: f"The list {where} is empty. Name at least one.",
+        "greater_than_equal": lambda: f"Expected {context['ge']} or more {where}, found {found}.",
+        "finite_number": lambda: f"Expected a number with an end {where}, found {found}.",
+        "value_error": lambda: f"This does not fit {where}: {context['error']}.",
+    }
+    return texts.get(kind, lambda: f"{found} cannot be used {where}.")()
+
+
+def _not_a_choice(expected: str, where: str, given: object) -> str:
+    choices = expected.replace(" or ", ", ").replace("'", "").split(", ")
+    hint = did_you_mean(given, choices) if isinstance(given, str) else ""
+    return f"Expected {listed(choices, last='or')} {where}, found {_found(given)}.{hint}"
+
+
+def _empty_text(path: Path, where: str) -> str:
+    if path[-1] == "[key]":
+        return f"An empty key {_where(path[:-2])} names nothing. Give it a name or remove it."
+    return f"The text {where} is empty. Fill it in."
 
 
 def _unknown_key(path: Path) -> str:
