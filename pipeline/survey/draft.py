@@ -8,8 +8,6 @@ from pipeline.survey.survey import Survey
 
 def draft_plan(survey: Survey, *, okta_app: OktaAppRef, name: str) -> Plan:
     """The plan for ``okta_app`` that gives everybody what the survey found permitted; a pure function."""
-    rejected = [PlanFinding(code=row.reason, rows=(row.line,), detail=row.detail) for row in survey.rejected]
-    found = [PlanFinding(code=each.code, rows=each.rows, detail=each.detail) for each in survey.findings]
     return Plan(
         name=name,
         okta_app=okta_app,
@@ -18,5 +16,18 @@ def draft_plan(survey: Survey, *, okta_app: OktaAppRef, name: str) -> Plan:
         totals=survey.totals,
         entitlements=survey.entitlements,
         access=survey.cohorts,
-        findings=(*rejected, *found),
+        findings=_findings(survey),
+    )
+
+
+def _findings(survey: Survey) -> tuple[PlanFinding, ...]:
+    """Ordered by content, so that the order of the source's rows shows in line numbers only."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for row in survey.rejected:
+        lines.setdefault((row.reason, row.detail), []).append(row.line)
+    for each in survey.findings:
+        lines.setdefault((each.code, each.detail), []).extend(each.rows)
+    return tuple(
+        PlanFinding(code=code, rows=tuple(sorted(rows)), detail=detail)
+        for (code, detail), rows in sorted(lines.items())
     )

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import csv
+import random
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ErrorCode, InputError
+from pipeline.findings import FindingCode
+from pipeline.plan.model import OktaAppRef
+from pipeline.plan.yaml_text import dump_plan
+from pipeline.source.frame import LINE, Frame, RejectedRow
+from pipeline.source.local import read_local
+from pipeline.survey.draft import draft_plan
+from pipeline.survey.survey import Survey, survey
+
+ROOT = Path(__file__).parent.parent.parent
+HEADER = ("Email", "Role", "Permission_Set", "Effective_Access")
+Row = tuple[str, ...]
+
+
+def frame(rows: list[Row], header: tuple[str, ...] = HEADER, rejected: tuple[RejectedRow, ...] = ()) -> Frame:
+    columns = {name: [row[index] for row in rows] for index, name in enumerate(header)}
+    table = pl.DataFrame(
+        columns | {LINE: range(2, len(rows) + 2)},
+        schema=dict.fromkeys(header, pl.String) | {LINE: pl.Int64},
+    )
+    return Frame("csv/a.csv", "0" * 64, header, table, rejected)
+
+
+def access(surveyed: Survey) -> dict[str, dict[str, tuple[str, ...]]]:
+    return {user: dict(cohort.values) for cohort in surveyed.cohorts for user in cohort.users}
+
+
+def drafted(surveyed: Survey) -> str:
+    """The plan's text without what may differ by order: the source's digest and line numbers."""
+    text = dump_plan(draft_plan(surveyed, okta_app=OktaAppRef(label="ERP"), name="t"))
+    return re.sub(r"sha256: \w+|rows: \[[\d, ]*\]", "", text)
+
+
+def test_lists_are_split_trimmed_and_freed_of_repeats() -> None:
+    surveyed = survey(
+        frame([("a@x", " Admin; Auditor ;;Admin", "P", "Permitted"), ("b@x", "Admin", "", "Permitted")])
+    )
+    assert access(surveyed) == {
+        "a@x": {"Permission_Set": ("P",), "Role": ("Admin", "Auditor")},
+        "b@x": {"Role": ("Admin",)},
+    }
+    reasons = {column.name: column.reason for column in surveyed.columns}
+    assert reasons["Role"] == "1 of 2 cells hold ';' lists drawn from 2 values"
+    assert reasons["Permission_Set"] == "1 distinct values, no separator"
+
+
+def test_every_row_is_used_excluded_or_rejected_with_the_first_reason_that_holds() -> None:
+    rows: list[Row] = [
+        ("a@x", "R", "P", " permitted "),
+        ("a@x", "R2", "P", "DENIED"),
+        ("", "R", "P", "Permitted"),
+        ("a b@x", "R", "P", "Permitted"),
+        ("a@x", "R", "P", "Maybe"),
+        ("a@x", " ; ", "", "Permitted"),
+    ]
+    surveyed = survey(frame(rows, rejected=(RejectedRow(9, "ragged_row", "It has 1 cells."),)))
+    totals = surveyed.totals
+    assert (totals.rows, totals.used) == (7, 1)
+    assert totals.excluded == {"denied": 1, "no_value": 1}
+    assert totals.rejected == {"bad_user": 1, "no_user": 1, "ragged_row": 1, "unknown_access_status": 1}
+    assert [(each.line, each.reason) for each in surveyed.rejected] == [
+        (4, "no_user"),
+        (5, "bad_user"),
+        (6, "unknown_access_status"),
+        (9, "ragged_row"),
+    ]
+
+
+def test_users_that_are_equal_case_folded_are_one() -> None:
+    surveyed = survey(frame([("Ann@X", "R1", "", "Permitted"), ("ann@x", "R2", "", "Permitted")]))
+    assert access(surveyed) == {"Ann@X": {"Role": ("R1", "R2")}}
+
+
+def test_conflicts_collisions_and_copies_are_found() -> None:
+    rows: list[Row] = [
+        ("a@x", "Admin", "P", "Permitted"),
+        ("a@x", "Admin", "", "Denied"),
+        ("b@x", "admin", "P", "Permitted"),
+        ("b@x", "admin", "P", "Permitted"),
+    ]
+    found = {each.code: each.rows for each in survey(frame(rows)).findings}
+    assert found == {
+        FindingCode.PERMITTED_AND_DENIED: (2, 3),
+        FindingCode.NEAR_COLLISION: (2, 4, 5),
+        FindingCode.DUPLICATE_ROWS: (4, 5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "code"),
+    [
+        (("Name", "Role"), [("a", "R")], ErrorCode.NO_USER_COLUMN),
+        (("Email", "Department"), [("a@x", "D")], ErrorCode.NO_ENTITLEMENT_COLUMN),
+        (HEADER, [("a@x", "R", "P", "Denied")], ErrorCode.NO_USABLE_ROWS),
+        (HEADER, [("a@x", "R" * 256, "P", "Permitted")], ErrorCode.BAD_CELLS),
+    ],
+)
+def test_a_source_that_cannot_become_a_plan_is_one_clear_error(
+    header: tuple[str, ...], rows: list[Row], code: ErrorCode
+) -> None:
+    with pytest.raises(InputError) as refused:
+        survey(frame(rows, header))
+    assert refused.value.code is code
+    assert refused.value.next_step
+
+
+rows_strategy = st.lists(
+    st.tuples(
+        st.sampled_from(["a@x", "A@x", "b@x", "", "c d@x"]),
+        st.sampled_from(["Admin", "admin", "Admin; Auditor", "", "Straße", "x;y;z"]),
+        st.sampled_from(["P1", "P2", ""]),
+        st.sampled_from(["Permitted", "Denied", "permitted", "?"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(rows_strategy, st.randoms(use_true_random=False))
+def test_totals_balance_and_order_changes_nothing(rows: list[tuple[str, ...]], rng: random.Random) -> None:
+    certain = ("sure@x", "Admin", "P1", "Permitted")
+    rows = [certain, *rows]
+    surveyed = survey(frame(rows))
+    totals = surveyed.totals
+    assert totals.rows == len(rows)
+    assert totals.rows == totals.used + sum(totals.excluded.values()) + sum(totals.rejected.values())
+    columns = rng.sample(range(4), 4)
+    shuffled = [tuple(row[index] for index in columns) for row in rng.sample(rows, len(rows))]
+    again = survey(frame(shuffled, tuple(HEADER[index] for index in columns)))
+    assert drafted(again) == drafted(surveyed)
+
+
+SHAPES = {
+    "sample_small_baseline": (10, 10, 0, 0, 4),
+    "sample_medium_denormalized": (45, 15, 7, 7, 33),
+    "sample_permission_creep": (20, 5, 8, 5, 4),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_samples_have_their_documented_shape_and_order_does_not_matter(name: str, tmp_path: Path) -> None:
+    source = ROOT / "csv" / f"{name}.csv"
+    with source.open(newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file))
+    by_name = [dict(zip(header, row, strict=True)) for row in rows]
+    assert (
+        len(rows),
+        len({row["Email"] for row in by_name}),
+        sum(";" in row["Role"] for row in by_name),
+        sum(row["Effective_Access"] == "Denied" for row in by_name),
+        len({row["Permission_Set"] for row in by_name}),
+    ) == SHAPES[name]
+    rng = random.Random(name)
+    order = rng.sample(range(len(header)), len(header))
+    (tmp_path / "csv").mkdir()
+    with (tmp_path / "csv" / source.name).open("w", newline="", encoding="utf-8") as file:
+        shuffled = [header, *rng.sample(rows, len(rows))]
+        csv.writer(file).writerows([[row[index] for index in order] for row in shuffled])
+    here, there = (survey(read_local(root, Path("csv") / source.name)) for root in (ROOT, tmp_path))
+    assert drafted(there) == drafted(here)
