@@ -13,9 +13,9 @@ import typer
 from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
 
 if TYPE_CHECKING:
+    from pipeline.envelope import View
     from pipeline.use_cases.applying import Person
     from pipeline.use_cases.desk import Desk
-    from pipeline.views import View
 
 V = TypeVar("V", bound="View")
 
@@ -300,8 +300,8 @@ def _answer_async(
 
 
 def _answer(command: str, json: bool, call: Callable[[], View]) -> None:
+    from pipeline.envelope import to_json
     from pipeline.report.terminal import render
-    from pipeline.views import to_json
 
     view = _guarded(command, json, call)
     sys.stdout.write(to_json(view)) if json else render(view)
@@ -320,8 +320,8 @@ def _guarded(command: str, json: bool, call: Callable[[], R]) -> R:
 
 
 def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
+    from pipeline.envelope import error_answer, to_json
     from pipeline.report.terminal import render_error
-    from pipeline.views import error_answer, to_json
 
     if switches.debug:
         import traceback

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
 from pipeline.run.result import Progress
 from pipeline.views import (
@@ -18,12 +19,9 @@ from pipeline.views import (
     CohortView,
     DemoView,
     DiffView,
-    ErrorAnswer,
     FilesView,
-    FindingView,
     ForecastView,
     GenerateView,
-    HeldView,
     PersonView,
     ResetView,
     RunsView,
@@ -33,7 +31,6 @@ from pipeline.views import (
     ValidateView,
     VerificationView,
     VerifyView,
-    View,
 )
 
 MINUTE_S = 60

@@ -8,20 +8,13 @@ from typing import Any
 from pipeline.changes.model import ChangeSet, HoldReason
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
+from pipeline.envelope import FindingView, error_view
 from pipeline.errors import Exit, OktaPlanError, TenantError
 from pipeline.findings import Finding
 from pipeline.plan.model import Plan
 from pipeline.run.result import EarlierRun, RunResult
 from pipeline.use_cases.online import held_views, verification_view
-from pipeline.views import (
-    ApplyView,
-    EarlierView,
-    FindingView,
-    ForecastView,
-    OutcomeView,
-    VerificationView,
-    error_view,
-)
+from pipeline.views import ApplyView, EarlierView, ForecastView, OutcomeView, VerificationView
 
 
 def applied_view(

@@ -17,6 +17,7 @@ from pipeline.changes.model import Change, ChangeSet, HoldReason
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
+from pipeline.envelope import to_json as view_json
 from pipeline.errors import ErrorCode, RefusedError, TenantError
 from pipeline.okta.pages import require
 from pipeline.okta.snapshot import read_again
@@ -48,7 +49,6 @@ from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import Tenant, open_tenant
 from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
-from pipeline.views import to_json as view_json
 
 PARTS = ("structure", "grants")
 

@@ -8,11 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+from pipeline.envelope import View
 from pipeline.report.terminal import render, say
 from pipeline.use_cases import applying, offline, online
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.live import live_desk, run_live
-from pipeline.views import DemoView, StepView, View
+from pipeline.views import DemoView, StepView
 
 CSV = "csv/sample_medium_denormalized.csv"
 PLAN = "plans/sample_medium_denormalized.yaml"

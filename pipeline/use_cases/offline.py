@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.address import principal_key
+from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Entitlement, OktaAppRef, Plan, Totals
@@ -17,7 +18,6 @@ from pipeline.views import (
     EntitlementView,
     FilesView,
     FileView,
-    FindingView,
     GenerateView,
     PersonView,
     RejectedView,

@@ -13,6 +13,7 @@ from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import Verification
 from pipeline.changes.verification import verify as compare_with_plan
+from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
 from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
 from pipeline.okta.pages import require
@@ -29,9 +30,7 @@ from pipeline.views import (
     ChangeView,
     CheckView,
     DiffView,
-    FindingView,
     ForecastView,
-    HeldView,
     MissingView,
     VerificationView,
     VerifyView,

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from pipeline.changes.codec import json_schema
+from pipeline.envelope import View
 from pipeline.plan.schema import plan_schema
 from pipeline.use_cases.desk import Desk
-from pipeline.views import VIEWS, SchemaView, View
+from pipeline.views import VIEWS, SchemaView
 
 FOLDER = "schemas"
 
