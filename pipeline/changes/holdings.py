@@ -9,6 +9,7 @@ from pipeline.changes.snapshot import GrantType, OktaGrant, Snapshot
 from pipeline.changes.structure import Pair
 
 KNOWN_TYPES = frozenset(each.value for each in GrantType)
+BASE_TYPES = frozenset(each.value for each in GrantType if each.is_base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,6 @@ class ValueNames:
     def holdings(self, grants: Iterable[OktaGrant]) -> Holdings:
         """What ``grants`` hold; for people whose grants ``obstacles.strange`` has nothing against."""
         held = sorted((self.of(grant) for grant in grants), key=lambda each: each.grant.id)
-        base = [each for each in held if GrantType(each.grant.type).is_base]
-        additive = tuple(each for each in held if not GrantType(each.grant.type).is_base)
+        base = [each for each in held if each.grant.type in BASE_TYPES]
+        additive = tuple(each for each in held if each.grant.type not in BASE_TYPES)
         return Holdings(base[0] if base else None, additive)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.changes.holdings import KNOWN_TYPES, Holdings
+from pipeline.changes.holdings import BASE_TYPES, KNOWN_TYPES, Holdings
 from pipeline.changes.instants import instant_s, same_instant
 from pipeline.changes.model import Action, HoldReason
-from pipeline.changes.snapshot import GrantType, OktaGrant
+from pipeline.changes.snapshot import OktaGrant
 from pipeline.changes.structure import Pair
 from pipeline.changes.wanted import Person, by_entitlement, different
 from pipeline.plan.model import GrantOptions
@@ -58,7 +58,7 @@ def strange(grants: Iterable[OktaGrant]) -> Obstacle | None:
             kind = f"type {grant.type}, status {grant.status}"
             detail = f"The person has a grant of a kind this version does not know ({kind})."
             return Obstacle(HoldReason.UNKNOWN_GRANT_TYPE, detail)
-    if sum(GrantType(grant.type).is_base for grant in listed) > 1:
+    if sum(grant.type in BASE_TYPES for grant in listed) > 1:
         return Obstacle(HoldReason.SEVERAL_BASE_GRANTS, "Okta lists more than one base grant of this person.")
     return None
 
@@ -126,9 +126,10 @@ def _expired(case: Case) -> Obstacle | None:
 
 
 def _single_value(case: Case) -> Obstacle | None:
-    touched = {entitlement for entitlement, _ in case.missing} & case.single_valued
-    for entitlement, values in sorted(by_entitlement(case.after).items()):
-        if entitlement in touched and len(values) > 1:
+    touched = case.single_valued.intersection(entitlement for entitlement, _ in case.missing)
+    after = by_entitlement(pair for pair in case.after if pair[0] in touched) if touched else {}
+    for entitlement, values in sorted(after.items()):
+        if len(values) > 1:
             detail = f"{entitlement} takes one value a person, not {', '.join(sorted(values))}."
             return Obstacle(HoldReason.SINGLE_VALUE, detail)
     return None

@@ -15,9 +15,12 @@ from pipeline.plan.model import Plan
 
 @dataclass(slots=True)
 class Wish:
-    """All that the plan wants for one principal. ``ends`` are the ``expires`` of its cohorts."""
+    """All that the plan wants for one principal. ``key`` is its canonical form, ``ends`` are the ``expires``
+    of its cohorts.
+    """
 
     principal: str
+    key: str
     pairs: frozenset[Pair] = frozenset()
     ends: list[str | None] = field(default_factory=list)
 
@@ -27,8 +30,10 @@ class Person:
     """One Okta user and what the plan wants for it, under all the names the source has for it.
 
     ``pairs`` is one object for all people of a cohort; it is empty where only an assignment is wanted.
+    ``key`` is the canonical form of the first principal, by which the person's changes are addressed.
     """
 
+    key: str
     user: OktaUser
     principals: tuple[str, ...]
     pairs: frozenset[Pair]
@@ -36,11 +41,11 @@ class Person:
 
     @property
     def grant_address(self) -> Address:
-        return Address(Kind.GRANT, principal_key(self.principals[0]))
+        return Address(Kind.GRANT, self.key)
 
     @property
     def assignment_address(self) -> Address:
-        return Address(Kind.ASSIGNMENT, principal_key(self.principals[0]))
+        return Address(Kind.ASSIGNMENT, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,10 @@ def wishes(plan: Plan) -> list[Wish]:
 
 def _wish(found: dict[str, Wish], user: str) -> Wish:
     """The wish of ``user``, under the same spelling whatever the order of cohorts."""
-    wish = found.setdefault(principal_key(user), Wish(user))
+    key = principal_key(user)
+    wish = found.get(key)
+    if wish is None:
+        wish = found[key] = Wish(user, key)
     wish.principal = min(wish.principal, user)
     return wish
 
@@ -84,7 +92,7 @@ def resolve(plan: Plan, snapshot: Snapshot) -> Resolved:
     by_user: dict[str, list[Wish]] = {}
     users: dict[str, OktaUser] = {}
     for wish in wishes(plan):
-        lookup = lookup_of(snapshot, wish.principal)
+        lookup = _lookup(snapshot, wish)
         if lookup.user is None or lookup.status is not LookupStatus.FOUND:
             holds.append(_held(wish, HoldReason(lookup.status.value), lookup.detail))
         else:
@@ -97,20 +105,22 @@ def resolve(plan: Plan, snapshot: Snapshot) -> Resolved:
             holds += _contradictory(several, users[user_id], ends)
         else:
             people.append(_merged(users[user_id], several, ends))
-    people.sort(key=lambda person: person.grant_address)
+    people.sort(key=lambda person: person.key)
     return Resolved(tuple(people), tuple(holds))
 
 
-def lookup_of(snapshot: Snapshot, principal: str) -> Lookup:
-    """What is known of ``principal``; nothing known is a failed look-up, a deactivated user no find."""
-    lookup = snapshot.people.get(principal_key(principal))
+def _lookup(snapshot: Snapshot, wish: Wish) -> Lookup:
+    """Nothing known is a failed look-up, and a deactivated user is no find."""
+    lookup = snapshot.people.get(wish.key)
     if lookup is None:
-        return Lookup(principal, LookupStatus.FAILED, detail="This person was not looked up.")
-    if lookup.user is None and lookup.status is LookupStatus.FOUND:
-        return Lookup(principal, LookupStatus.FAILED, detail="The look-up named no user.")
-    if lookup.status is LookupStatus.FOUND and lookup.user is not None and lookup.user.is_deprovisioned:
+        return Lookup(wish.principal, LookupStatus.FAILED, detail="This person was not looked up.")
+    if lookup.status is not LookupStatus.FOUND:
+        return lookup
+    if lookup.user is None:
+        return Lookup(wish.principal, LookupStatus.FAILED, detail="The look-up named no user.")
+    if lookup.user.is_deprovisioned:
         detail = f"The user {lookup.user.login} is deactivated (DEPROVISIONED)."
-        return Lookup(principal, LookupStatus.DEPROVISIONED, detail=detail)
+        return Lookup(wish.principal, LookupStatus.DEPROVISIONED, detail=detail)
     return lookup
 
 
@@ -144,7 +154,7 @@ def _contradictory(several: list[Wish], user: OktaUser, ends: list[str | None]) 
 def _held(wish: Wish, reason: HoldReason, detail: str) -> Hold:
     """The whole wish, held."""
     return Hold(
-        address=Address(Kind.GRANT if wish.pairs else Kind.ASSIGNMENT, principal_key(wish.principal)),
+        address=Address(Kind.GRANT if wish.pairs else Kind.ASSIGNMENT, wish.key),
         action=Action.GRANT if wish.pairs else Action.ASSIGN,
         reason=reason,
         detail=detail,
@@ -154,12 +164,14 @@ def _held(wish: Wish, reason: HoldReason, detail: str) -> Hold:
 
 
 def _merged(user: OktaUser, several: list[Wish], ends: list[str | None]) -> Person:
+    several = sorted(several, key=lambda wish: wish.key)
     pairs = several[0].pairs
     for wish in several[1:]:
         pairs |= wish.pairs
     return Person(
+        key=several[0].key,
         user=user,
-        principals=tuple(sorted((wish.principal for wish in several), key=principal_key)),
+        principals=tuple(wish.principal for wish in several),
         pairs=pairs,
         expires=ends[0] if ends else None,
     )
