@@ -147,11 +147,6 @@ class OktaClient:
             if answer.status != TOO_MANY_REQUESTS:
                 await self._clock.sleep(backoff_s(number, self._rng))
 
-    async def room(self, bucket: str) -> None:
-        """Wait until a call of ``bucket`` could be sent at once; nothing is reserved."""
-        while (wait_s := self._budget.wait_s(bucket, self._clock.now())) > 0:
-            await self._clock.sleep(wait_s)
-
     async def _attempt(self, call: Call, number: int) -> tuple[Answer, Exception | None]:
         bucket = call.bucket
         if self._is_late(call, 0.0):

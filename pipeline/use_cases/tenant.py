@@ -71,6 +71,13 @@ def _connection(desk: Desk) -> tuple[Connection, Runtime]:
             "OKTA_API_TOKEN is not set, neither in the environment nor in the workspace's .env.",
             next_step="Create a token in the Admin Console (Security > API > Tokens); set OKTA_API_TOKEN.",
         )
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise InputError(
+            ErrorCode.NO_CREDENTIAL,
+            "The credential cannot be used",
+            "OKTA_API_TOKEN holds blanks, control characters or characters that no token has.",
+            next_step="Copy the token again, without quotes or line breaks.",
+        )
     return Connection(origin=origin, token=token), desk.runtime
 
 

@@ -1,0 +1,150 @@
+"""The pace, against a server of fixed windows whose phase and neighbours the budget does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from pipeline.okta.budget import Budget, Header, read_header
+from tests import virtual_time
+
+WINDOW_S = 60
+
+
+@dataclass
+class Server:
+    """Okta's windows (okta-api.md 8.1): they start with their first request and end on a whole second."""
+
+    limit: int
+    reset_s: int = 0
+    used: int = 0
+    served: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    def take(self, now_s: float) -> bool:
+        if now_s >= self.reset_s:
+            self.reset_s, self.used = int(now_s) + WINDOW_S, 0
+        self.used += 1
+        return self.used <= self.limit
+
+    def call(self, now_s: float) -> tuple[int, Header]:
+        good = self.take(now_s)
+        self.served.append(now_s)
+        self.refused += not good
+        left = max(0, self.limit - self.used)
+        header = Header(self.limit, left, self.reset_s, float(self.reset_s - int(now_s)), float(int(now_s)))
+        return (200 if good else 429), header
+
+
+async def drive(
+    server: Server,
+    budget: Budget,
+    *,
+    calls: int,
+    latency_s: float,
+    senders: int = 10,
+    neighbour_per_s: float = 0.0,
+    seed: int = 0,
+) -> float:
+    """Send ``calls`` that must succeed; returns the seconds it took."""
+    clock = virtual_time.clock()
+    rng = random.Random(seed)
+    waiting = iter(range(calls))
+    started_s = clock.now()
+
+    async def sender() -> None:
+        for _ in waiting:
+            status = 429
+            while status == 429:
+                while (wait_s := budget.reserve("b", clock.now())) > 0:
+                    await clock.sleep(wait_s)
+                await clock.sleep(latency_s / 2)
+                status, header = server.call(clock.now())
+                await clock.sleep(latency_s / 2)
+                budget.release("b", clock.now(), status, header)
+
+    async def neighbour() -> None:
+        while True:
+            await clock.sleep(rng.expovariate(neighbour_per_s))
+            server.take(clock.now())
+
+    noise = asyncio.create_task(neighbour()) if neighbour_per_s else None
+    await asyncio.gather(*(sender() for _ in range(senders)))
+    if noise:
+        noise.cancel()
+    return clock.now() - started_s
+
+
+@pytest.mark.parametrize("limit", [20, 50, 100, 600])
+@pytest.mark.parametrize("latency_s", [0.05, 0.4, 1.5])
+@pytest.mark.parametrize("share", [0.7, 1.0])
+def test_alone_it_never_earns_a_429_and_uses_its_share(limit: int, latency_s: float, share: float) -> None:
+    server = Server(limit)
+    allowed = int(limit * share)
+    senders = max(10, math.ceil(limit * latency_s / 30))
+    budget = Budget(share, concurrency=senders)
+    virtual_time.run(drive(server, budget, calls=allowed * 12, latency_s=latency_s, senders=senders))
+    assert server.refused == 0
+    windows = Counter[int]()
+    start_s, index = server.served[0], 0
+    for at_s in server.served:
+        if at_s - start_s >= WINDOW_S:
+            start_s, index = at_s, index + 1
+        windows[index] += 1
+    full = [windows[each] for each in sorted(windows)[1:-1]]
+    assert len(full) >= 10
+    assert set(full) == {allowed}
+    starts = _window_starts(server.served)
+    assert (starts[-1] - starts[0]) / (len(starts) - 1) <= WINDOW_S + 2 + 2 * latency_s
+
+
+def _window_starts(served: list[float]) -> list[float]:
+    starts = [served[0]]
+    for at_s in served:
+        if at_s - starts[-1] >= WINDOW_S:
+            starts.append(at_s)
+    return starts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_beside_a_neighbour_it_finishes_with_few_refusals(seed: int) -> None:
+    server = Server(100)
+    virtual_time.run(drive(server, Budget(0.7), calls=600, latency_s=0.3, neighbour_per_s=0.8, seed=seed))
+    assert len(server.served) - server.refused == 600
+    assert server.refused <= 6, f"seed {seed}"
+
+
+def test_a_concurrency_429_pauses_briefly_instead_of_waiting_for_reset() -> None:
+    budget = Budget(1.0, concurrency=8)
+    assert budget.reserve("b", 0.0) == 0.0
+    budget.release("b", 0.1, 429, Header(0, 0, 3600, 3600.0, 0.0))
+    assert 0 < budget.wait_s("b", 0.1) <= 2.0
+    assert budget.wait_s("b", 2.2) == 0.0
+
+
+def test_an_unknown_bucket_is_opened_by_one_call() -> None:
+    budget = Budget()
+    assert budget.reserve("b", 0.0) == 0.0
+    assert budget.reserve("b", 0.0) > 0
+    budget.release("b", 0.2, 200, Header(50, 49, 60, 60.0, 0.0))
+    assert [budget.reserve("b", 0.3) for _ in range(9)] == [0.0] * 9
+
+
+def test_of_several_header_values_the_tightest_counts() -> None:
+    headers = {
+        "x-rate-limit-limit": ["50, 100"],
+        "x-rate-limit-remaining": ["40", "7"],
+        "x-rate-limit-reset": ["1790000030", "1790000050"],
+        "date": ["Mon, 21 Sep 2026 14:13:20 GMT"],
+    }
+    header = read_header(headers)
+    assert header is not None
+    assert (header.limit, header.remaining, header.reset) == (50, 7, 1790000050)
+    assert header.lasts_s == 50
+    assert read_header({**headers, "x-rate-limit-limit": ["many"]}) is None
+    assert read_header({}) is None
