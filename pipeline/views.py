@@ -182,7 +182,7 @@ class VerificationView(Part):
     pairs_held: int
     missing: list[MissingView] = []
     not_assigned: list[str] = []
-    unresolved_people: list[HeldView] = []
+    held_back: list[HeldView] = []
     extras: int = 0
 
     @property

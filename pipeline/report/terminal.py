@@ -232,7 +232,7 @@ def _(view: VerifyView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     if view.verification:
         _verification(console, view.verification)
-        _held(console, view.verification.unresolved_people)
+        _held(console, view.verification.held_back)
 
 
 @_render.register

@@ -58,7 +58,7 @@ def nothing_to_do(
     return ApplyView(
         **subject,
         counts={"keep": len(changes.keeps)},
-        verification=verification_view(verify(plan, snapshot), changes),
+        verification=verification_view(verify(plan, snapshot)),
         findings=[FindingView.of(each) for each in changes.findings],
         calls=dict(calls),
     )

@@ -19,7 +19,6 @@ from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
 from pipeline.envelope import to_json as view_json
 from pipeline.errors import ErrorCode, RefusedError, TenantError
-from pipeline.okta.pages import require
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -138,7 +137,6 @@ class _Job:
             "earlier": earlier_views(earlier),
         }
         if not changes.changes and not changes.holds:
-            require(snapshot.listings)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
@@ -147,7 +145,7 @@ class _Job:
             subject,
             folder.run_id,
             result,
-            verified=await self._verified(snapshot, changes, result),
+            verified=await self._verified(snapshot, result),
             forecast=self._forecast(snapshot, changes),
             findings=changes.findings,
             accepted=accepted,
@@ -174,18 +172,15 @@ class _Job:
             settled.append(earlier)
         return settled
 
-    async def _verified(
-        self, snapshot: Snapshot, changes: ChangeSet, result: RunResult
-    ) -> VerificationView | TenantError | None:
+    async def _verified(self, snapshot: Snapshot, result: RunResult) -> VerificationView | TenantError | None:
         """What reading back shows, or why it could not be read; None after an early stop."""
         if result.stopped:
             return None
         try:
             after = await read_again(self._tenant.reads, snapshot)
-            require(after.listings)
+            return verification_view(verify(self._plan, after))
         except TenantError as error:
             return error
-        return verification_view(verify(self._plan, after), replace(changes, holds=result.held))
 
     def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
         """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on."""

@@ -16,7 +16,6 @@ from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
 from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
-from pipeline.okta.pages import require
 from pipeline.okta.snapshot import read_snapshot
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -101,13 +100,12 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     path, plan = read_plan(desk, given)
     async with open_tenant(desk) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
-    require(snapshot.listings)
-    verification = verification_view(compare_with_plan(plan, snapshot), changes)
+    verification = verification_view(compare_with_plan(plan, snapshot))
     return VerifyView(
         **subject_of(desk, path, changes),
         ok=verification.is_good,
         exit_code=verify_exit(verification),
-        held=verification.unresolved_people,
+        held=verification.held_back,
         verification=verification,
     )
 
@@ -171,19 +169,17 @@ def forecast_view(foreseen: Forecast, rate_share: float) -> ForecastView:
     )
 
 
-def verification_view(found: Verification, changes: ChangeSet) -> VerificationView:
-    """Pairs of people whose access is held stand apart: they are no surprise, they carry a reason."""
-    held_back = {principal for hold in changes.holds for principal in hold.principals}
+def verification_view(found: Verification) -> VerificationView:
+    """Differences, and apart from them what is held for a reason."""
     return VerificationView(
         pairs_planned=found.pairs_planned,
         pairs_held=found.pairs_held,
         missing=[
-            MissingView(principal=e.principal, entitlement=e.entitlement, value=e.value)
-            for e in found.missing
-            if e.principal not in held_back
+            MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
+            for each in found.missing
         ],
-        not_assigned=[each for each in found.not_assigned if each not in held_back],
-        unresolved_people=held_views(changes.holds),
+        not_assigned=list(found.not_assigned),
+        held_back=held_views(found.holds),
         extras=len(found.extras),
     )
 
@@ -191,7 +187,7 @@ def verification_view(found: Verification, changes: ChangeSet) -> VerificationVi
 def verify_exit(verification: VerificationView) -> Exit:
     if not verification.is_good:
         return Exit.CHANGES
-    return Exit.HELD if verification.unresolved_people else Exit.DONE
+    return Exit.HELD if verification.held_back else Exit.DONE
 
 
 def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
