@@ -47,6 +47,7 @@ class Switches:
 
     workspace: Path | None = None
     debug: bool = False
+    log_file: Path | None = None
 
 
 switches = Switches()
@@ -55,9 +56,12 @@ switches = Switches()
 @okta_plan.callback()
 def options(
     workspace: Annotated[Path | None, typer.Option(help="The workspace folder.")] = None,
-    debug: Annotated[bool, typer.Option(help="Add tracebacks to errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")] = False,
+    log_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep one redacted line for each call to Okta here.")
+    ] = None,
 ) -> None:
-    switches.workspace, switches.debug = workspace, debug
+    switches.workspace, switches.debug, switches.log_file = workspace, debug, log_file
 
 
 @okta_plan.command()
@@ -279,7 +283,7 @@ def _run() -> int | None:
 def _desk(org: Path | None = None) -> Desk:
     from pipeline.use_cases.live import live_desk
 
-    return live_desk(switches.workspace, org)
+    return live_desk(switches.workspace, org, switches.log_file)
 
 
 def _person(json: bool) -> Person:

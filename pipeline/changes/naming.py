@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from pipeline.lookalike import look
 
 
 class Named(Protocol):
@@ -18,14 +19,6 @@ class Named(Protocol):
 
 T = TypeVar("T", bound=Named)
 W = TypeVar("W", bound=Named)
-
-
-def look(text: str) -> str:
-    """How a text looks to a person: equal for texts that differ only in case, blanks, invisible characters
-    or Unicode form.
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(each for each in folded if not each.isspace() and unicodedata.category(each) != "Cf")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import polars as pl
 
 from pipeline.findings import Finding, FindingCode, Severity
+from pipeline.lookalike import look
 from pipeline.source.frame import LINE, Frame
 from pipeline.survey.rows import ENTITLEMENT, USED, USER, VALUE, VERDICT, Rows
 
@@ -62,7 +61,7 @@ def _collisions(rows: Rows) -> list[Finding]:
     for entitlement, value in (
         granted.select(ENTITLEMENT, VALUE).unique().sort(ENTITLEMENT, VALUE).iter_rows()
     ):
-        looks.setdefault((entitlement, _look(value)), []).append(value)
+        looks.setdefault((entitlement, look(value)), []).append(value)
     return [
         Finding(
             FindingCode.NEAR_COLLISION,
@@ -80,8 +79,3 @@ def _collisions(rows: Rows) -> list[Finding]:
 def _lines(pairs: pl.DataFrame, entitlement: str, values: list[str]) -> tuple[int, ...]:
     found = pairs.filter((pl.col(ENTITLEMENT) == entitlement) & pl.col(VALUE).is_in(values))
     return tuple(found.get_column(LINE).unique().sort().to_list())
-
-
-def _look(text: str) -> str:
-    visible = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
-    return " ".join(visible.split()).casefold()

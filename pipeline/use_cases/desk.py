@@ -17,6 +17,8 @@ class Desk:
     runtime: Runtime
     settings: Settings
     org_file: Path | None = None
+    log_file: Path | None = None
+    """Where one line for each call to Okta is kept, if anywhere."""
 
     @property
     def workspace(self) -> Path:

@@ -17,12 +17,12 @@ from pipeline.use_cases.desk import Desk
 T = TypeVar("T")
 
 
-def live_desk(workspace: Path | None, org_file: Path | None = None) -> Desk:
+def live_desk(workspace: Path | None, org_file: Path | None = None, log_file: Path | None = None) -> Desk:
     """The desk of a real process. Raises InputError where the workspace or its settings cannot be used."""
     folder = find_workspace(workspace, environment(), Path.cwd())
     clock = LoopClock(time.time())  # noqa: TID251 - the wall clock is read once, here
     runtime = Runtime(clock=clock, rng=random.Random(), transport=None, workspace=folder)  # noqa: S311 - jitter
-    return Desk(runtime, load_settings(folder), org_file)
+    return Desk(runtime, load_settings(folder), org_file, log_file)
 
 
 def run_live(build: Callable[[], Desk], call: Callable[[Desk], Awaitable[T]]) -> T:

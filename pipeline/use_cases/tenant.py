@@ -18,6 +18,7 @@ from pipeline.okta.reads import Reads
 from pipeline.okta.writes import Writes
 from pipeline.runtime import Runtime
 from pipeline.settings import origin_of
+from pipeline.use_cases.call_log import call_log
 from pipeline.use_cases.desk import Desk
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ async def open_tenant(
     connection, runtime = _connection(desk)
     budget = Budget(share=rate_share, concurrency=concurrency)
     host = connection.origin.partition("://")[2]
-    async with OktaClient(connection, runtime, budget=budget, user_agent=user_agent(run)) as client:
-        yield Tenant(client, Reads(client), Writes(client), budget, host)
+    with call_log(desk.log_file, desk.runtime.clock, run) as on_call:
+        async with OktaClient(
+            connection, runtime, budget=budget, user_agent=user_agent(run), on_call=on_call
+        ) as client:
+            yield Tenant(client, Reads(client), Writes(client), budget, host)
 
 
 def user_agent(run: str | None) -> str:

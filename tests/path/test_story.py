@@ -122,6 +122,11 @@ def test_the_token_stands_in_no_file_and_no_output(box: Box, tmp_path: Path) -> 
     assert [each.returncode for each in runs] == [0, 0, 0, 0, 1, 1, 1]
     for each in runs:
         assert TOKEN not in each.stdout + each.stderr
+    log = workspace / "calls.jsonl"
+    assert okta_plan(workspace, box, "--log-file", str(log), "diff", "t").returncode == 0
+    calls = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    assert {"method", "template", "bucket", "status", "request_id", "run"} <= set(calls[0])
+    assert log.stat().st_mode & 0o077 == 0
     written = [path for path in workspace.rglob("*") if path.is_file()]
     assert any(path.name == "journal.jsonl" for path in written)
     assert not [path for path in written if TOKEN.encode() in path.read_bytes()]
