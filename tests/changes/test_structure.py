@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.changes.diff import diff
 from pipeline.changes.model import Action, ChangeSet, HoldReason, NewValue
-from pipeline.changes.naming import look
 from pipeline.changes.snapshot import OktaEntitlement
+from pipeline.lookalike import look
 from pipeline.plan.model import Cohort, Entitlement, Move
 from tests.builders import (
     cohort,
