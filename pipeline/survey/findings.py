@@ -29,8 +29,7 @@ def _conflicts(rows: Rows) -> list[Finding]:
             FindingCode.PERMITTED_AND_DENIED,
             Severity.WARNING,
             "A value is both permitted and denied",
-            f"{user}: {entitlement} {value} is permitted and denied in different rows; it is granted, "
-            "because denied rows are only left out.",
+            f"{user}: {entitlement} {value} is granted, though another row denies it.",
             rows=tuple(lines),
         )
         for user, entitlement, value, lines in both.select(*keys, LINE).iter_rows()
