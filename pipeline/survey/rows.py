@@ -71,12 +71,15 @@ def _spellings(users: pl.Series) -> dict[str, str]:
 
 
 def _value_lists(table: pl.DataFrame, mapping: Mapping) -> dict[str, pl.Series]:
+    """Each row's values by column: split and trimmed once for each distinct cell, not for each row."""
     lists: dict[str, pl.Series] = {}
     for column in mapping.entitlements:
-        cells = pl.col(column.column)
-        split = cells.str.split(column.separator) if column.separator else pl.concat_list(cells)
-        trimmed = split.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
-        lists[column.column] = table.select(trimmed.list.unique().list.sort()).to_series()
+        name, element = column.column, pl.element().str.strip_chars()
+        cells = table.select(name)
+        split = pl.col(name).str.split(column.separator) if column.separator else pl.concat_list(name)
+        values = split.list.eval(element.filter(element != "")).list.unique().list.sort()
+        distinct = cells.unique().with_columns(values.alias(VALUE))
+        lists[name] = cells.join(distinct, on=name, how="left", maintain_order="left").get_column(VALUE)
     return lists
 
 
