@@ -96,4 +96,9 @@ class Tenant:
 
     def writes(self) -> int:
         """How many writes the org has been sent so far."""
-        return sum(each["method"] != "GET" for each in self._get("/_emulator/requests"))
+        return sum(each["method"] != "GET" for each in self.requests())
+
+    def requests(self) -> list[dict[str, Any]]:
+        """All requests the org has been sent so far."""
+        listed: list[dict[str, Any]] = self._get("/_emulator/requests")
+        return listed
