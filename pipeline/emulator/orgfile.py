@@ -214,7 +214,9 @@ def load_org_file(path: Path) -> OrgFile:
     """Read an org file with the CSV files it names. Raises OrgFileError naming the file and the key."""
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  a safe loader, in C
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise OrgFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise OrgFileError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(raw, dict):
         raise OrgFileError(f"{path}: an org file is a mapping with the keys org, tokens, users, okta_apps")

@@ -131,3 +131,23 @@ def test_the_token_stands_in_no_file_and_no_output(box: Box, tmp_path: Path) -> 
     assert any(path.name == "journal.jsonl" for path in written)
     assert not [path for path in written if TOKEN.encode() in path.read_bytes()]
     assert not [each for each in box.requests() if TOKEN in json.dumps(each)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--org", "absent.yaml"], "absent.yaml"),
+        (["--limits", "nonsense"], "nonsense"),
+        (["--limits", "bad-limits.yaml"], "no such bucket"),
+        (["--limits", "no-limits.yaml"], "calls a minute"),
+    ],
+)
+def test_an_emulator_that_cannot_start_says_why(words: list[str], said: str, tmp_path: Path) -> None:
+    org = write_org(tmp_path / "org.yaml", ["ann@x.com"])
+    (tmp_path / "bad-limits.yaml").write_text("no such bucket: 5\n", "utf-8")
+    (tmp_path / "no-limits.yaml").write_text("- 5\n", "utf-8")
+    paths = [str(tmp_path / word) if word.endswith(".yaml") else word for word in words]
+    ended = okta_plan(tmp_path, None, "emulator", "serve", "--org", str(org), *paths)
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert "defect" not in ended.stderr
