@@ -14,7 +14,7 @@ BUILT_IN = ("observed", "none")
 
 
 def serve(org_file: Path, *, port: int, db: Path | None, limits: str | None, seed: int) -> None:
-    """Serve until interrupted. Raises InputError where the org file, the limits or the port cannot be used."""
+    """Serve until interrupted. Raises InputError where org file, limits or port cannot be used."""
     from pipeline.emulator import serve as serve_org
     from pipeline.emulator.limits import LimitsError
 
