@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -45,14 +46,6 @@ _PATTERNS = {
     "sha256": "A sha256 is 64 digits and lower-case letters a to f",
     "name": "A plan's name starts with a letter or digit; dots, dashes and underscores may follow",
 }
-_WORDINGS = {
-    "string_too_short": "The text {where} is empty. Fill it in.",
-    "string_pattern_mismatch": "The text {where} has the wrong form; found {found}.",
-    "too_short": "The list {where} is empty. Name at least one.",
-    "greater_than_equal": "Expected {ge} or more {where}, found {found}.",
-    "finite_number": "Expected a number with an end {where}, found {found}.",
-    "value_error": "This does not fit {where}: {error}.",
-}
 
 
 def shape_findings(errors: list[ErrorDetails], document: YamlDocument, shown_as: str) -> Iterator[Finding]:
@@ -93,20 +86,31 @@ def _explained(error: ErrorDetails) -> tuple[FindingCode, str]:
 
 
 def _bad_value(kind: str, path: Path, context: dict[str, Any], given: object) -> str:
-    if kind == "string_too_short" and path[-1] == "[key]":
-        return f"An empty key {_where(path[:-2])} names nothing. Give it a name or remove it."
-    if kind == "string_pattern_mismatch" and path[-1] in _PATTERNS:
-        return f"{_PATTERNS[str(path[-1])]}; found {_found(given)}."
-    if kind == "literal_error":
-        return _not_a_choice(path, context["expected"], given)
-    wording = _WORDINGS.get(kind, "{found} cannot be used {where}.")
-    return wording.format(where=_where(path), found=_found(given), **context)
+    where, found = _where(path), _found(given)
+    texts: dict[str, Callable[[], str]] = {
+        "literal_error": lambda: _not_a_choice(context["expected"], where, given),
+        "string_pattern_mismatch": lambda: (
+            f"{_PATTERNS.get(str(path[-1]), f'The text {where} has the wrong form')}; found {found}."
+        ),
+        "string_too_short": lambda: _empty_text(path, where),
+        "too_short": lambda: f"The list {where} is empty. Name at least one.",
+        "greater_than_equal": lambda: f"Expected {context['ge']} or more {where}, found {found}.",
+        "finite_number": lambda: f"Expected a number with an end {where}, found {found}.",
+        "value_error": lambda: f"This does not fit {where}: {context['error']}.",
+    }
+    return texts.get(kind, lambda: f"{found} cannot be used {where}.")()
 
 
-def _not_a_choice(path: Path, expected: str, given: object) -> str:
+def _not_a_choice(expected: str, where: str, given: object) -> str:
     choices = expected.replace(" or ", ", ").replace("'", "").split(", ")
     hint = did_you_mean(given, choices) if isinstance(given, str) else ""
-    return f"Expected {listed(choices, last='or')} {_where(path)}, found {_found(given)}.{hint}"
+    return f"Expected {listed(choices, last='or')} {where}, found {_found(given)}.{hint}"
+
+
+def _empty_text(path: Path, where: str) -> str:
+    if path[-1] == "[key]":
+        return f"An empty key {_where(path[:-2])} names nothing. Give it a name or remove it."
+    return f"The text {where} is empty. Fill it in."
 
 
 def _unknown_key(path: Path) -> str:
