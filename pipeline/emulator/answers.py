@@ -19,15 +19,26 @@ class Call:
     """Parsed JSON; None without a body."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """The variable parts of the path."""
+    origin: str = ""
+    """Scheme and host as the caller addressed the org."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    form: Mapping[str, str] = field(default_factory=dict)
+    """A body of the type application/x-www-form-urlencoded."""
+    client_id: str | None = None
+    """The service app that calls; None for an API token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     body: Any
+    """JSON; None leaves the answer empty."""
     status: int = 200
     links: tuple[tuple[str, str], ...] = ()
     """(rel, url): each becomes one `Link` header line of its own, as recorded."""
     location: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of this answer alone."""
 
 
 def management_url(origin: str, path: str, params: Mapping[str, str]) -> str:

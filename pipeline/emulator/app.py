@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -14,11 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.emulator.answers import Answer, Call
+from pipeline.emulator.bearer import identify, refusal
 from pipeline.emulator.dumping import dump_org
-from pipeline.emulator.errors import BAD_JSON, BAD_TOKEN, TOO_MANY, OktaError
+from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
 from pipeline.emulator.ids import Chance
 from pipeline.emulator.limits import OTHER, Admission, Windows, limits_by_bucket
 from pipeline.emulator.routes import Match, match
+from pipeline.emulator.signing_in import TOKEN_PATH, form_of, without_assertion
 from pipeline.emulator.tenant import Tenant, open_tenant
 from pipeline.emulator.times import http_date
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from pipeline.emulator.orgfile import OrgFile
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-ANONYMOUS = "anonymous"
 
 
 def create_app(
@@ -89,9 +90,7 @@ class Gate:
         method, path = request.method, request.scope["path"]
         query = request.scope["query_string"].decode("latin-1")
         with self.tenant.transaction():
-            outcome = self._outcome(
-                request, Call(method, path, dict(parse_qsl(query, keep_blank_values=True))), raw
-            )
+            outcome = self._outcome(_call(request, query, raw), raw)
             self._log(method, path, query, raw, outcome)
         return self._response(outcome)
 
@@ -117,34 +116,27 @@ class Gate:
         if wait_s:
             await self.sleep(wait_s)
 
-    def _outcome(self, request: Request, call: Call, raw: bytes) -> _Outcome:
-        client = self._client(request)
+    def _outcome(self, call: Call, raw: bytes) -> _Outcome:
+        caller = identify(self.tenant, call)
         found, error = _matched(call)
-        bucket = found.route.bucket if found else OTHER
-        admission = self.windows.admit(client, bucket, self.tenant.now())
-        public = found is not None and found.route.public
+        route = found.route if found else None
+        bucket = route.bucket if route else OTHER
+        admission = self.windows.admit(caller.label, bucket, self.tenant.now())
         if not admission.allowed:
             error = OktaError(TOO_MANY)
-        elif client == ANONYMOUS and not public:
-            error = OktaError(BAD_TOKEN)
+        else:
+            error = refusal(self.tenant, caller, route, call) or error
+        call = replace(call, client_id=caller.client_id)
         answer = self._refusal(error) if error or found is None else self._viewed(found, call, raw)
-        return _Outcome(answer, bucket, client, admission)
-
-    def _client(self, request: Request) -> str:
-        """A label of the token, never the token; tokens differ only by it."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        tokens = self.tenant.org.tokens
-        return f"token-{tokens.index(token) + 1}" if scheme == "SSWS" and token in tokens else ANONYMOUS
+        return _Outcome(answer, bucket, caller.label, admission)
 
     def _viewed(self, found: Match, call: Call, raw: bytes) -> Answer:
         """What a refused call had begun to write is taken back."""
         db = self.tenant.db
         db.execute("SAVEPOINT view")
         try:
-            body = _json(raw) if call.method != "GET" else None
-            answer = found.route.view(
-                self.tenant, Call(call.method, call.path, call.query, body, found.parts)
-            )
+            body = None if call.method == "GET" or found.route.takes_form else _json(raw)
+            answer = found.route.view(self.tenant, replace(call, body=body, parts=found.parts))
         except OktaError as error:
             db.execute("ROLLBACK TO view")
             answer = self._refusal(error)
@@ -153,10 +145,12 @@ class Gate:
 
     def _refusal(self, error: OktaError | None) -> Answer:
         error = error or OktaError(BAD_JSON)
-        return Answer(error.body(self.chance.error_id()), status=error.status)
+        return Answer(error.body(self.chance.error_id()), status=error.status, headers=error.headers)
 
     def _log(self, method: str, path: str, query: str, raw: bytes, outcome: _Outcome) -> None:
         body = raw.decode("utf-8", "replace") if raw else None
+        if path == TOKEN_PATH:
+            body = without_assertion(form_of(raw))
         self.tenant.write(
             "INSERT INTO requests (at, method, path, query, body, status, bucket, client)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -174,13 +168,23 @@ class Gate:
 
     def _response(self, outcome: _Outcome) -> Response:
         answer = outcome.answer
-        response = JSONResponse(answer.body, status_code=answer.status)
+        body, status = answer.body, answer.status
+        response = Response(status_code=status) if body is None else JSONResponse(body, status)
         headers = [("Date", http_date(self.tenant.now())), ("X-Okta-Request-Id", self.chance.hex32())]
         headers += [*outcome.admission.headers(), ("Cache-Control", "no-cache, no-store")]
         headers += [("Link", f'<{url}>; rel="{rel}"') for rel, url in answer.links]
         headers += [("Location", answer.location)] if answer.location else []
+        headers += answer.headers
         response.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
         return response
+
+
+def _call(request: Request, query: str, raw: bytes) -> Call:
+    method, path = request.method, request.scope["path"]
+    params = dict(parse_qsl(query, keep_blank_values=True))
+    origin, headers = f"{request.url.scheme}://{request.url.netloc}", dict(request.headers)
+    form = form_of(raw) if path == TOKEN_PATH else {}
+    return Call(method, path, params, origin=origin, headers=headers, form=form)
 
 
 def _matched(call: Call) -> tuple[Match | None, OktaError | None]:

@@ -17,7 +17,8 @@ Held = dict[str, dict[str, list[str]]]
 
 def dump_org(tenant: Tenant) -> dict[str, Any]:
     """Loads back as an org file, and that one's state is equal to this."""
-    settings = tenant.org.model_dump(mode="json", include={"tokens", "limits", "latency_ms", "switches"})
+    kept = {"tokens", "clients", "limits", "latency_ms", "switches"}
+    settings = tenant.org.model_dump(mode="json", include=kept)
     return {
         "org": {"subdomain": tenant.org.org.subdomain, "id": tenant.org_id},
         "users": [_user(row) for row in tenant.rows("SELECT * FROM users ORDER BY id")],

@@ -15,6 +15,7 @@ class ErrorKind:
 
 VALIDATION = ErrorKind("E0000001", 400, "Api validation failed")
 BAD_JSON = ErrorKind("E0000003", 400, "The request body was not well-formed.")
+FORBIDDEN = ErrorKind("E0000006", 403, "You do not have permission to perform the requested action")
 NOT_FOUND = ErrorKind("E0000007", 404, "Not found: Resource not found")
 NO_SUCH_PATH = ErrorKind("E0000008", 404, "The requested path was not found")
 BAD_TOKEN = ErrorKind("E0000011", 401, "Invalid token provided")
@@ -37,8 +38,9 @@ class OktaError(Exception):
         self.code = kind.code
         self.summary = summary or kind.summary
         self.causes = causes or []
+        self.headers: tuple[tuple[str, str], ...] = ()
 
-    def body(self, error_id: str) -> dict[str, Any]:
+    def body(self, error_id: str) -> dict[str, Any] | None:
         return {
             "errorCode": self.code,
             "errorSummary": self.summary,

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from pipeline.emulator.csvfiles import CsvFileError, read_grants, read_users
+from pipeline.emulator.jwks import BadKeyError, public_keys, read_key_file
 from pipeline.emulator.limits import LimitsError, limits_by_bucket
 from pipeline.emulator.orgchecks import OrgFileError, check_references
 from pipeline.emulator.times import parse_instant
@@ -39,7 +40,6 @@ GrantStatus = Literal["ACTIVE", "SCHEDULED", "INACTIVE", "EXPIRED"]
 Actor = Literal["API", "ACCESS_REQUEST", "ADMIN", "NONE"]
 
 NOT_BUILT = {
-    "clients": "service apps are not supported by this emulator; use an API token under 'tokens'",
     "faults": "faults are not supported by this emulator",
 }
 
@@ -178,9 +178,28 @@ class Switches(Strict):
     search_lag_s: float = Field(default=0, ge=0)
 
 
+class Client(Strict):
+    """A service app: it signs in with its key (okta-api.md section 10)."""
+
+    id: OktaId
+    jwk: dict[str, Any]
+    """The public key, or a JWKS of several."""
+    scopes: list[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]] = []
+    """What an admin has granted to the app."""
+    dpop: bool = False
+    """The app's checkbox to require DPoP in token requests."""
+
+    @field_validator("jwk")
+    @classmethod
+    def _public(cls, given: dict[str, Any]) -> dict[str, Any]:
+        public_keys(given)
+        return given
+
+
 class OrgFile(Strict):
     org: Org
     tokens: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
+    clients: list[Client] = []
     users: list[User] = []
     okta_apps: list[OktaApp] = []
     limits: Literal["observed", "none"] | dict[str, int] = "observed"
@@ -190,6 +209,7 @@ class OrgFile(Strict):
     def given_ids(self) -> Iterator[str]:
         """Every id the file gives itself."""
         yield from (given for given in (self.org.id, *(user.id for user in self.users)) if given)
+        yield from (client.id for client in self.clients)
         for okta_app in self.okta_apps:
             yield from okta_app.given_ids()
 
@@ -221,8 +241,8 @@ def load_org_file(path: Path) -> OrgFile:
     if not isinstance(raw, dict):
         raise OrgFileError(f"{path}: an org file is a mapping with the keys org, tokens, users, okta_apps")
     try:
-        return org_file_from(_with_csv_files(raw, path.parent))
-    except (OrgFileError, CsvFileError) as error:
+        return org_file_from(_with_key_files(_with_csv_files(raw, path.parent), path.parent))
+    except (OrgFileError, CsvFileError, BadKeyError) as error:
         raise OrgFileError(f"{path}: {error}") from error
 
 
@@ -261,6 +281,20 @@ def _with_csv_files(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(raw.get("okta_apps"), list):
         out["okta_apps"] = [_app_with_csv(entry, folder) for entry in raw["okta_apps"]]
     return out
+
+
+def _with_key_files(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A dumped org names no files: what `jwk_file` names is read here, once."""
+    if not isinstance(raw.get("clients"), list):
+        return raw
+    return {**raw, "clients": [_client_with_key(entry, folder) for entry in raw["clients"]]}
+
+
+def _client_with_key(entry: object, folder: Path) -> object:
+    if not isinstance(entry, dict) or not isinstance(entry.get("jwk_file"), str) or "jwk" in entry:
+        return entry
+    others = {key: value for key, value in entry.items() if key != "jwk_file"}
+    return {**others, "jwk": read_key_file(folder / entry["jwk_file"])}
 
 
 def _app_with_csv(entry: object, folder: Path) -> object:

@@ -15,6 +15,7 @@ from pipeline.emulator import (
     entitlement_writes,
     grant_views,
     grant_writes,
+    signing_in,
     user_views,
 )
 from pipeline.emulator.errors import BAD_METHOD, NO_SUCH_PATH, OktaError
@@ -37,25 +38,48 @@ class Route:
     template: str
     view: View
     bucket: str
+    area: str = ""
+    """What its scopes begin with (`security` in Okta's API descriptions; okta-api.md section 10)."""
     public: bool = False
+    takes_form: bool = False
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Any of these lets a service app in, the least one first; `manage` serves for reading too.
+
+        So says Okta's support article on insufficient_scope. A route without an area lets none in.
+        """
+        manage = (f"{self.area}.manage",) if self.area else ()
+        return (f"{self.area}.read", *manage) if self.area and self.method == "GET" else manage
 
 
-def _governed(method: str, path: str, view: View, bucket: str = "") -> Route:
+_ORGS, _USERS, _APPS, _ENTITLEMENTS = "okta.orgs", "okta.users", "okta.apps", "okta.governance.entitlements"
+
+
+def _governed(method: str, path: str, view: View, bucket: str = "", area: str = _ENTITLEMENTS) -> Route:
     template = f"{_GOV}{path}"
-    return Route(method, template, view, bucket or f"{method} {re.sub(r'{[a-z]+}', '{id}', template)}")
+    return Route(method, template, view, bucket or f"{method} {re.sub(r'{[a-z]+}', '{id}', template)}", area)
 
 
 ROUTES = (
     Route("GET", "/.well-known/okta-organization", user_views.well_known, OTHER, public=True),
-    Route("GET", "/api/v1/org", user_views.show_org, "/api/v1/org"),
-    Route("GET", "/api/v1/users", user_views.list_users, "/api/v1/users"),
-    Route("GET", "/api/v1/users/me", user_views.show_me, "/api/v1/users/{id}"),
-    Route("GET", "/api/v1/users/{user}", user_views.show_user, "/api/v1/users/{id}"),
-    Route("GET", "/api/v1/apps", app_views.list_apps, "/api/v1/apps"),
-    Route("GET", "/api/v1/apps/{app}", app_views.show_app, "/api/v1/apps/{id}"),
-    Route("GET", "/api/v1/apps/{app}/users", app_views.list_app_users, "/api/v1/apps"),
-    Route("POST", "/api/v1/apps/{app}/users", app_views.assign_user, "/api/v1/apps"),
-    Route("GET", "/api/v1/apps/{app}/users/{user}", app_views.show_app_user, "/api/v1/apps"),
+    Route(
+        "POST",
+        signing_in.TOKEN_PATH,
+        signing_in.issue_token,
+        signing_in.TOKEN_PATH,
+        public=True,
+        takes_form=True,
+    ),
+    Route("GET", "/api/v1/org", user_views.show_org, "/api/v1/org", _ORGS),
+    Route("GET", "/api/v1/users", user_views.list_users, "/api/v1/users", _USERS),
+    Route("GET", "/api/v1/users/me", user_views.show_me, "/api/v1/users/{id}", _USERS),
+    Route("GET", "/api/v1/users/{user}", user_views.show_user, "/api/v1/users/{id}", _USERS),
+    Route("GET", "/api/v1/apps", app_views.list_apps, "/api/v1/apps", _APPS),
+    Route("GET", "/api/v1/apps/{app}", app_views.show_app, "/api/v1/apps/{id}", _APPS),
+    Route("GET", "/api/v1/apps/{app}/users", app_views.list_app_users, "/api/v1/apps", _APPS),
+    Route("POST", "/api/v1/apps/{app}/users", app_views.assign_user, "/api/v1/apps", _APPS),
+    Route("GET", "/api/v1/apps/{app}/users/{user}", app_views.show_app_user, "/api/v1/apps", _APPS),
     _governed("GET", "/entitlements", entitlement_views.list_entitlements),
     _governed("POST", "/entitlements", entitlement_writes.create_entitlement),
     _governed("GET", "/entitlements/values", entitlement_views.list_all_values, _VALUES_BUCKET),
@@ -77,6 +101,7 @@ ROUTES = (
         "/governance/api/v2/resources/{orn}/entitlement-settings",
         entitlement_views.show_settings,
         "GET /governance/api/v2/resources/{orn}/entitlement-settings",
+        _ENTITLEMENTS,
     ),
 )
 

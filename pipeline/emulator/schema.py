@@ -59,6 +59,8 @@ CREATE TABLE grant_values (
   grant_id TEXT NOT NULL, value_id TEXT NOT NULL, PRIMARY KEY (grant_id, value_id)
 ) WITHOUT ROWID;
 CREATE INDEX grants_by_value ON grant_values (value_id);
+CREATE TABLE spent_jwts (jwt TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX spent_jwts_by_end ON spent_jwts (until);
 CREATE TABLE requests (
   n INTEGER PRIMARY KEY, at REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL,
   body TEXT, status INTEGER NOT NULL, bucket TEXT NOT NULL, client TEXT NOT NULL

@@ -72,7 +72,10 @@ def show_user(tenant: Tenant, call: Call) -> Answer:
     return Answer(_with_more_links(tenant, find_user(tenant, call.parts["user"])))
 
 
-def show_me(tenant: Tenant, _call: Call) -> Answer:
+def show_me(tenant: Tenant, call: Call) -> Answer:
+    """A service app is no user; how Okta refuses it is unknown (okta-api.md 1.1)."""
+    if call.client_id is not None:
+        raise not_found("me", "User")
     return Answer(_with_more_links(tenant, find_user(tenant, tenant.owner_id)))
 
 

@@ -61,7 +61,6 @@ def test_the_contract_example_loads(tmp_path: Path) -> None:
         ("{default: 600", '{"POST /nowhere": 6', "limits: there is no bucket 'POST /nowhere'"),
         ("[50, 50]", "[50, 5]", "latency_ms"),
         ("limits:", "faults: []\nlimits:", "faults: faults are not supported"),
-        ("limits:", "clients: []\nlimits:", "clients: service apps are not supported"),
         ("type: CUSTOM", "type: ENTITLEMENT-BUNDLE", "okta_apps[0].grants[0].bundle"),
         ("org: {", "org: [", "cannot be read as YAML"),
     ],
