@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -21,8 +19,6 @@ LIFE_S = 3600
 
 _ALGORITHM = "ES256"
 """Okta signs with RS256. Nobody but the org reads these tokens, and this key is made from a few bytes."""
-
-_ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def sign_access_token(tenant: Tenant, client: Client, scopes: list[str], thumbprint: str | None) -> str:
@@ -49,6 +45,4 @@ def read_access_token(tenant: Tenant, text: str) -> dict[str, Any]:
 @lru_cache(maxsize=8)
 def _signing_key(org_id: str) -> ECKey:
     """Made from the org's id: the same key after a restart. A secret it is not, and need not be."""
-    digest = hashlib.sha512(f"access tokens of {org_id}".encode()).digest()
-    number = int.from_bytes(digest, "big") % (_ORDER_OF_P256 - 1) + 1
-    return ECKey(ec.derive_private_key(number, ec.SECP256R1()), None)
+    return ECKey.derive_key(f"access tokens of {org_id}")

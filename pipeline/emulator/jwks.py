@@ -53,7 +53,7 @@ def public_keys(given: Mapping[str, Any]) -> list[jwk.Key]:
 def _public_key(given: object) -> jwk.Key:
     if not isinstance(given, dict):
         raise BadKeyError("a key is a JSON object (JWK)")
-    if _PRIVATE_PARTS & given.keys():
+    if is_private(given):
         raise BadKeyError("this is a private key; give the org its public part only")
     kind = (given.get("kty"), given.get("crv"))
     if kind[0] != "RSA" and kind != ("EC", "P-256"):
@@ -62,6 +62,10 @@ def _public_key(given: object) -> jwk.Key:
         return jwk.import_key(given)
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise BadKeyError("the key cannot be read as a JWK") from error
+
+
+def is_private(given: Mapping[str, Any]) -> bool:
+    return bool(_PRIVATE_PARTS & given.keys())
 
 
 def unverified(text: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -52,6 +52,13 @@ def client_entry(**changes: Any) -> dict[str, Any]:
     return {"id": CLIENT, "jwk": public(rsa_key("main")), "scopes": READS.split(), **changes}
 
 
+def proof(key: Key, now_s: float, method: str, url: str, **changes: Any) -> str:
+    """A DPoP proof; a claim set to None is left out."""
+    claims = {"htm": method, "htu": url, "iat": int(now_s), "jti": f"proof-{method}-{url}", **changes}
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return signed(key, kept, typ="dpop+jwt", jwk=public(key, kid=None))
+
+
 class App:
     """Its clock is the org's; every assertion has a jti of its own."""
 

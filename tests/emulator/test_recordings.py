@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.emulator.org_room import APP, GOV, PARENT, Json, Room, within
+from tests.emulator.service_app import TOKEN_URL, App, client_entry, ec_key, proof
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "reference" / "recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings of real Okta are not at hand")
@@ -182,3 +183,28 @@ def test_errors() -> None:
         assert refused.json()["errorSummary"] == over["responseBody"]["errorSummary"]
 
     within(story, limits={"/api/v1/org": 1})
+
+
+def test_signing_in_with_dpop() -> None:
+    name = "core/pysdk__TestDPoPIntegration.test_dpop_api_request.json"
+    bare = "core/pysdk__TestDPoPBackwardCompatibility.test_private_key_auth_without_dpop.json"
+
+    async def story(room: Room) -> None:
+        app, key = App(room), ec_key("recorded")
+
+        def made(nonce: str | None) -> str:
+            return proof(key, room.now_s, "POST", TOKEN_URL, nonce=nonce, jti=f"with {nonce}")
+
+        without = await app.ask()
+        asked = await app.ask(proof=made(None))
+        token = await app.ask(proof=made(asked.headers["dpop-nonce"]))
+        theirs = interactions_of(name)
+        for ours, real in ((without, interactions_of(bare)[0]), (asked, theirs[0]), (token, theirs[1])):
+            assert_alike(ours, real)
+            assert ("dpop-nonce" in ours.headers) == ("dpop-nonce" in real["responseHeaders"])
+            assert ours.headers["x-rate-limit-limit"] == real["responseHeaders"]["x-rate-limit-limit"]
+        assert without.json() == interactions_of(bare)[0]["responseBody"]
+        assert asked.json() == theirs[0]["responseBody"]
+        assert token.json()["token_type"] == theirs[1]["responseBody"]["token_type"]
+
+    within(story, clients=[client_entry(dpop=True)], limits="observed")
