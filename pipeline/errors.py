@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     INCOMPLETE_READ = "incomplete_read"
     CREDENTIAL_REFUSED = "credential_refused"
     PERMISSION_MISSING = "permission_missing"
+    SCOPE_MISSING = "scope_missing"
     APP_NOT_FOUND = "app_not_found"
     APP_AMBIGUOUS = "app_ambiguous"
     APP_INACTIVE = "app_inactive"

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.buckets import bucket_of
-from pipeline.okta.budget import Budget, read_header
+from pipeline.okta.budget import Budget, read_date, read_header
 from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
+from pipeline.okta.sign_in import TOKEN_PATH, SignIn
 from pipeline.okta.wire import OktaError
 from pipeline.runtime import Runtime
 
+SIGNED_ANEW_MAX = 2
 BODY_BYTES_MAX = 64 * 1024 * 1024
 TIMEOUT_S = 60.0
 TOO_MANY_REQUESTS = 429
@@ -26,10 +28,10 @@ LEAN_USERS = "application/json; okta-response=omitCredentials,omitCredentialsLin
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where calls go and as whom. The token is in no repr."""
+    """Where calls go and as whom."""
 
     origin: str
-    token: str = field(repr=False)
+    sign_in: SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Call:
     body: Any = None
     not_after_s: float | None = None
     """The latest time (of the clock) at which the call may leave; None: whenever there is room."""
+    is_public: bool = False
+    """Answered to anybody, so no credential goes along."""
 
     @property
     def path(self) -> str:
@@ -74,6 +78,11 @@ class Answer:
         return next(iter(self.headers.get("x-okta-request-id", [])), None)
 
     @property
+    def date_s(self) -> float | None:
+        """The tenant's time, in seconds since the epoch; None where the answer does not tell."""
+        return read_date(self.headers)
+
+    @property
     def is_good(self) -> bool:
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - the 2xx class
 
@@ -90,6 +99,9 @@ class CallRecord:
     attempt: int
 
 
+TOKEN_CALL = Call("POST", TOKEN_PATH)
+
+
 class OktaClient:
     """Sends calls. Use as an async context manager."""
 
@@ -103,6 +115,7 @@ class OktaClient:
         on_call: Callable[[CallRecord], None] | None = None,
     ) -> None:
         self._connection = connection
+        self._sign_in = connection.sign_in
         self._clock = runtime.clock
         self._rng = runtime.rng
         self._budget = budget
@@ -130,12 +143,16 @@ class OktaClient:
         back with ``status`` None, one that could not leave in time with ``sent`` False. Raises
         CredentialError when the credential is refused.
         """
-        number = 0
+        number, signings = 0, 1
         while True:
             number += 1
             answer, error = await self._attempt(call, number)
             if not answer.sent:
                 return answer
+            # What was not let in had no effect. A new token may in turn demand a new nonce, so twice.
+            if not call.is_public and self._sign_in.signs_anew(answer) and signings <= SIGNED_ANEW_MAX:
+                signings += 1
+                continue
             self._refuse_dead_credential(answer)
             code = answer.error.code if answer.error else None
             verdict = judge(Attempt(call.is_read, answer.status, code, error))
@@ -148,17 +165,25 @@ class OktaClient:
                 await self._clock.sleep(backoff_s(number, self._rng))
 
     async def _attempt(self, call: Call, number: int) -> tuple[Answer, Exception | None]:
-        bucket = call.bucket
-        if self._is_late(call, 0.0):
-            return Answer(None, sent=False), None
-        while (wait_s := self._budget.reserve(bucket, self._clock.now())) > 0:
+        while True:
+            if not call.is_public:
+                await self._sign_in.prepare(self._ask)
+            if self._is_late(call, 0.0):
+                return Answer(None, sent=False), None
+            wait_s = self._budget.reserve(call.bucket, self._clock.now())
+            if wait_s == 0.0:
+                return await self._sent(call, self._request(call), number)
             if self._is_late(call, wait_s):
                 return Answer(None, sent=False), None
             await self._clock.sleep(wait_s)
+
+    async def _sent(self, call: Call, request: httpx.Request, number: int) -> tuple[Answer, Exception | None]:
+        """One HTTP try, for which the budget has made room."""
+        bucket = call.bucket
         answer, error = Answer(None), None
         header = None
         try:
-            response = await self._http.send(self._request(call), stream=True)
+            response = await self._http.send(request, stream=True)
             answer = await _read(response)
             header = read_header(answer.headers)
         except httpx.HTTPError as failure:
@@ -172,11 +197,26 @@ class OktaClient:
             self._on_call(CallRecord(call.method, template, bucket, answer.status, answer.request_id, number))
         return answer, error
 
+    async def missing_scopes(self) -> frozenset[str]:
+        """The scopes this command would like and the service app was not granted; calls go on without them.
+        Empty for an API token, which has none.
+        """
+        return await self._sign_in.missing(self._ask)
+
+    async def _ask(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """One try of a token request, within the budget of its bucket."""
+        while (wait_s := self._budget.reserve(TOKEN_CALL.bucket, self._clock.now())) > 0:
+            await self._clock.sleep(wait_s)
+        request = self._http.build_request("POST", TOKEN_CALL.path, data=dict(form), headers=dict(headers))
+        answer, _ = await self._sent(TOKEN_CALL, request, 1)
+        return answer
+
     def _is_late(self, call: Call, wait_s: float) -> bool:
         return call.not_after_s is not None and self._clock.now() + wait_s > call.not_after_s
 
     def _request(self, call: Call) -> httpx.Request:
-        headers = {"Authorization": f"SSWS {self._connection.token}"}
+        url = f"{self._connection.origin}{call.path}"
+        headers = {} if call.is_public else self._sign_in.headers(call.method, url)
         content: bytes | None = None
         if call.body is not None:
             content = json.dumps(call.body, ensure_ascii=False).encode()
@@ -192,14 +232,14 @@ class OktaClient:
                 ErrorCode.CREDENTIAL_REFUSED,
                 "Okta refused the credential",
                 _explained("Okta answered 401", answer),
-                next_step="Check OKTA_API_TOKEN: it may be revoked, unused for 30 days, or of another org.",
+                next_step=self._sign_in.refused_advice,
             )
         if answer.status == 403 and answer.error and answer.error.code in ("E0000005", "E0000006"):  # noqa: PLR2004
             raise CredentialError(
                 ErrorCode.PERMISSION_MISSING,
                 "The credential lacks a permission",
                 _explained("Okta answered 403", answer),
-                next_step="Give the token's owner an admin role that may manage this app and its governance.",
+                next_step=self._sign_in.forbidden_advice,
             )
 
 

@@ -44,7 +44,7 @@ class Reads:
 
     async def organization(self) -> str:
         """The org's id, from the endpoint that needs no credential (okta-api.md 1.1)."""
-        call = Call("GET", "/.well-known/okta-organization")
+        call = Call("GET", "/.well-known/okta-organization", is_public=True)
         return _body(await self._client.send(call), OrganizationBody, "the organization").id
 
     async def me(self) -> OktaUser | None:

@@ -88,7 +88,7 @@ def test_a_refused_credential_ends_everything_and_is_not_shown(
         with_client(answering, lambda client: client.send(POST))
     assert refused.value.code is code
     assert len(seen) == 1
-    assert TOKEN not in f"{refused.value.detail} {refused.value.next_step} {Connection(ORIGIN, TOKEN)!r}"
+    assert TOKEN not in f"{refused.value.detail} {refused.value.next_step} {Connection(ORIGIN, ApiToken(TOKEN))!r}"
 
 
 @pytest.mark.parametrize("hostile", ["../users/x", "a/b", "a?b=c", "a#b", "..", ".", "%2e%2e", "a b", "ü"])

@@ -37,7 +37,7 @@ def with_client(
             workspace=Path(),
         )
         client = OktaClient(
-            Connection(ORIGIN, TOKEN),
+            Connection(ORIGIN, ApiToken(TOKEN)),
             runtime,
             budget=budget or Budget(),
             user_agent="okta-plan/test",

@@ -99,7 +99,7 @@ def apply(served: Windowed, change_set: ChangeSet, folder: Path, *, share: float
     async def live() -> RunResult:
         ticking: Clock = served.tenant.clock
         budget = Budget(share)
-        connection = Connection("https://acme.okta.com", "sandbox")
+        connection = Connection("https://acme.okta.com", ApiToken("sandbox"))
         async with OktaClient(
             connection, runtime_of(served, folder), budget=budget, user_agent="test"
         ) as client:
