@@ -24,6 +24,10 @@ class Settings(BaseSettings):
 
     okta_domain: Annotated[str, Field(validation_alias="OKTA_DOMAIN")] = ""
     okta_api_token: Annotated[SecretStr, Field(validation_alias="OKTA_API_TOKEN")] = SecretStr("")
+    okta_client_id: Annotated[str, Field(validation_alias="OKTA_CLIENT_ID")] = ""
+    okta_private_key: Annotated[SecretStr, Field(validation_alias="OKTA_PRIVATE_KEY")] = SecretStr("")
+    """PEM text, or the path of a PEM file."""
+    okta_key_id: Annotated[str, Field(validation_alias="OKTA_KEY_ID")] = ""
 
 
 def find_workspace(given: Path | None, environment: Mapping[str, str], current: Path) -> Path:
@@ -76,7 +80,7 @@ def origin_of(domain: str) -> str:
             ErrorCode.NO_CREDENTIAL,
             "No tenant is configured",
             "OKTA_DOMAIN is not set, neither in the environment nor in the workspace's .env.",
-            next_step="Set OKTA_DOMAIN and OKTA_API_TOKEN (see .env.example), or name an --org FILE.",
+            next_step="Set OKTA_DOMAIN and a credential (see .env.example), or name an --org FILE.",
         )
     parts = urlsplit(text if "://" in text else f"https://{text}")
     host = parts.hostname or ""

@@ -124,13 +124,23 @@ class BucketView(Part):
     reset_s: float
 
 
+class ScopeView(Part):
+    """An OAuth scope this software can use, and whether the service app was granted it."""
+
+    scope: str
+    granted: bool
+    needed_for: str
+
+
 class CheckView(View):
     schema_: Annotated[Literal["okta-plan/check/v1"], Field(alias="schema")] = "okta-plan/check/v1"
     command: Literal["check"] = "check"
     org_id: str = ""
     org_host: str = ""
     credential: str = ""
-    """The login of the user that owns the token, or what is known of it."""
+    """The login of the user that owns the token, or the service app's client id."""
+    scopes: list[ScopeView] = []
+    """Empty for an API token, which has none: its owner's admin roles decide."""
     okta_app: str | None = None
     entitlement_management: str | None = None
     clock_skew_s: float | None = None

@@ -23,6 +23,7 @@ _SHARED = {
     ("GET", "/api/v1/apps/{id}/users/{id}"): "app users",
     ("GET", "/api/v1/users"): "users",
     ("GET", "/api/v1/users/{id}"): "user",
+    ("POST", "/oauth2/v1/token"): "access token",
 }
 
 

@@ -168,10 +168,18 @@ def read_header(headers: Mapping[str, list[str]]) -> Header | None:
         limit = min(_numbers(headers["x-rate-limit-limit"]))
         remaining = min(_numbers(headers["x-rate-limit-remaining"]))
         reset = max(_numbers(headers["x-rate-limit-reset"]))
-        date_s = parsedate_to_datetime(headers["date"][0]).timestamp()
+    except (KeyError, ValueError):
+        return None
+    date_s = read_date(headers)
+    return None if date_s is None else Header(limit, remaining, reset, max(0.0, reset - date_s), date_s)
+
+
+def read_date(headers: Mapping[str, list[str]]) -> float | None:
+    """The answer's ``Date`` in seconds since the epoch, or None where there is none that can be read."""
+    try:
+        return parsedate_to_datetime(headers["date"][0]).timestamp()
     except (KeyError, ValueError, IndexError):
         return None
-    return Header(limit, remaining, reset, max(0.0, reset - date_s), date_s)
 
 
 def _numbers(values: list[str]) -> list[int]:

@@ -100,6 +100,8 @@ class CallRecord:
 
 
 TOKEN_CALL = Call("POST", TOKEN_PATH)
+_SCOPE_LACKS = "insufficient_scope"
+"""In WWW-Authenticate of a 403 (RFC 6750, 3.1)."""
 
 
 class OktaClient:
@@ -197,6 +199,11 @@ class OktaClient:
             self._on_call(CallRecord(call.method, template, bucket, answer.status, answer.request_id, number))
         return answer, error
 
+    @property
+    def service_app(self) -> str | None:
+        """Which service app signs in, and how; None where a user does."""
+        return self._sign_in.service_app
+
     async def missing_scopes(self) -> frozenset[str]:
         """The scopes this command would like and the service app was not granted; calls go on without them.
         Empty for an API token, which has none.
@@ -233,6 +240,13 @@ class OktaClient:
                 "Okta refused the credential",
                 _explained("Okta answered 401", answer),
                 next_step=self._sign_in.refused_advice,
+            )
+        if answer.status == 403 and _SCOPE_LACKS in " ".join(answer.headers.get("www-authenticate", [])):  # noqa: PLR2004
+            raise CredentialError(
+                ErrorCode.SCOPE_MISSING,
+                "The service app lacks a scope",
+                _explained("Okta answered 403 insufficient_scope", answer),
+                next_step="Run `okta-plan check`: it says which scopes are missing and where to grant them.",
             )
         if answer.status == 403 and answer.error and answer.error.code in ("E0000005", "E0000006"):  # noqa: PLR2004
             raise CredentialError(

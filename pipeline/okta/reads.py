@@ -54,6 +54,13 @@ class Reads:
             return None
         return _body(answer, UserBody, "the credential's user").value()
 
+    async def probe(self) -> None:
+        """One cheap read of users. Raises CredentialError where the credential may not read them."""
+        call = Call("GET", "/api/v1/users", query=(("limit", "1"),))
+        answer = await self._client.send(call)
+        if not answer.is_good:
+            raise failed("Reading users", answer)
+
     async def okta_app(self, ref: OktaAppRef) -> OktaApp:
         """The app of ``ref``. Raises TenantError where none or several match, or id and label disagree."""
         okta_app = await (self._app_by_id(ref.id) if ref.id else self._app_by_label(ref.label or ""))

@@ -1,5 +1,6 @@
-"""The OAuth scopes each command needs (okta-api.md section 10). A scope the app was not granted makes the whole
-token request fail, so a command asks only for its own.
+"""The OAuth scopes each command needs (okta-api.md section 10).
+
+A scope that the app was not granted makes the whole token request fail, so a command asks only for its own.
 """
 
 from __future__ import annotations

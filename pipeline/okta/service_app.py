@@ -1,27 +1,25 @@
-"""Signing in as an OAuth service app: private_key_jwt at the org authorization server, DPoP where it is demanded.
+"""Signing in as an OAuth service app: private_key_jwt at the org's own authorization server.
 
-The sequence of a DPoP sign-in is that of the recording pysdk__TestDPoPIntegration.test_dpop_api_request; that an
-app without DPoP answers `invalid_dpop_proof` first is pysdk__TestDPoPBackwardCompatibility.
+DPoP comes in when Okta demands it, in the order of the recording
+pysdk__TestDPoPIntegration.test_dpop_api_request: `invalid_dpop_proof`, then `use_dpop_nonce`, then a token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from pipeline.errors import CredentialError, ErrorCode, TenantError
+from pipeline.errors import CredentialError, ErrorCode
 from pipeline.okta.client import Answer, failed
 from pipeline.okta.retry import ATTEMPTS_MAX, SERVER_TROUBLE, THROTTLED_MAX, backoff_s
-from pipeline.okta.scopes import NEEDED_FOR
 from pipeline.okta.sign_in import TOKEN_PATH
 from pipeline.okta.signing import ProofKey, SigningKey, client_assertion
-from pipeline.okta.wire import Wire
+from pipeline.okta.token_answers import TokenBody, oauth_error, scope_missing, token_refused
 
 if TYPE_CHECKING:
     from pipeline.clock import Clock
@@ -30,21 +28,8 @@ if TYPE_CHECKING:
 RENEW_BEFORE_S = 300.0
 CLOCK_TOLERANCE_S = 30.0
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_WORD = re.compile(r"[a-z_]{1,40}")
-_ANEW_MAX = 3
+LESSONS_MAX = 3
 """A sign-in may learn three things: that DPoP is demanded, its nonce, and how far our clock is off."""
-
-
-class TokenBody(Wire):
-    access_token: Annotated[str, Field(min_length=1)]
-    token_type: str
-    expires_in: Annotated[float, Field(gt=0)]
-    scope: str = ""
-
-
-class OAuthError(Wire):
-    error: str
-    error_description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +62,9 @@ class ServiceAppSignIn:
         "Grant the service app an admin role for this app and its governance; `okta-plan check` lists scopes."
     )
 
-    def __init__(self, service_app: ServiceApp, scopes: Iterable[str], clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self, service_app: ServiceApp, scopes: Iterable[str], clock: Clock, rng: random.Random
+    ) -> None:
         self._app = service_app
         self._scopes = tuple(sorted(scopes))
         self._clock = clock
@@ -87,6 +74,11 @@ class ServiceAppSignIn:
         self._nonce: str | None = None
         self._skew_s = 0.0
         self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def service_app(self) -> str:
+        """The client id, and whether its tokens are bound to a key."""
+        return f"{self._app.client_id}, with DPoP" if self._proofs else self._app.client_id
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -147,13 +139,12 @@ class ServiceAppSignIn:
         return True
 
     async def _new_token(self, ask: Ask, scopes: tuple[str, ...]) -> _Token:
-        for _ in range(_ANEW_MAX):
-            answer = await self._asked(ask, scopes)
-            if answer.is_good:
-                return self._taken(answer, scopes)
-            if not self._learned(answer):
-                break
-        raise self._explained(answer, scopes)
+        lessons = 0
+        while not (answer := await self._asked(ask, scopes)).is_good:
+            lessons += 1
+            if not self._learned(answer) or lessons > LESSONS_MAX:
+                raise token_refused(answer, scopes)
+        return self._taken(answer, scopes)
 
     async def _asked(self, ask: Ask, scopes: tuple[str, ...]) -> Answer:
         """One answer that says something. A lost token request leaves nothing behind, so it is repeated; each
@@ -190,7 +181,7 @@ class ServiceAppSignIn:
     def _learned(self, answer: Answer) -> bool:
         """Whether this refusal taught something that makes another try worth it."""
         before = (self._proofs is None, self._nonce, round(self._skew_s / CLOCK_TOLERANCE_S))
-        error = _oauth_error(answer)
+        error = oauth_error(answer)
         if error is not None and error.error in ("invalid_dpop_proof", "use_dpop_nonce"):
             self._proofs = self._proofs or ProofKey()
             self._nonce = _first(answer, "dpop-nonce") or self._nonce
@@ -219,21 +210,6 @@ class ServiceAppSignIn:
         renew_at_s = self._clock.now() + lasts_s - min(RENEW_BEFORE_S, lasts_s / 2)
         return _Token(body.access_token, scheme, renew_at_s)
 
-    def _explained(self, answer: Answer, scopes: tuple[str, ...]) -> TenantError:
-        error = _oauth_error(answer)
-        if error is None:
-            return failed("an access token", answer)
-        said = f"Okta answered {answer.status} {_shown(error)}"
-        if error.error == "invalid_scope":
-            return scope_missing(set(scopes), said)
-        why, advice = _meaning(error)
-        return CredentialError(
-            ErrorCode.CREDENTIAL_REFUSED,
-            "Okta refused the service app",
-            f"{said}. {why}",
-            next_step=advice,
-        )
-
     def _now_s(self) -> float:
         return self._clock.now() + self._skew_s
 
@@ -241,61 +217,9 @@ class ServiceAppSignIn:
         return f"{self._rng.getrandbits(128):032x}"
 
 
-def scope_missing(scopes: set[str], said: str) -> CredentialError:
-    """The error where the app lacks at least one of ``scopes``."""
-    named = "; ".join(f"{scope} {NEEDED_FOR.get(scope, '')}".strip() for scope in sorted(scopes))
-    only = "a scope" if len(scopes) == 1 else "at least one of the scopes"
-    return CredentialError(
-        ErrorCode.SCOPE_MISSING,
-        "The service app lacks a scope",
-        f"{said}. It was not granted {only} this command asks for: {named}.",
-        next_step="Run `okta-plan check`: it says which are missing. Grant them in the Admin Console"
-        " (Applications > the app > Okta API Scopes).",
-    )
-
-
-def _meaning(error: OAuthError) -> tuple[str, str]:
-    """Why, and what to do. Okta uses `invalid_client` for several things and tells them apart in words only."""
-    words = error.error_description.lower()
-    if "jti" in words or "already" in words or "replay" in words:
-        return (
-            "The signed assertion was seen before: something between here and Okta sent it twice.",
-            "Try again; if it stays so, look for a proxy that repeats requests.",
-        )
-    if "expire" in words or "iat" in words or "issued" in words:
-        return (
-            "The signed assertion is not of this time by Okta's clock.",
-            "Set this machine's clock (it is compared by `okta-plan check`), then try again.",
-        )
-    if error.error in ("invalid_dpop_proof", "use_dpop_nonce"):
-        return (
-            "The proof of possession (DPoP) was not accepted.",
-            "Set this machine's clock; if it stays so, look for a proxy that changes URLs or headers.",
-        )
-    return (
-        "No active service app with this client id has a public key that fits.",
-        "Check that OKTA_CLIENT_ID, OKTA_KEY_ID and OKTA_PRIVATE_KEY belong together and that the app is active"
-        " in the org of OKTA_DOMAIN, with 'Public key / Private key' as client authentication.",
-    )
-
-
-def _oauth_error(answer: Answer) -> OAuthError | None:
-    try:
-        return OAuthError.model_validate(answer.body)
-    except ValidationError:
-        return None
-
-
-def _shown(error: OAuthError) -> str:
-    """Okta's own words, as plain text of bounded length."""
-    code = error.error if _WORD.fullmatch(error.error) else "an unknown error"
-    words = "".join(each if each.isprintable() else "?" for each in error.error_description[:200])
-    return f"{code} ({words})" if words else code
-
-
 def _demands_nonce(answer: Answer) -> bool:
     said = " ".join(answer.headers.get("www-authenticate", []))
-    error = _oauth_error(answer)
+    error = oauth_error(answer)
     return "use_dpop_nonce" in said or (error is not None and error.error == "use_dpop_nonce")
 
 

@@ -21,6 +21,10 @@ class SignIn(Protocol):
     """How calls are signed. Nothing of it shows a secret."""
 
     @property
+    def service_app(self) -> str | None:
+        """Which service app signs in, and how; None where a user does."""
+
+    @property
     def refused_advice(self) -> str:
         """What to check after a 401."""
 
@@ -47,10 +51,9 @@ class ApiToken:
 
     token: str = field(repr=False)
 
+    service_app = None
     refused_advice = "Check OKTA_API_TOKEN: it may be revoked, unused for 30 days, or of another org."
-    forbidden_advice = (
-        "Give the token's owner an admin role that may manage this app and its governance."
-    )
+    forbidden_advice = "Give the token's owner an admin role that may manage this app and its governance."
 
     async def prepare(self, ask: Ask) -> None:
         """Nothing to do: the token is the credential."""

@@ -26,6 +26,7 @@ from pipeline.views import (
     ResetView,
     RunsView,
     SchemaView,
+    ScopeView,
     ShowView,
     TotalsView,
     ValidateView,
@@ -173,6 +174,7 @@ def _(view: ShowView, console: Console) -> None:
 def _(view: CheckView, console: Console) -> None:
     console.print(f"Connected to [bold]{plain(view.org_host)}[/] (org {plain(view.org_id)})")
     console.print(f"Signed in with: {plain(view.credential)}")
+    _scopes(console, view.scopes)
     if view.okta_app:
         console.print(f"App {plain(view.okta_app)}: entitlement management {view.entitlement_management}")
     if view.clock_skew_s is not None:
@@ -264,6 +266,14 @@ def _(view: ResetView, console: Console) -> None:
 @_render.register
 def _(view: DemoView, console: Console) -> None:
     console.print(f"That was the whole story, in {len(view.steps)} commands.")
+
+
+def _scopes(console: Console, scopes: list[ScopeView]) -> None:
+    for each in scopes:
+        mark = "granted" if each.granted else "[yellow]missing[/]"
+        console.print(f"  {mark} {each.scope} {each.needed_for}")
+    if not all(each.granted for each in scopes):
+        console.print("  Grant them in the Admin Console: Applications > the app > Okta API Scopes.")
 
 
 def _table(*columns: str) -> Table:

@@ -19,6 +19,7 @@ from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
 from pipeline.envelope import to_json as view_json
 from pipeline.errors import ErrorCode, RefusedError, TenantError
+from pipeline.okta.scopes import to_apply
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -90,7 +91,11 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     stop = asyncio.Event()
     async with (
         open_tenant(
-            desk, rate_share=request.rate_share, concurrency=request.concurrency, run=run_id
+            desk,
+            scopes=to_apply(assigns=plan.assignments.missing == "assign" and request.only != "structure"),
+            rate_share=request.rate_share,
+            concurrency=request.concurrency,
+            run=run_id,
         ) as tenant,
         _lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
     ):

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.errors import ErrorCode, InputError
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
+from pipeline.use_cases.secrets import ReadSecret, read_system_keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Desk:
     org_file: Path | None = None
     log_file: Path | None = None
     """Where one line for each call to Okta is kept, if anywhere."""
+    read_secret: ReadSecret = read_system_keyring
 
     @property
     def workspace(self) -> Path:

@@ -15,8 +15,10 @@ from pipeline.changes.verification import Verification
 from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
+from pipeline.okta import scopes
 from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
 from pipeline.okta.snapshot import read_snapshot
+from pipeline.okta.token_answers import scope_missing
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
@@ -31,6 +33,7 @@ from pipeline.views import (
     DiffView,
     ForecastView,
     MissingView,
+    ScopeView,
     VerificationView,
     VerifyView,
 )
@@ -49,15 +52,21 @@ BUCKETS: dict[CallKind, str] = {
 
 
 async def check(desk: Desk, app_text: str | None) -> CheckView:
-    """Who we are to which org, and what this credential sees. Raises TenantError where it sees nothing."""
-    async with open_tenant(desk) as tenant:
+    """Who we are to which org, and what this credential sees. Raises TenantError where it sees nothing,
+    CredentialError where a scope is missing without which nothing can be read.
+    """
+    async with open_tenant(desk, scopes=scopes.ALL) as tenant:
         org_id = await tenant.reads.organization()
-        me = await tenant.reads.me()
+        missing = await tenant.client.missing_scopes()
+        if missing & scopes.TO_READ:
+            raise scope_missing(missing, "Each scope was asked for alone")
+        credential = await _who(tenant)
         okta_app = await tenant.reads.okta_app(app_reference(app_text)) if app_text else None
         return CheckView(
             org_id=org_id,
             org_host=tenant.host,
-            credential=f"API token of {me.login}" if me else "no user: a service app",
+            credential=credential,
+            scopes=_scope_views(missing) if tenant.client.service_app else [],
             okta_app=f"{okta_app.label} ({okta_app.id})" if okta_app else None,
             entitlement_management=okta_app.entitlement_management.value if okta_app else None,
             clock_skew_s=tenant.client.clock_skew_s,
@@ -66,6 +75,22 @@ async def check(desk: Desk, app_text: str | None) -> CheckView:
                 for e in tenant.budget.status(desk.runtime.clock.now())
             ],
         )
+
+
+async def _who(tenant: Tenant) -> str:
+    if tenant.client.service_app is None:
+        me = await tenant.reads.me()
+        return f"API token of {me.login}" if me else "API token, its owner unknown"
+    # A service app is no user (okta-api.md 1.1), so something it must be able to read tells that it may.
+    await tenant.reads.probe()
+    return f"service app {tenant.client.service_app}"
+
+
+def _scope_views(missing: frozenset[str]) -> list[ScopeView]:
+    return [
+        ScopeView(scope=scope, granted=scope not in missing, needed_for=why)
+        for scope, why in scopes.NEEDED_FOR.items()
+    ]
 
 
 async def diff(

@@ -15,14 +15,18 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.okta.budget import Budget
 from pipeline.okta.client import Connection, OktaClient
 from pipeline.okta.reads import Reads
+from pipeline.okta.scopes import TO_READ
+from pipeline.okta.sign_in import ApiToken
 from pipeline.okta.writes import Writes
 from pipeline.runtime import Runtime
 from pipeline.settings import origin_of
 from pipeline.use_cases.call_log import call_log
+from pipeline.use_cases.credentials import Credential, TokenCredential, find_credential
 from pipeline.use_cases.desk import Desk
 
 if TYPE_CHECKING:
     from pipeline.emulator import OrgFile
+    from pipeline.okta.sign_in import SignIn
 
 STATE_FOLDER = ".okta-plan"
 RATE_SHARE = 0.70
@@ -41,13 +45,19 @@ class Tenant:
 
 @asynccontextmanager
 async def open_tenant(
-    desk: Desk, *, rate_share: float = RATE_SHARE, concurrency: int = 10, run: str | None = None
+    desk: Desk,
+    *,
+    scopes: frozenset[str] = TO_READ,
+    rate_share: float = RATE_SHARE,
+    concurrency: int = 10,
+    run: str | None = None,
 ) -> AsyncIterator[Tenant]:
     """The tenant of ``desk``; every request says who sends it, with the run's id where there is one.
+    ``scopes`` are what a service app asks for.
 
     Raises InputError where no tenant or credential is configured, or the org file cannot be used.
     """
-    connection, runtime = _connection(desk)
+    connection, runtime = _connection(desk, scopes)
     budget = Budget(share=rate_share, concurrency=concurrency)
     host = connection.origin.partition("://")[2]
     with call_log(desk.log_file, desk.runtime.clock, run) as on_call:
@@ -63,26 +73,22 @@ def user_agent(run: str | None) -> str:
     return f"okta-plan/{__version__} {system}" + (f" run/{run}" if run else "")
 
 
-def _connection(desk: Desk) -> tuple[Connection, Runtime]:
+def _connection(desk: Desk, scopes: frozenset[str]) -> tuple[Connection, Runtime]:
     if desk.org_file is not None:
-        return _embedded(desk, desk.org_file)
+        return _embedded(desk, desk.org_file, scopes)
     origin = origin_of(desk.settings.okta_domain)
-    token = desk.settings.okta_api_token.get_secret_value().strip()
-    if not token:
-        raise InputError(
-            ErrorCode.NO_CREDENTIAL,
-            "No credential is configured",
-            "OKTA_API_TOKEN is not set, neither in the environment nor in the workspace's .env.",
-            next_step="Create a token in the Admin Console (Security > API > Tokens); set OKTA_API_TOKEN.",
-        )
-    if not (token.isascii() and token.isprintable() and " " not in token):
-        raise InputError(
-            ErrorCode.NO_CREDENTIAL,
-            "The credential cannot be used",
-            "OKTA_API_TOKEN holds blanks, control characters or characters that no token has.",
-            next_step="Copy the token again, without quotes or line breaks.",
-        )
-    return Connection(origin=origin, token=token), desk.runtime
+    host = origin.partition("://")[2]
+    credential = find_credential(desk.settings, host, desk.workspace, desk.read_secret)
+    return Connection(origin, _sign_in(credential, origin, scopes, desk.runtime)), desk.runtime
+
+
+def _sign_in(credential: Credential, origin: str, scopes: frozenset[str], runtime: Runtime) -> SignIn:
+    if isinstance(credential, TokenCredential):
+        return ApiToken(credential.token)
+    from pipeline.okta.service_app import ServiceApp, ServiceAppSignIn
+
+    service_app = ServiceApp(credential.client_id, credential.key, origin)
+    return ServiceAppSignIn(service_app, scopes, runtime.clock, runtime.rng)
 
 
 def load_org(org_file: Path) -> OrgFile:
@@ -100,25 +106,36 @@ def load_org(org_file: Path) -> OrgFile:
         ) from error
 
 
-def _embedded(desk: Desk, org_file: Path) -> tuple[Connection, Runtime]:
+def _embedded(desk: Desk, org_file: Path, scopes: frozenset[str]) -> tuple[Connection, Runtime]:
     import httpx
 
     from pipeline.emulator import create_app
 
     org = load_org(org_file)
-    if not org.tokens:
-        raise InputError(
-            ErrorCode.ORG_FILE_INVALID,
-            "The org file cannot be used",
-            f"{desk.shown(org_file)} names no token, so nobody can sign in.",
-            next_step="Add `tokens: [sandbox-token]` to the org file.",
-        )
+    origin = f"https://{org.org.subdomain}.okta.com"
+    credential = _embedded_credential(desk, org, org_file)
     state = state_path(desk.workspace, org_file)
     state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = desk.runtime.clock
     okta = create_app(org, db=state, now=clock.now, sleep=clock.sleep)
-    connection = Connection(origin=f"https://{org.org.subdomain}.okta.com", token=org.tokens[0])
+    connection = Connection(origin, _sign_in(credential, origin, scopes, desk.runtime))
     return connection, replace(desk.runtime, transport=httpx.ASGITransport(app=okta))
+
+
+def _embedded_credential(desk: Desk, org: OrgFile, org_file: Path) -> Credential:
+    """The service app of the settings where the org file knows it, else the org file's first token."""
+    client_id = desk.settings.okta_client_id.strip()
+    if client_id and any(each.id == client_id for each in org.clients):
+        host = f"{org.org.subdomain}.okta.com"
+        return find_credential(desk.settings, host, desk.workspace, desk.read_secret)
+    if org.tokens:
+        return TokenCredential(org.tokens[0])
+    raise InputError(
+        ErrorCode.ORG_FILE_INVALID,
+        "The org file cannot be used",
+        f"{desk.shown(org_file)} names no token, and no client that is the OKTA_CLIENT_ID of the settings.",
+        next_step="Add `tokens: [sandbox-token]` to the org file.",
+    )
 
 
 def state_path(workspace: Path, org_file: Path) -> Path:

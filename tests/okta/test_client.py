@@ -11,6 +11,7 @@ from pipeline.okta.answers import Accepted, Lost, NotSent, Refused
 from pipeline.okta.client import BODY_BYTES_MAX, Answer, Call, CallRecord, Connection, OktaClient
 from pipeline.okta.pages import Listed, list_all
 from pipeline.okta.reads import Reads
+from pipeline.okta.sign_in import ApiToken
 from pipeline.okta.wire import GrantBody, UserBody
 from pipeline.okta.writes import Writes
 from pipeline.plan.model import OktaAppRef
@@ -88,7 +89,10 @@ def test_a_refused_credential_ends_everything_and_is_not_shown(
         with_client(answering, lambda client: client.send(POST))
     assert refused.value.code is code
     assert len(seen) == 1
-    assert TOKEN not in f"{refused.value.detail} {refused.value.next_step} {Connection(ORIGIN, ApiToken(TOKEN))!r}"
+    assert (
+        TOKEN
+        not in f"{refused.value.detail} {refused.value.next_step} {Connection(ORIGIN, ApiToken(TOKEN))!r}"
+    )
 
 
 @pytest.mark.parametrize("hostile", ["../users/x", "a/b", "a?b=c", "a#b", "..", ".", "%2e%2e", "a b", "ü"])

@@ -11,6 +11,7 @@ import httpx
 
 from pipeline.okta.budget import Budget
 from pipeline.okta.client import CallRecord, Connection, OktaClient
+from pipeline.okta.sign_in import ApiToken
 from pipeline.runtime import Runtime
 from tests import virtual_time
 

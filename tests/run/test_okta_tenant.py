@@ -19,6 +19,7 @@ from pipeline.clock import Clock
 from pipeline.okta.budget import Budget
 from pipeline.okta.client import Connection, OktaClient
 from pipeline.okta.reads import Reads
+from pipeline.okta.sign_in import ApiToken
 from pipeline.okta.writes import Writes
 from pipeline.run.journal import JOURNAL, Journal
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
