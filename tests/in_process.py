@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from pipeline.emulator import create_app, load_org_file
@@ -17,7 +16,7 @@ from pipeline.runtime import Runtime
 from pipeline.settings import Settings
 from pipeline.use_cases import applying, online
 from pipeline.use_cases.desk import Desk
-from pipeline.views import ApplyView, DiffView, VerifyView
+from pipeline.views import ApplyView, CheckView, DiffView, VerifyView
 from tests import virtual_time
 
 T = TypeVar("T")
@@ -29,6 +28,11 @@ class Tenant:
 
     workspace: Path
     org_file: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """How to sign in; empty: the org's first token."""
+    wrap: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda transport: transport
+    """What stands between the client and the org."""
+    org_clock_off_s: float = 0.0
 
     def __post_init__(self) -> None:
         self._org = load_org_file(self.org_file)
@@ -37,14 +41,19 @@ class Tenant:
 
     def _desk(self) -> tuple[Desk, Starlette]:
         clock = virtual_time.clock()
-        okta = create_app(self._org, db=self._state, now=clock.now, sleep=clock.sleep)
+
+        def org_now() -> float:
+            return clock.now() + self.org_clock_off_s
+
+        okta = create_app(self._org, db=self._state, now=org_now, sleep=clock.sleep)
         runtime = Runtime(
             clock=clock,
             rng=self._rng,
-            transport=httpx.ASGITransport(app=okta),
+            transport=self.wrap(httpx.ASGITransport(app=okta)),
             workspace=self.workspace.resolve(),
         )
-        settings = Settings(OKTA_DOMAIN="acme.okta.com", OKTA_API_TOKEN=SecretStr(self._org.tokens[0]))
+        sign_in = self.settings or {"OKTA_API_TOKEN": self._org.tokens[0]}
+        settings = Settings.model_validate({"OKTA_DOMAIN": "acme.okta.com", **sign_in})
         return Desk(runtime, settings), okta
 
     def _run(self, call: Callable[[Desk], Awaitable[T]]) -> T:
@@ -56,6 +65,9 @@ class Tenant:
                 okta.state.close()
 
         return virtual_time.run(on_loop())
+
+    def check(self, okta_app: str | None = "ERP") -> CheckView:
+        return self._run(lambda desk: online.check(desk, okta_app))
 
     def diff(self, plan: str = "t") -> DiffView:
         return self._run(lambda desk: online.diff(desk, plan, detailed_exit_code=True))

@@ -1,0 +1,159 @@
+"""Every way to sign in, through the use cases, against an org that checks signatures with another library."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from pipeline.errors import CredentialError, ErrorCode
+from pipeline.okta import scopes
+from tests.in_process import Tenant
+from tests.okta.token_endpoint import CLIENT_ID, EC_KEY, RSA_KEY, pem
+from tests.test_applying import ORG, PLAN
+from tests.test_cases import furnish
+
+KEYS = {"RS256": RSA_KEY, "ES256": EC_KEY}
+ACCEPTED = ("user_not_found",)
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+def public_jwk(key: Key) -> dict[str, Any]:
+    algorithm = (
+        jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    )
+    jwk: dict[str, Any] = json.loads(algorithm.to_jwk(key.public_key()))
+    return {name: part for name, part in jwk.items() if name in ("kty", "n", "e", "crv", "x", "y")} | {
+        "kid": "k1"
+    }
+
+
+def tenant(
+    folder: Path,
+    *,
+    registered: Key = RSA_KEY,
+    signs: Key = RSA_KEY,
+    granted: frozenset[str] = scopes.ALL,
+    dpop: bool = False,
+) -> Tenant:
+    (folder / "app.pem").write_text(pem(signs), "ascii")
+    client = {"id": CLIENT_ID, "jwk": public_jwk(registered), "scopes": sorted(granted), "dpop": dpop}
+    org = furnish(folder, {"plan": PLAN, "org": {**ORG, "clients": [client]}})
+    org.settings = {"OKTA_CLIENT_ID": CLIENT_ID, "OKTA_PRIVATE_KEY": "app.pem", "OKTA_KEY_ID": "k1"}
+    return org
+
+
+@pytest.mark.parametrize("dpop", [False, True], ids=["bearer", "dpop"])
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_a_service_app_checks_diffs_applies_and_verifies(algorithm: str, dpop: bool, tmp_path: Path) -> None:
+    org = tenant(tmp_path, registered=KEYS[algorithm], signs=KEYS[algorithm], dpop=dpop)
+    check = org.check()
+    assert check.credential == f"service app {CLIENT_ID}" + (", with DPoP" if dpop else "")
+    assert all(each.granted for each in check.scopes)
+    assert org.diff().exit_code == 2
+    assert org.apply(accept_held=ACCEPTED).exit_code == 0
+    assert org.held() == {"ann@x.com": {"Role": ["Admin"]}}
+    assert org.verify().exit_code == 3, "nobody@x.com is held"
+    assert {each["client"] for each in org.requests()} <= {CLIENT_ID, "anonymous"}
+
+
+def test_diff_and_verify_never_ask_for_a_scope_that_writes(tmp_path: Path) -> None:
+    org = tenant(tmp_path, granted=scopes.TO_READ)
+    assert org.diff().exit_code == 2
+    org.verify()
+    asked = [each["body"] for each in org.requests() if each["path"] == "/oauth2/v1/token"]
+    assert asked
+    assert not any("manage" in str(body) for body in asked)
+
+
+def test_check_says_which_scopes_are_missing_and_what_they_are_for(tmp_path: Path) -> None:
+    view = tenant(tmp_path, granted=scopes.TO_READ | {scopes.GOVERN}).check()
+    assert view.exit_code == 0
+    assert [each.scope for each in view.scopes if not each.granted] == [scopes.ASSIGN]
+    assert all(each.needed_for for each in view.scopes)
+
+
+def test_without_a_scope_to_read_check_ends_with_all_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(CredentialError) as caught:
+        tenant(tmp_path, granted=frozenset({scopes.USERS})).check()
+    assert caught.value.code is ErrorCode.SCOPE_MISSING
+    for scope in scopes.ALL:
+        assert (f"{scope} " in caught.value.detail) == (scope != scopes.USERS)
+
+
+class DateRewritten(httpx.AsyncBaseTransport):
+    """Shows the client another Date than the org's."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, off_s: float) -> None:
+        self.inner, self.off_s = inner, off_s
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        shown = parsedate_to_datetime(response.headers["date"]) + timedelta(seconds=self.off_s)
+        response.headers["date"] = format_datetime(shown, usegmt=True)
+        return response
+
+
+def refused(org: Tenant, command: Callable[[], object]) -> CredentialError:
+    with pytest.raises(CredentialError) as caught:
+        command()
+    assert org.writes() == len([each for each in org.requests() if each["path"] == "/oauth2/v1/token"])
+    assert caught.value.next_step
+    secret = (org.workspace / "app.pem").read_text("ascii").splitlines()[1]
+    assert secret not in f"{caught.value.detail}{caught.value.next_step}"
+    return caught.value
+
+
+def test_a_wrong_key_gives_oktas_error_and_ours(tmp_path: Path) -> None:
+    org = tenant(tmp_path, registered=RSA_KEY, signs=EC_KEY)
+    error = refused(org, org.check)
+    assert error.code is ErrorCode.CREDENTIAL_REFUSED
+    assert "invalid_client" in error.detail
+    assert "OKTA_PRIVATE_KEY" in str(error.next_step)
+
+
+def test_a_missing_scope_gives_oktas_error_and_ours(tmp_path: Path) -> None:
+    org = tenant(tmp_path, granted=scopes.TO_READ)
+    error = refused(org, org.apply)
+    assert error.code is ErrorCode.SCOPE_MISSING
+    assert "invalid_scope" in error.detail
+    assert scopes.GOVERN in error.detail
+    assert "okta-plan check" in str(error.next_step)
+
+
+def test_a_replayed_assertion_gives_oktas_error_and_ours(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.check()
+    # The same chance again gives the same `jti` again, as a program that restarts with a fixed seed would.
+    org._rng = random.Random(1)
+    error = refused(org, org.check)
+    assert error.code is ErrorCode.CREDENTIAL_REFUSED
+    assert "seen before" in error.detail
+
+
+@pytest.mark.parametrize("off_s", [-7200.0, 7200.0])
+def test_a_wrong_clock_of_ours_is_no_obstacle(off_s: float, tmp_path: Path) -> None:
+    org = tenant(tmp_path, dpop=True)
+    org.org_clock_off_s = off_s
+    assert org.check().clock_skew_s == pytest.approx(off_s, abs=2)
+    assert org.apply(accept_held=ACCEPTED).exit_code == 0
+
+
+def test_an_expired_assertion_gives_oktas_error_and_ours(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    # Two hours late, and something on the way rewrites Date, so that the tenant's time cannot be learned.
+    org.org_clock_off_s = 7200.0
+    org.wrap = lambda inner: DateRewritten(inner, -7200.0)
+    error = refused(org, org.check)
+    assert error.code is ErrorCode.CREDENTIAL_REFUSED
+    assert "invalid_client" in error.detail
+    assert "clock" in str(error.next_step)
