@@ -22,19 +22,20 @@ from tests.okta.token_endpoint import CLIENT_ID, EC_KEY, RSA_KEY, pem
 from tests.test_applying import ORG, PLAN
 from tests.test_cases import furnish
 
-KEYS = {"RS256": RSA_KEY, "ES256": EC_KEY}
 ACCEPTED = ("user_not_found",)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+KEYS: dict[str, Key] = {"RS256": RSA_KEY, "ES256": EC_KEY}
 
 
 def public_jwk(key: Key) -> dict[str, Any]:
-    algorithm = (
-        jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    public = key.public_key()
+    text = (
+        jwt.algorithms.RSAAlgorithm.to_jwk(public)
+        if isinstance(public, rsa.RSAPublicKey)
+        else jwt.algorithms.ECAlgorithm.to_jwk(public)
     )
-    jwk: dict[str, Any] = json.loads(algorithm.to_jwk(key.public_key()))
-    return {name: part for name, part in jwk.items() if name in ("kty", "n", "e", "crv", "x", "y")} | {
-        "kid": "k1"
-    }
+    jwk: dict[str, Any] = json.loads(text)
+    return {name: jwk[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in jwk} | {"kid": "k1"}
 
 
 def tenant(
