@@ -99,8 +99,9 @@ class DateRewritten(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self.inner.handle_async_request(request)
-        shown = parsedate_to_datetime(response.headers["date"]) + timedelta(seconds=self.off_s)
-        response.headers["date"] = format_datetime(shown, usegmt=True)
+        if "date" in response.headers:
+            shown = parsedate_to_datetime(response.headers["date"]) + timedelta(seconds=self.off_s)
+            response.headers["date"] = format_datetime(shown, usegmt=True)
         return response
 
 

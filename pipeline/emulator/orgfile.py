@@ -181,7 +181,8 @@ class Switches(Strict):
 class Client(Strict):
     """A service app: it signs in with its key (okta-api.md section 10)."""
 
-    id: OktaId
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,100}$")]
+    """Usually the 20 characters of an id, but an admin may choose another client id."""
     jwk: dict[str, Any]
     """The public key, or a JWKS of several."""
     scopes: list[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]] = []
