@@ -45,10 +45,12 @@ def tenant(
     signs: Key = RSA_KEY,
     granted: frozenset[str] = scopes.ALL,
     dpop: bool = False,
+    users: list[str] | None = None,
 ) -> Tenant:
     (folder / "app.pem").write_text(pem(signs), "ascii")
     client = {"id": CLIENT_ID, "jwk": public_jwk(registered), "scopes": sorted(granted), "dpop": dpop}
-    org = furnish(folder, {"plan": PLAN, "org": {**ORG, "clients": [client]}})
+    access = [{**PLAN["access"][0], "users": users or PLAN["access"][0]["users"]}]
+    org = furnish(folder, {"plan": PLAN | {"access": access}, "org": {**ORG, "clients": [client]}})
     org.settings = {"OKTA_CLIENT_ID": CLIENT_ID, "OKTA_PRIVATE_KEY": "app.pem", "OKTA_KEY_ID": "k1"}
     return org
 
@@ -65,6 +67,12 @@ def test_a_service_app_checks_diffs_applies_and_verifies(algorithm: str, dpop: b
     assert org.held() == {"ann@x.com": {"Role": ["Admin"]}}
     assert org.verify().exit_code == 3, "nobody@x.com is held"
     assert {each["client"] for each in org.requests()} <= {CLIENT_ID, "anonymous"}
+
+
+@pytest.mark.parametrize("login", ["no+body@x.com", "n%40o@x.com", "nö@x.com", "n?o#@x.com"])
+def test_a_proof_fits_the_path_of_any_login(login: str, tmp_path: Path) -> None:
+    org = tenant(tmp_path, dpop=True, users=["ann@x.com", login])
+    assert [(each.principal, each.reason.value) for each in org.diff().held] == [(login, "user_not_found")]
 
 
 def test_diff_and_verify_never_ask_for_a_scope_that_writes(tmp_path: Path) -> None:

@@ -222,7 +222,8 @@ class OktaClient:
         return call.not_after_s is not None and self._clock.now() + wait_s > call.not_after_s
 
     def _request(self, call: Call) -> httpx.Request:
-        url = f"{self._connection.origin}{call.path}"
+        # Okta compares a proof's URL with the decoded path (github.com/okta/okta-sdk-python/issues/541).
+        url = f"{self._connection.origin}{call.template.format(*call.ids)}"
         headers = {} if call.is_public else self._sign_in.headers(call.method, url)
         content: bytes | None = None
         if call.body is not None:
@@ -316,6 +317,6 @@ def _why_lost(answer: Answer, error: Exception | None) -> str:
 
 
 def _segment(text: str) -> str:
-    """One path segment: nothing in it can lead to another path."""
-    encoded = quote(text, safe="")
+    """One path segment: nothing in it can lead to another path; ``@`` may stand in one (RFC 3986, 3.3)."""
+    encoded = quote(text, safe="@")
     return encoded.replace(".", "%2E") if set(text) <= {"."} else encoded

@@ -39,7 +39,7 @@ class SignIn(Protocol):
         """The wanted scopes that were not granted; calls go on without them."""
 
     def headers(self, method: str, url: str) -> dict[str, str]:
-        """The headers that sign one request; ``url`` without its query."""
+        """The headers that sign one request; ``url`` without its query, its path decoded."""
 
     def signs_anew(self, answer: Answer) -> bool:
         """Learn from an answer; True where the same call, signed anew, may be let in."""
