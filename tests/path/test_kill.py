@@ -106,7 +106,9 @@ def test_a_second_apply_beside_a_live_one_is_refused_and_names_the_owner(
     workspace = new_workspace(tmp_path / "w", SOURCE)
     process = start(workspace, slow_box)
     wait_for_outcomes(process, 3)
+    process.send_signal(signal.SIGSTOP)  # alive, and sure not to end before the second one asks
     second = okta_plan(workspace, slow_box, "apply", "t", "--yes", "--json")
+    process.send_signal(signal.SIGCONT)
     process.communicate()
     assert process.returncode == 0
     assert second.returncode == 4
