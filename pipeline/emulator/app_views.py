@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.conditions import Condition, attribute, condition_of
-from pipeline.emulator.errors import BAD_FILTER, WRONG_USER_STATUS, OktaError, management_invalid, not_found
+from pipeline.emulator.errors import BAD_FILTER, OktaError, not_found
 from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.orns import app_orn
 from pipeline.emulator.paging import Listing, fetch_page, management_answer, management_limit
@@ -99,19 +99,24 @@ def _settings(row: Row) -> dict[str, Any]:
 def list_app_users(tenant: Tenant, call: Call) -> Answer:
     app_id = find_app(tenant, call.parts["app"])["id"]
     limit = management_limit(call, _APP_USERS_PAGE, _APP_USERS_MOST)
-    wanted = Condition("app_id = ?", (app_id,))
-    if call.query.get("q"):
-        folded = call.query["q"].casefold()
-        wanted = Condition(
-            "app_id = ? AND user_id IN (SELECT id FROM users WHERE substr(login_key, 1, ?) = ?"
-            " OR substr(email_key, 1, ?) = ? OR substr(fold(json_extract(profile, '$.firstName')), 1, ?) = ?"
-            " OR substr(fold(json_extract(profile, '$.lastName')), 1, ?) = ?)",
-            (app_id, *(len(folded), folded) * 4),
-        )
+    wanted = _app_users_starting_with(app_id, call.query.get("q", ""))
     page = fetch_page(
         tenant, Listing("app_users", wanted, order=("user_id",)), call.query.get("after"), limit
     )
     return management_answer(tenant, call, page, lambda row: _expanded(tenant, call, row), limit)
+
+
+def _app_users_starting_with(app_id: str, q: str) -> Condition:
+    """`q` is compared with the beginning of userName, firstName, lastName and email (okta-api.md 3)."""
+    if not q:
+        return Condition("app_id = ?", (app_id,))
+    folded = q.casefold()
+    return Condition(
+        "app_id = ? AND (substr(fold(user_name), 1, ?) = ? OR user_id IN (SELECT id FROM users"
+        " WHERE substr(email_key, 1, ?) = ? OR substr(fold(json_extract(profile, '$.firstName')), 1, ?) = ?"
+        " OR substr(fold(json_extract(profile, '$.lastName')), 1, ?) = ?))",
+        (app_id, *(len(folded), folded) * 4),
+    )
 
 
 def show_app_user(tenant: Tenant, call: Call) -> Answer:
@@ -126,18 +131,6 @@ def find_app_user(tenant: Tenant, app_id: str, user_id: str) -> Row | None:
     return tenant.row("SELECT * FROM app_users WHERE app_id = ? AND user_id = ?", app_id, user_id)
 
 
-def assign_user(tenant: Tenant, call: Call) -> Answer:
-    """200, not 201, as recorded; a user already assigned is updated (okta-api.md 3)."""
-    app_id = find_app(tenant, call.parts["app"])["id"]
-    wanted = _assignment(call.body)
-    user = find_user(tenant, wanted["id"])
-    if user["status"] == "DEPROVISIONED":
-        raise OktaError(WRONG_USER_STATUS)
-    user_name = wanted["userName"] or user["login"]
-    assign(tenant, app_id, user["id"], scope=wanted["scope"], user_name=user_name, profile=wanted["profile"])
-    return Answer(_app_user_json(tenant, find_app_user(tenant, app_id, user["id"])))
-
-
 def assign(
     tenant: Tenant, app_id: str, user_id: str, *, scope: str, user_name: str, profile: str = "{}"
 ) -> None:
@@ -149,31 +142,14 @@ def assign(
     )
 
 
-_ASSIGNMENT_KEYS = {"id", "scope", "credentials", "profile"}
-
-
-def _assignment(body: Any) -> dict[str, str]:  # noqa: ANN401  JSON
-    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
-        raise management_invalid("id", "id: The field cannot be left blank")
-    for key in body.keys() - _ASSIGNMENT_KEYS:
-        raise management_invalid("assignment", f"Property '{key}' not found")
-    scope, profile = body.get("scope", "USER"), body.get("profile") or {}
-    if scope not in ("USER", "GROUP"):
-        raise management_invalid("scope", "scope: must be USER or GROUP")
-    if not isinstance(profile, dict):
-        raise management_invalid("profile", "profile: must be an object")
-    user_name = (body.get("credentials") or {}).get("userName") or ""
-    return {"id": body["id"], "scope": scope, "userName": user_name, "profile": json.dumps(profile)}
-
-
 def _expanded(tenant: Tenant, call: Call, row: Row) -> dict[str, Any]:
-    shown = _app_user_json(tenant, row)
+    shown = app_user_json(tenant, row)
     if call.query.get("expand") != "user":
         return shown
     return {**shown, "_embedded": {"user": user_json(tenant, find_user(tenant, row["user_id"]))}}
 
 
-def _app_user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
+def app_user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
     """Keys as in the recording TestAccDataSourceOktaAppUserAssignments_read."""
     base = f"{tenant.origin}/api/v1"
     return {

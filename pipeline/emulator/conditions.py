@@ -60,6 +60,8 @@ def _compared(comparison: Comparison, found: Attribute | None) -> Condition:
 
 
 def _instants(comparison: Comparison, sql: str) -> Condition:
+    if comparison.operator == "pr":
+        return Condition(f"{sql} IS NOT NULL")
     try:
         at = parse_instant(comparison.value)
     except ValueError as error:

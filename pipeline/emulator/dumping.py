@@ -50,9 +50,15 @@ def _app(tenant: Tenant, row: Row) -> dict[str, Any]:
     }
 
 
-def _assigned(tenant: Tenant, app_id: str, logins: dict[str, str]) -> list[dict[str, str]]:
-    rows = tenant.rows("SELECT user_id, scope FROM app_users WHERE app_id = ? ORDER BY user_id", app_id)
-    return [{"user": logins[row["user_id"]], "scope": row["scope"]} for row in rows]
+def _assigned(tenant: Tenant, app_id: str, logins: dict[str, str]) -> list[dict[str, Any]]:
+    rows = tenant.rows("SELECT * FROM app_users WHERE app_id = ? ORDER BY user_id", app_id)
+    return [_assignment(row, logins[row["user_id"]]) for row in rows]
+
+
+def _assignment(row: Row, login: str) -> dict[str, Any]:
+    more = {"profile": json.loads(row["profile"])} if row["profile"] != "{}" else {}
+    named = {"user_name": row["user_name"]} if row["user_name"] != login else {}
+    return {"user": login, "scope": row["scope"], **named, **more}
 
 
 def _entitlements(tenant: Tenant, app_id: str) -> list[dict[str, Any]]:

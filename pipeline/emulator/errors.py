@@ -23,6 +23,7 @@ BAD_METHOD = ErrorKind("E0000022", 405, "The endpoint does not support the provi
 BAD_PAGING = ErrorKind("E0000029", 400, "Invalid paging request")
 BAD_SEARCH = ErrorKind("E0000031", 400, "Invalid search criteria.")
 WRONG_USER_STATUS = ErrorKind("E0000038", 403, "This operation is not allowed in the user's current status.")
+UNASSIGN_FORBIDDEN = ErrorKind("E0000046", 403, "Deactivate application for user forbidden.")
 BAD_PROOF = ErrorKind("", 400, "")
 """Answered without a body: all is in WWW-Authenticate (okta-sdk-dotnet tests its reading of such answers)."""
 TOO_MANY = ErrorKind("E0000047", 429, "API call exceeded rate limit due to too many requests.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.app_views import assign, find_app_user
 from pipeline.emulator.bodies import Fields, body_fields
+from pipeline.emulator.endings import delete_grants, take_away_app
 from pipeline.emulator.errors import WRONG_USER_STATUS, OktaError, unknown_id
 from pipeline.emulator.grant_views import find_grant, grant_href, grant_json, status_now
 from pipeline.emulator.times import parse_instant
@@ -248,17 +249,15 @@ def _make_room(tenant: Tenant, wanted: Wanted) -> None:
     if wanted.grant_type not in ("CUSTOM", "POLICY"):
         return
     app_id, user_id = wanted.okta_app["id"], wanted.user["id"]
-    denied = wanted.action == "DENY"
-    everything = denied or (wanted.grant_type == "CUSTOM" and tenant.switches.custom_post_replaces_additive)
+    if wanted.action == "DENY":
+        take_away_app(tenant, app_id, user_id)
+        return
+    everything = wanted.grant_type == "CUSTOM" and tenant.switches.custom_post_replaces_additive
     kinds = TYPES if everything else ("CUSTOM", "POLICY")
     marks = ", ".join("?" * len(kinds))
     where = f"app_id = ? AND user_id = ? AND status = 'ACTIVE' AND grant_type IN ({marks})"
     gone = tenant.rows(f"SELECT id FROM grants WHERE {where}", app_id, user_id, *kinds)  # noqa: S608  marks
-    for row in gone:
-        tenant.write("DELETE FROM grant_values WHERE grant_id = ?", row["id"])
-        tenant.write("DELETE FROM grants WHERE id = ?", row["id"])
-    if denied:
-        tenant.write("DELETE FROM app_users WHERE app_id = ? AND user_id = ?", app_id, user_id)
+    delete_grants(tenant, [row["id"] for row in gone])
 
 
 def _add(tenant: Tenant, wanted: Wanted) -> Row:

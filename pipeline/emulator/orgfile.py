@@ -141,6 +141,9 @@ class Grant(Strict):
 class Assignment(Strict):
     user: str
     scope: Literal["USER", "GROUP"] = "USER"
+    user_name: str | None = Field(default=None, min_length=1, max_length=100)
+    """The name in the app; the login when absent."""
+    profile: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod

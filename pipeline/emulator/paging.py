@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Rows of `table` under `condition`, ordered by `order` columns; the last one is the unique `id`."""
+    """Rows of `table` under `condition`, in `order`: columns or expressions, the last one the unique id."""
 
     table: str
     condition: Condition
@@ -70,10 +70,11 @@ def _behind(
     if len(listing.order) == 1:
         start: Sequence[object] = (after,)
     else:
-        last = tenant.row(f"SELECT * FROM {listing.table} WHERE {key} = ?", after)  # noqa: S608  no user text
+        sought = ", ".join(listing.order)
+        last = tenant.row(f"SELECT {sought} FROM {listing.table} WHERE {key} = ?", after)  # noqa: S608  no user text
         if last is None:
             raise _bad_cursor()
-        start = [last[column] for column in listing.order]
+        start = list(last)
     marks = ", ".join("?" * len(listing.order))
     compare = "<" if listing.descending else ">"
     return f"{where} AND ({', '.join(listing.order)}) {compare} ({marks})", (*values, *start)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.emulator import (
     access_views,
+    app_user_writes,
     app_views,
     entitlement_views,
     entitlement_writes,
@@ -78,8 +79,10 @@ ROUTES = (
     Route("GET", "/api/v1/apps", app_views.list_apps, "/api/v1/apps", _APPS),
     Route("GET", "/api/v1/apps/{app}", app_views.show_app, "/api/v1/apps/{id}", _APPS),
     Route("GET", "/api/v1/apps/{app}/users", app_views.list_app_users, "/api/v1/apps", _APPS),
-    Route("POST", "/api/v1/apps/{app}/users", app_views.assign_user, "/api/v1/apps", _APPS),
+    Route("POST", "/api/v1/apps/{app}/users", app_user_writes.assign_user, "/api/v1/apps", _APPS),
     Route("GET", "/api/v1/apps/{app}/users/{user}", app_views.show_app_user, "/api/v1/apps", _APPS),
+    Route("POST", "/api/v1/apps/{app}/users/{user}", app_user_writes.update_app_user, "/api/v1/apps", _APPS),
+    Route("DELETE", "/api/v1/apps/{app}/users/{user}", app_user_writes.unassign_user, "/api/v1/apps", _APPS),
     _governed("GET", "/entitlements", entitlement_views.list_entitlements),
     _governed("POST", "/entitlements", entitlement_writes.create_entitlement),
     _governed("GET", "/entitlements/values", entitlement_views.list_all_values, _VALUES_BUCKET),

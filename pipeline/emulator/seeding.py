@@ -76,8 +76,11 @@ def _add_app(tenant: Tenant, okta_app: OktaApp, user_ids: dict[str, str]) -> Non
 def _add_assignments(tenant: Tenant, okta_app: OktaApp, app_id: str, user_ids: dict[str, str]) -> None:
     now = tenant.now()
     tenant.db.executemany(
-        "INSERT INTO app_users SELECT ?, id, ?, login, '{}', ?, ? FROM users WHERE id = ?",
-        ((app_id, a.scope, now, now, user_ids[a.user.casefold()]) for a in okta_app.assigned),
+        "INSERT INTO app_users SELECT ?, id, ?, coalesce(?, login), ?, ?, ? FROM users WHERE id = ?",
+        (
+            (app_id, a.scope, a.user_name, json.dumps(a.profile), now, now, user_ids[a.user.casefold()])
+            for a in okta_app.assigned
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from pipeline.emulator.conditions import Condition, attribute, condition_of
 from pipeline.emulator.errors import BAD_FILTER, BAD_SEARCH, ErrorKind, OktaError, not_found
 from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.ids import okta_id
-from pipeline.emulator.paging import Listing, fetch_page, management_answer, management_limit
+from pipeline.emulator.paging import Listing, Page, fetch_page, management_answer, management_limit
 from pipeline.emulator.times import management_instant
 
 if TYPE_CHECKING:
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
     from pipeline.emulator.conditions import Attribute
     from pipeline.emulator.tenant import Row, Tenant
 
-_PAGE = 200
+_PAGE, _Q_PAGE = 200, 10
 _TEXT = ("eq", "sw", "pr", "gt", "ge", "lt", "le")
-_TIME = ("eq", "gt", "ge", "lt", "le")
+_TIME = ("eq", "pr", "gt", "ge", "lt", "le")
 _CREATED = attribute("created", *_TIME, instant=True)
+_PROFILE_FIELDS = re.compile(r"profile:\(([^)]*)\)")
 _PROFILE_NAME = re.compile(r"profile\.([A-Za-z][A-Za-z0-9_]*)")
 
 _SEARCHED: dict[str, Attribute] = {
-    "id": attribute("id", "eq", "gt", "ge", "lt", "le"),
-    "status": attribute("fold(status)", "eq", folded=True),
+    "id": attribute("id", *_TIME),
+    # `lt ... or gt ...` stands for "not equal", as the API description of `search` explains with statuses.
+    "status": attribute("fold(status)", *_TEXT, folded=True),
     "created": _CREATED,
+    "activated": attribute("CASE WHEN status = 'STAGED' THEN NULL ELSE created END", *_TIME, instant=True),
+    "statusChanged": _CREATED,
     "lastUpdated": _CREATED,
     "profile.login": attribute("login_key", *_TEXT, "co", folded=True),
     "profile.email": attribute("email_key", *_TEXT, "co", folded=True),
@@ -38,7 +42,7 @@ _SEARCHED: dict[str, Attribute] = {
 _FILTERED: dict[str, Attribute] = {
     "id": attribute("id", "eq"),
     "status": attribute("status", "eq"),
-    "lastUpdated": _CREATED,
+    "lastUpdated": attribute("created", "eq", "gt", "ge", "lt", "le", instant=True),
     "profile.login": attribute("login", "eq"),
     "profile.email": attribute("email", "eq"),
     "profile.firstName": attribute("json_extract(profile, '$.firstName')", "eq"),
@@ -63,9 +67,64 @@ def show_org(tenant: Tenant, _call: Call) -> Answer:
 
 
 def list_users(tenant: Tenant, call: Call) -> Answer:
-    limit = management_limit(call, _PAGE, _PAGE)
-    page = fetch_page(tenant, Listing("users", _wanted(tenant, call)), call.query.get("after"), limit)
-    return management_answer(tenant, call, page, lambda row: user_json(tenant, row), limit)
+    """With `q` ten at a time and no way on; only `search` can be sorted (description of listUsers)."""
+    limit = management_limit(call, _Q_PAGE if _by_q(call) else _PAGE, _PAGE)
+    show = _shown_as(tenant, call)
+    page = fetch_page(tenant, _listing(tenant, call), call.query.get("after"), limit)
+    if _by_q(call):
+        page = Page(page.rows, more=False)
+    return management_answer(tenant, call, page, show, limit)
+
+
+def _by_q(call: Call) -> bool:
+    return bool(call.query.get("q")) and "search" not in call.query and "filter" not in call.query
+
+
+def _listing(tenant: Tenant, call: Call) -> Listing:
+    wanted, sort_by = _wanted(tenant, call), call.query.get("sortBy")
+    if "search" not in call.query or not sort_by:
+        return Listing("users", wanted)
+    sort_order = call.query.get("sortOrder", "asc").lower()
+    found = _search_attribute(sort_by)
+    if found is None or sort_order not in ("asc", "desc"):
+        raise OktaError(BAD_SEARCH, causes=[{"errorSummary": f"cannot sort by {sort_by} {sort_order}"}])
+    # A user without the attribute has a place too.
+    order = ("id",) if sort_by == "id" else (f"coalesce({found.sql}, '')", "id")
+    return Listing("users", wanted, order, descending=sort_order == "desc")
+
+
+def _shown_as(tenant: Tenant, call: Call) -> Callable[[Row], dict[str, Any]]:
+    kept = _kept_fields(call.query["fields"]) if call.query.get("fields") else None
+    omitted = _omitted(call.headers.get("content-type", ""))
+
+    def show(row: Row) -> dict[str, Any]:
+        body = {key: value for key, value in user_json(tenant, row).items() if key not in omitted}
+        return body if kept is None else _projected(body, *kept)
+
+    return show
+
+
+_OMITTED_KEYS = {"omitCredentials": "credentials"}
+"""Of the three words, one has an effect: the emulator sends no credential links, no transitioningToStatus."""
+
+
+def _omitted(content_type: str) -> set[str]:
+    """`application/json; okta-response=omitCredentials,...` (okta-api.md 1.2)."""
+    _, _, words = content_type.partition("okta-response=")
+    return {_OMITTED_KEYS[word] for word in words.strip('" ').split(",") if word in _OMITTED_KEYS}
+
+
+def _kept_fields(text: str) -> tuple[set[str], set[str]]:
+    """`id,status,profile:(login,email)`: names of the user, names of its profile; `id` always stays."""
+    nested = _PROFILE_FIELDS.search(text)
+    inner = {name.strip() for name in nested[1].split(",")} if nested else set()
+    return {name.strip() for name in _PROFILE_FIELDS.sub("", text).split(",")} | {"id"}, inner
+
+
+def _projected(body: dict[str, Any], outer: set[str], inner: set[str]) -> dict[str, Any]:
+    kept = {key: value for key, value in body.items() if key in outer}
+    profile = {key: value for key, value in body["profile"].items() if key in inner}
+    return {**kept, "profile": profile} if inner else kept
 
 
 def show_user(tenant: Tenant, call: Call) -> Answer:
