@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer, link
 from pipeline.emulator.conditions import Condition, attribute
-from pipeline.emulator.errors import BAD_PAGING, bad_query, not_found
+from pipeline.emulator.errors import not_found
+from pipeline.emulator.ordering import ordered
 from pipeline.emulator.orns import app_orn, last_part, value_orn
-from pipeline.emulator.paging import Listing, fetch_page, governance_answer, governance_limit
+from pipeline.emulator.paging import (
+    Listing,
+    fetch_page,
+    governance_after,
+    governance_answer,
+    governance_limit,
+)
 from pipeline.emulator.targets import (
     PARENT,
     app_condition,
@@ -34,7 +41,6 @@ _FILTERED = {
     "created": _CREATED,
 }
 _VALUES_FILTERED = {**_FILTERED, "entitlementId": attribute("entitlement_id", "eq")}
-_ORDERS = {"name": ("name", "id"), "created": ("created", "id"), "id": ("id",)}
 
 
 def list_entitlements(tenant: Tenant, call: Call) -> Answer:
@@ -42,13 +48,13 @@ def list_entitlements(tenant: Tenant, call: Call) -> Answer:
     expression = read_filter(call)
     okta_app = pinned_app(tenant, expression, PARENT)
     limit = governance_limit(call, _PAGE, _MOST)
-    listing, order_by = _ordered(
+    listing, order_by = ordered(
         "entitlements", app_condition(tenant, okta_app, expression, PARENT, _FILTERED), call, "name asc"
     )
-    page = fetch_page(tenant, listing, call.query.get("after"), limit)
+    page = fetch_page(tenant, listing, governance_after(call), limit)
     items = [_listed(tenant, okta_app, row, limit) for row in page.rows]
     params = {"limit": str(limit), "orderBy": order_by}
-    return governance_answer(tenant, call, page, items, params=params, total=_total(tenant, listing))
+    return governance_answer(tenant, call, page, items, params=params, total=total_of(tenant, listing))
 
 
 def show_entitlement(tenant: Tenant, call: Call) -> Answer:
@@ -64,8 +70,8 @@ def list_all_values(tenant: Tenant, call: Call) -> Answer:
     okta_app = pinned_app(tenant, expression, PARENT)
     limit = governance_limit(call, _MOST, _MOST)
     wanted = app_condition(tenant, okta_app, expression, PARENT, _VALUES_FILTERED)
-    listing, order_by = _ordered("entitlement_values", wanted, call, "id asc")
-    page = fetch_page(tenant, listing, call.query.get("after"), limit)
+    listing, order_by = ordered("entitlement_values", wanted, call, "id asc")
+    page = fetch_page(tenant, listing, governance_after(call), limit)
     items = [{**value_with_parent(tenant, okta_app, row), "_links": {}} for row in page.rows]
     return governance_answer(tenant, call, page, items, params={"limit": str(limit), "orderBy": order_by})
 
@@ -79,11 +85,11 @@ def list_values(tenant: Tenant, call: Call) -> Answer:
     if "filter" in call.query:
         allowed = {"name": _NAME, "created": _CREATED}
         wanted = settled_condition(read_filter(call), {}, allowed, wanted)
-    listing, order_by = _ordered("entitlement_values", wanted, call, "name asc")
-    page = fetch_page(tenant, listing, call.query.get("after"), limit)
+    listing, order_by = ordered("entitlement_values", wanted, call, "name asc")
+    page = fetch_page(tenant, listing, governance_after(call), limit)
     items = [{**value_with_parent(tenant, okta_app, value), "_links": {}} for value in page.rows]
     params = {"limit": str(limit), "orderBy": order_by}
-    return governance_answer(tenant, call, page, items, params=params, total=_total(tenant, listing))
+    return governance_answer(tenant, call, page, items, params=params, total=total_of(tenant, listing))
 
 
 def show_value(tenant: Tenant, call: Call) -> Answer:
@@ -182,18 +188,7 @@ def _parent(tenant: Tenant, okta_app: Row) -> dict[str, Any]:
     return {"parentResourceOrn": app_orn(tenant, okta_app), "parent": parent}
 
 
-def _ordered(table: str, wanted: Condition, call: Call, default: str) -> tuple[Listing, str]:
-    """The order asked for, and the text of it that the links repeat."""
-    text = call.query.get("orderBy", default)
-    name, _, way = text.partition(" ")
-    if name not in _ORDERS or way not in ("", "asc", "desc"):
-        raise bad_query(
-            BAD_PAGING, "/orderBy", "The `orderBy` parameter isn't valid.", "STRING_FORMAT_INVALID"
-        )
-    return Listing(table, wanted, _ORDERS[name], descending=way == "desc"), text
-
-
-def _total(tenant: Tenant, listing: Listing) -> int:
+def total_of(tenant: Tenant, listing: Listing) -> int:
     condition = listing.condition
     sql = f"SELECT count(*) FROM {listing.table} WHERE {condition.sql}"  # noqa: S608  no user text
     return tenant.number(sql, *condition.values)

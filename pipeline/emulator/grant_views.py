@@ -9,7 +9,13 @@ from pipeline.emulator.conditions import Condition, attribute
 from pipeline.emulator.entitlement_views import audit, bare_entitlement, bare_value
 from pipeline.emulator.errors import BAD_PAGING, bad_query, not_found
 from pipeline.emulator.orns import app_orn, user_orn
-from pipeline.emulator.paging import Listing, fetch_page, governance_answer, governance_limit
+from pipeline.emulator.paging import (
+    Listing,
+    fetch_page,
+    governance_after,
+    governance_answer,
+    governance_limit,
+)
 from pipeline.emulator.targets import TARGET, app_condition, pinned_app, read_filter
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ def list_grants(tenant: Tenant, call: Call) -> Answer:
     limit, full = governance_limit(call, _PAGE, _MOST), _wants_full(call)
     wanted = app_condition(tenant, okta_app, expression, TARGET, _filtered(tenant))
     live = Condition(f"({wanted.sql}) AND {LIVE}", (*wanted.values, tenant.now()))
-    page = fetch_page(tenant, Listing("grants", live), call.query.get("after"), limit)
+    page = fetch_page(tenant, Listing("grants", live), governance_after(call), limit)
     items = grants_json(tenant, okta_app, page.rows, full=full)
     return governance_answer(tenant, call, page, items, params={"limit": str(limit)})
 

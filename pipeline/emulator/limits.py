@@ -29,6 +29,8 @@ OBSERVED: dict[str, int] = {
     "POST /governance/api/v1/entitlements": 50,
     "GET /governance/api/v1/entitlements/{id}": 50,
     "PATCH /governance/api/v1/entitlements/{id}": 50,
+    "PUT /governance/api/v1/entitlements/{id}": 50,
+    "DELETE /governance/api/v1/entitlements/{id}": 50,
     "GET /governance/api/v1/grants": 50,
     "POST /governance/api/v1/grants": 50,
     "GET /governance/api/v1/grants/{id}": 50,

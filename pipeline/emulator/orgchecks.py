@@ -51,8 +51,6 @@ def _check_app(okta_app: OktaApp, where: str, logins: set[str]) -> None:
 
 
 def _check_bundle(bundle: Bundle, where: str, allowed: Mapping[str, set[str]]) -> None:
-    if not bundle.values:
-        raise OrgFileError(f"{where}.values: a bundle holds at least one value")
     _check_values(bundle.values, f"{where}.values", allowed)
 
 

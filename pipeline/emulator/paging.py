@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pipeline.emulator.answers import Call
     from pipeline.emulator.conditions import Condition
     from pipeline.emulator.tenant import Row, Tenant
+
+_CURSOR = re.compile(r"[0-9A-Za-z]{20}")
+"""A governance cursor is the id of the last row (okta-api.md 7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,17 @@ def governance_limit(call: Call, default: int, most: int) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise bad_query(BAD_PAGING, "/limit", "The `limit` parameter isn't valid.", "INVALID_DATA_TYPE")
     return int(text)
+
+
+def governance_after(call: Call) -> str | None:
+    """An empty cursor has a sample of its own (entitlement-bundles-list-bad-request-empty-after)."""
+    after = call.query.get("after")
+    if after == "":
+        cause = "Empty value found for query parameter 'after'"
+        raise bad_query(BAD_PAGING, "/query/after", cause, "empty.openapi.validation")
+    if after is not None and not _CURSOR.fullmatch(after):
+        raise _bad_cursor()
+    return after
 
 
 def fetch_page(tenant: Tenant, listing: Listing, after: str | None, limit: int) -> Page:

@@ -12,6 +12,7 @@ from pipeline.emulator import (
     access_views,
     app_user_writes,
     app_views,
+    entitlement_replacing,
     entitlement_views,
     entitlement_writes,
     grant_views,
@@ -88,6 +89,8 @@ ROUTES = (
     _governed("GET", "/entitlements/values", entitlement_views.list_all_values, _VALUES_BUCKET),
     _governed("GET", "/entitlements/{entitlement}", entitlement_views.show_entitlement),
     _governed("PATCH", "/entitlements/{entitlement}", entitlement_writes.patch_entitlement),
+    _governed("PUT", "/entitlements/{entitlement}", entitlement_replacing.replace_entitlement),
+    _governed("DELETE", "/entitlements/{entitlement}", entitlement_replacing.delete_entitlement),
     _governed("GET", "/entitlements/{entitlement}/values", entitlement_views.list_values, _VALUES_BUCKET),
     _governed(
         "GET", "/entitlements/{entitlement}/values/{value}", entitlement_views.show_value, _VALUES_BUCKET
