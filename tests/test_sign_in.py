@@ -131,6 +131,15 @@ def test_a_wrong_key_gives_oktas_error_and_ours(tmp_path: Path) -> None:
     assert "OKTA_PRIVATE_KEY" in str(error.next_step)
 
 
+def test_an_unknown_client_gives_oktas_error_and_ours(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.settings["OKTA_CLIENT_ID"] = "0oa1other000000000x7"
+    error = refused(org, org.check)
+    assert error.code is ErrorCode.CREDENTIAL_REFUSED
+    assert "invalid_client" in error.detail
+    assert "OKTA_CLIENT_ID" in str(error.next_step)
+
+
 def test_a_missing_scope_gives_oktas_error_and_ours(tmp_path: Path) -> None:
     org = tenant(tmp_path, granted=scopes.TO_READ)
     error = refused(org, org.apply)

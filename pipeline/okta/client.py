@@ -242,6 +242,13 @@ class OktaClient:
                 _explained("Okta answered 401", answer),
                 next_step=self._sign_in.refused_advice,
             )
+        if refuses_proof(answer):
+            raise CredentialError(
+                ErrorCode.CREDENTIAL_REFUSED,
+                "Okta refused the proof of possession",
+                _explained("Okta answered 400 invalid_dpop_proof", answer),
+                next_step="Look for a proxy that changes URLs or headers between here and Okta.",
+            )
         if answer.status == 403 and _SCOPE_LACKS in " ".join(answer.headers.get("www-authenticate", [])):  # noqa: PLR2004
             raise CredentialError(
                 ErrorCode.SCOPE_MISSING,
@@ -256,6 +263,14 @@ class OktaClient:
                 _explained("Okta answered 403", answer),
                 next_step=self._sign_in.forbidden_advice,
             )
+
+
+def refuses_proof(answer: Answer) -> bool:
+    """Whether a call was turned away for its DPoP proof: a 400 without body, the reason in a header
+    (github.com/okta/okta-sdk-nodejs/issues/453).
+    """
+    challenge = " ".join(answer.headers.get("www-authenticate", []))
+    return answer.status == 400 and "invalid_dpop_proof" in challenge  # noqa: PLR2004 - Bad Request
 
 
 def failed(what: str, answer: Answer) -> TenantError:

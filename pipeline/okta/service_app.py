@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode
-from pipeline.okta.client import Answer, failed
+from pipeline.okta.client import Answer, failed, refuses_proof
 from pipeline.okta.retry import ATTEMPTS_MAX, SERVER_TROUBLE, THROTTLED_MAX, backoff_s
 from pipeline.okta.sign_in import TOKEN_PATH
 from pipeline.okta.signing import ProofKey, SigningKey, client_assertion
@@ -119,10 +119,15 @@ class ServiceAppSignIn:
         return headers
 
     def signs_anew(self, answer: Answer) -> bool:
-        """A demanded nonce is learned; after any other 401 the next call gets a new token."""
+        """A demanded nonce and, from a refused proof, the tenant's time are learned; after any other 401 the
+        next call gets a new token.
+        """
         nonce = _first(answer, "dpop-nonce")
         self._nonce = nonce or self._nonce
         if nonce and answer.status in (400, 401) and _demands_nonce(answer):
+            return True
+        if refuses_proof(answer):
+            self._see_clock(answer)
             return True
         if answer.status == 401:  # noqa: PLR2004 - Unauthorized
             self._token = None

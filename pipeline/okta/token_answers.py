@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.client import Answer, failed
@@ -26,10 +26,12 @@ class TokenBody(Wire):
 
 
 class OAuthError(Wire):
-    """A refusal (RFC 6749, 5.2)."""
+    """A refusal (RFC 6749, 5.2). For an unknown client Okta uses the names of its API errors instead."""
 
-    error: str
-    error_description: str = ""
+    error: Annotated[str, Field(validation_alias=AliasChoices("error", "errorCode"))]
+    error_description: Annotated[
+        str, Field(validation_alias=AliasChoices("error_description", "errorSummary"))
+    ] = ""
 
 
 def token_refused(answer: Answer, scopes: Iterable[str]) -> TenantError:

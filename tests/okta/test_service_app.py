@@ -161,6 +161,29 @@ def test_a_nonce_demanded_by_the_api_is_put_into_the_next_proof() -> None:
     story(tell, refuse=demands_dpop, refuse_call=wants_nonce)
 
 
+def test_a_refused_proof_is_signed_once_more_and_then_explained() -> None:
+    challenge = {"WWW-Authenticate": 'DPoP error="invalid_dpop_proof"'}
+    refusals = iter([httpx.Response(400, headers=challenge)])
+
+    async def let_in(client: OktaClient, endpoint: TokenEndpoint) -> None:
+        assert (await client.send(USERS_CALL)).is_good
+        assert len({call.headers["dpop"] for call in endpoint.calls}) == 2
+
+    story(let_in, refuse=demands_dpop, refuse_call=lambda _request: next(refusals, None))
+
+    async def turned_away(client: OktaClient, endpoint: TokenEndpoint) -> None:
+        with pytest.raises(CredentialError) as caught:
+            await client.send(USERS_CALL)
+        assert "invalid_dpop_proof" in caught.value.detail
+        assert len(endpoint.calls) <= 3
+
+    story(
+        turned_away,
+        refuse=demands_dpop,
+        refuse_call=lambda _request: httpx.Response(400, headers=challenge),
+    )
+
+
 def test_our_wrong_clock_is_corrected_by_the_tenants() -> None:
     off_s = 7200.0
 
