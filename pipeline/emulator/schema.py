@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from pathlib import Path
 
 from pipeline.emulator.orgchecks import OrgFileError
@@ -67,6 +68,9 @@ CREATE TABLE requests (
 );
 """
 
+VERSION = zlib.crc32(TABLES.encode()) & 0x7FFFFFFF
+"""Of the tables: state written by other tables is refused rather than misread."""
+
 TABLE_NAMES = tuple(line.split()[2] for line in TABLES.splitlines() if line.startswith("CREATE TABLE"))
 
 
@@ -87,12 +91,15 @@ def _prepare(connection: sqlite3.Connection, db: str | Path) -> None:
     foreign = connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID
     if foreign and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise OrgFileError(f"{db}: is a database of something else; name another file")
+    if not foreign and connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        raise OrgFileError(f"{db}: is the state of another version of the emulator; name another file")
     # A killed process loses nothing (the operating system has the pages); a power cut may.
     connection.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 5000;"
     )
     if foreign:
-        connection.executescript(f"{TABLES} PRAGMA application_id = {APPLICATION_ID};")
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"{TABLES} {marks}")
 
 
 def _fold(text: object) -> str | None:

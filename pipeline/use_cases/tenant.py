@@ -109,7 +109,7 @@ def load_org(org_file: Path) -> OrgFile:
 def _embedded(desk: Desk, org_file: Path, scopes: frozenset[str]) -> tuple[Connection, Runtime]:
     import httpx
 
-    from pipeline.emulator import create_app
+    from pipeline.emulator import OrgFileError, create_app
 
     org = load_org(org_file)
     origin = f"https://{org.org.subdomain}.okta.com"
@@ -117,7 +117,15 @@ def _embedded(desk: Desk, org_file: Path, scopes: frozenset[str]) -> tuple[Conne
     state = state_path(desk.workspace, org_file)
     state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = desk.runtime.clock
-    okta = create_app(org, db=state, now=clock.now, sleep=clock.sleep)
+    try:
+        okta = create_app(org, db=state, now=clock.now, sleep=clock.sleep)
+    except OrgFileError as error:
+        raise InputError(
+            ErrorCode.ORG_FILE_INVALID,
+            "The embedded org cannot be continued",
+            str(error),
+            next_step="Forget its state with `okta-plan emulator reset`, then try again.",
+        ) from error
     connection = Connection(origin, _sign_in(credential, origin, scopes, desk.runtime))
     return connection, replace(desk.runtime, transport=httpx.ASGITransport(app=okta))
 
