@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from pipeline.emulator import OrgFileError, create_app, load_org_file
 from pipeline.emulator.orgfile import org_file_from
+from tests import virtual_time
 from tests.emulator.org_room import Json, Room, org_data, within, within_room
 
 EXAMPLE = """\
@@ -188,11 +188,11 @@ def test_a_file_of_something_else_is_not_overwritten(tmp_path: Path, content: by
 def test_the_state_of_another_version_is_refused_and_kept(tmp_path: Path) -> None:
     db = tmp_path / "org.sqlite"
     org = org_file_from(org_data())
-    create_app(org, db=db, now=lambda: 0.0, sleep=asyncio.sleep).state.close()
+    create_app(org, db=db, now=lambda: 0.0, sleep=virtual_time.clock().sleep).state.close()
     with sqlite3.connect(db) as connection:
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     before = db.read_bytes()
     with pytest.raises(OrgFileError, match="another version"):
-        create_app(org, db=db, now=lambda: 0.0, sleep=asyncio.sleep)
+        create_app(org, db=db, now=lambda: 0.0, sleep=virtual_time.clock().sleep)
     assert db.read_bytes() == before
