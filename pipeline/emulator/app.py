@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.emulator.orgfile import OrgFile
 
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
@@ -126,22 +127,22 @@ class Gate:
             error = OktaError(TOO_MANY)
         else:
             error = refusal(self.tenant, caller, route, call) or error
-        call = replace(call, client_id=caller.client_id)
-        answer = self._refusal(error) if error or found is None else self._viewed(found, call, raw)
+        if error or found is None:
+            answer = self._refusal(error)
+        else:
+            call = replace(call, client_id=caller.client_id, parts=found.parts)
+            answer = self._viewed(found, call, raw)
         return _Outcome(answer, bucket, caller.label, admission)
 
     def _viewed(self, found: Match, call: Call, raw: bytes) -> Answer:
-        """What a refused call had begun to write is taken back."""
-        db = self.tenant.db
-        db.execute("SAVEPOINT view")
         try:
-            body = None if call.method == "GET" or found.route.takes_form else _json(raw)
-            answer = found.route.view(self.tenant, replace(call, body=body, parts=found.parts))
+            if call.method == "GET":
+                return found.route.view(self.tenant, call)
+            with self.tenant.all_or_nothing():
+                body = None if found.route.takes_form else _json(raw)
+                return found.route.view(self.tenant, replace(call, body=body))
         except OktaError as error:
-            db.execute("ROLLBACK TO view")
-            answer = self._refusal(error)
-        db.execute("RELEASE view")
-        return answer
+            return self._refusal(error)
 
     def _refusal(self, error: OktaError | None) -> Answer:
         error = error or OktaError(BAD_JSON)
@@ -168,8 +169,8 @@ class Gate:
 
     def _response(self, outcome: _Outcome) -> Response:
         answer = outcome.answer
-        body, status = answer.body, answer.status
-        response = Response(status_code=status) if body is None else JSONResponse(body, status)
+        body = None if answer.body is None else _to_json(answer.body).encode()
+        response = Response(body, answer.status, media_type=None if body is None else "application/json")
         headers = [("Date", http_date(self.tenant.now())), ("X-Okta-Request-Id", self.chance.hex32())]
         headers += [*outcome.admission.headers(), ("Cache-Control", "no-cache, no-store")]
         headers += [("Link", f'<{url}>; rel="{rel}"') for rel, url in answer.links]
@@ -182,7 +183,9 @@ class Gate:
 def _call(request: Request, query: str, raw: bytes) -> Call:
     method, path = request.method, request.scope["path"]
     params = dict(parse_qsl(query, keep_blank_values=True))
-    origin, headers = f"{request.url.scheme}://{request.url.netloc}", dict(request.headers)
+    # Header by header, as request.url and request.headers cost more than a whole view.
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    origin = f"{request.scope['scheme']}://{headers['host']}"
     form = form_of(raw) if path == TOKEN_PATH else {}
     return Call(method, path, params, origin=origin, headers=headers, form=form)
 

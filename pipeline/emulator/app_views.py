@@ -12,9 +12,11 @@ from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.orns import app_orn
 from pipeline.emulator.paging import Listing, fetch_page, management_answer, management_limit
 from pipeline.emulator.times import management_instant
-from pipeline.emulator.user_views import find_user, user_json
+from pipeline.emulator.user_views import user_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pipeline.emulator.answers import Call
     from pipeline.emulator.tenant import Row, Tenant
 
@@ -103,7 +105,8 @@ def list_app_users(tenant: Tenant, call: Call) -> Answer:
     page = fetch_page(
         tenant, Listing("app_users", wanted, order=("user_id",)), call.query.get("after"), limit
     )
-    return management_answer(tenant, call, page, lambda row: _expanded(tenant, call, row), limit)
+    users = _embedded(tenant, call, page.rows)
+    return management_answer(tenant, call, page, lambda row: _shown(tenant, row, users), limit)
 
 
 def _app_users_starting_with(app_id: str, q: str) -> Condition:
@@ -124,7 +127,7 @@ def show_app_user(tenant: Tenant, call: Call) -> Answer:
     found = find_app_user(tenant, app_id, call.parts["user"])
     if found is None:
         raise not_found(call.parts["user"], "AppUser")
-    return Answer(_expanded(tenant, call, found))
+    return Answer(_shown(tenant, found, _embedded(tenant, call, [found])))
 
 
 def find_app_user(tenant: Tenant, app_id: str, user_id: str) -> Row | None:
@@ -142,11 +145,18 @@ def assign(
     )
 
 
-def _expanded(tenant: Tenant, call: Call, row: Row) -> dict[str, Any]:
-    shown = app_user_json(tenant, row)
+def _embedded(tenant: Tenant, call: Call, rows: Sequence[Row]) -> dict[str, Row]:
+    """The users that `expand=user` wants beside these app users, by id."""
     if call.query.get("expand") != "user":
-        return shown
-    return {**shown, "_embedded": {"user": user_json(tenant, find_user(tenant, row["user_id"]))}}
+        return {}
+    users = tenant.rows_of("SELECT * FROM users WHERE id IN ({})", [row["user_id"] for row in rows])
+    return {user["id"]: user for user in users}
+
+
+def _shown(tenant: Tenant, row: Row, users: Mapping[str, Row]) -> dict[str, Any]:
+    shown = app_user_json(tenant, row)
+    user = users.get(row["user_id"])
+    return shown if user is None else {**shown, "_embedded": {"user": user_json(tenant, user)}}
 
 
 def app_user_json(tenant: Tenant, row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,7 @@ class Joined:
 Expression = Comparison | Joined
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
 
@@ -77,7 +76,8 @@ def _tokens(text: str) -> Iterator[_Token]:
         if found is None or found.lastgroup is None:
             raise FilterError("a quote is not closed")
         part = found[found.lastgroup]
-        yield _Token(found.lastgroup, _ESCAPE.sub(r"\1", part) if found.lastgroup == "text" else part)
+        is_escaped = found.lastgroup == "text" and "\\" in part
+        yield _Token(found.lastgroup, _ESCAPE.sub(r"\1", part) if is_escaped else part)
         at = found.end()
 
 

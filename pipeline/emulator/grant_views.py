@@ -95,20 +95,18 @@ def held_values(tenant: Tenant, rows: Sequence[Row]) -> Held:
 
 
 def _collect(tenant: Tenant, held: Held, table: str, holder: str, ids: Iterable[str]) -> None:
-    wanted = list(ids)
-    marks = ", ".join("?" * len(wanted))
     sql = f"""SELECT h.{holder} AS holder_id, v.*
       FROM {table} h JOIN entitlement_values v ON v.id = h.value_id
-      WHERE h.{holder} IN ({marks}) ORDER BY h.{holder}, v.entitlement_id, v.id"""  # noqa: S608  constants
-    entitlements: dict[str, Row] = {}
-    for row in tenant.rows(sql, *wanted):
-        entitlement = entitlements.get(row["entitlement_id"])
-        if entitlement is None:
-            entitlement = tenant.row("SELECT * FROM entitlements WHERE id = ?", row["entitlement_id"])
-            entitlements[row["entitlement_id"]] = entitlement
+      WHERE h.{holder} IN ({{}}) ORDER BY h.{holder}, v.entitlement_id, v.id"""  # noqa: S608  constants
+    rows = tenant.rows_of(sql, ids)
+    of = {row["entitlement_id"] for row in rows}
+    entitlements = {
+        row["id"]: row for row in tenant.rows_of("SELECT * FROM entitlements WHERE id IN ({})", of)
+    }
+    for row in rows:
         groups = held.setdefault(row["holder_id"], [])
         if not groups or groups[-1][0]["id"] != row["entitlement_id"]:
-            groups.append((entitlement, []))
+            groups.append((entitlements[row["entitlement_id"]], []))
         groups[-1][1].append(row)
 
 

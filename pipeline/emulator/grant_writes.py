@@ -201,7 +201,7 @@ def _checked_values(tenant: Tenant, fields: Fields, app_id: str) -> tuple[str, .
         entitlement = tenant.row(sql, entitlement_id, app_id)
         if entitlement is None:
             raise unknown_id(f"{item.at}/id", entitlement_id)
-        held = {_value_id(tenant, entitlement, value) for value in item.items("values", 1, _MOST_VALUES)}
+        held = _value_ids_of(tenant, entitlement, item.items("values", 1, _MOST_VALUES))
         # Whether Okta refuses or takes the last is unknown (4.6); refusing shows the mistake.
         if len(held) > 1 and not entitlement["multi_value"]:
             raise item.fault("values", "the entitlement takes one value", "INVALID_ARRAY_LENGTH_OVER_MAX")
@@ -209,12 +209,14 @@ def _checked_values(tenant: Tenant, fields: Fields, app_id: str) -> tuple[str, .
     return tuple(found)
 
 
-def _value_id(tenant: Tenant, entitlement: Row, value: Fields) -> str:
-    value_id = value.text("id", _ID)
-    sql = "SELECT id FROM entitlement_values WHERE id = ? AND entitlement_id = ?"
-    if tenant.row(sql, value_id, entitlement["id"]) is None:
-        raise unknown_id(f"{value.at}/id", value_id)
-    return value_id
+def _value_ids_of(tenant: Tenant, entitlement: Row, values: list[Fields]) -> set[str]:
+    asked = {value.text("id", _ID): value for value in values}
+    rows = tenant.rows_of("SELECT id, entitlement_id FROM entitlement_values WHERE id IN ({})", asked)
+    known = {row["id"] for row in rows if row["entitlement_id"] == entitlement["id"]}
+    for value_id, value in asked.items():
+        if value_id not in known:
+            raise unknown_id(f"{value.at}/id", value_id)
+    return known
 
 
 def _schedule(fields: Fields) -> Schedule:

@@ -13,7 +13,7 @@ from pipeline.emulator.seeding import seed_org
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pipeline.emulator.orgfile import OrgFile, Switches
@@ -53,6 +53,11 @@ class Tenant:
     def rows(self, sql: str, *values: object) -> list[Row]:
         return self.db.execute(sql, values).fetchall()
 
+    def rows_of(self, sql: str, keys: Iterable[str]) -> list[Row]:
+        """One query for any number of keys: `{}` in the statement becomes their marks."""
+        given = list(keys)
+        return self.rows(sql.format(", ".join("?" * len(given))), *given) if given else []
+
     def row(self, sql: str, *values: object) -> Row | None:
         return self.db.execute(sql, values).fetchone()
 
@@ -75,6 +80,18 @@ class Tenant:
         if self.last_number != before:
             self._remember("last_number", str(self.last_number))
         self.db.execute("COMMIT")
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Within a transaction: what an error interrupts has written nothing."""
+        self.db.execute("SAVEPOINT step")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK TO step")
+            raise
+        finally:
+            self.db.execute("RELEASE step")
 
     def wake(self) -> None:
         """Continue from the state in the database if it is of this org file, else start from the org file.

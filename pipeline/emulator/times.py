@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 
 def parse_instant(text: str) -> float:
@@ -14,12 +15,12 @@ def parse_instant(text: str) -> float:
 
 def management_instant(at: float) -> str:
     """Core API: always .000Z (okta-api.md 1.3)."""
-    return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+    return f"{_whole_second(int(at))}.000Z"
 
 
 def governance_instant(at: float) -> str:
     """Governance reads: whole seconds (okta-api.md 4.2)."""
-    return f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%dT%H:%M:%S}Z"
+    return f"{_whole_second(int(at))}Z"
 
 
 def precise_instant(at: float) -> str:
@@ -28,4 +29,15 @@ def precise_instant(at: float) -> str:
 
 
 def http_date(at: float) -> str:
-    return format_datetime(datetime.fromtimestamp(int(at), UTC), usegmt=True)
+    return _http_date(int(at))
+
+
+# Rows of one listing mostly carry the same instants, and many answers leave within one second.
+@lru_cache(maxsize=4096)
+def _whole_second(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+@lru_cache(maxsize=16)
+def _http_date(at: int) -> str:
+    return format_datetime(datetime.fromtimestamp(at, UTC), usegmt=True)

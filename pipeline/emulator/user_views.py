@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer
@@ -162,11 +163,16 @@ def user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
         "lastLogin": None,
         "lastUpdated": created,
         "passwordChanged": None,
-        "type": {"id": okta_id("oty", 0, tenant.seed)},
+        "type": {"id": _user_type_id(tenant.seed)},
         "profile": json.loads(row["profile"]),
         "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
         "_links": {"self": {"href": f"{tenant.origin}/api/v1/users/{row['id']}"}},
     }
+
+
+@lru_cache(maxsize=8)
+def _user_type_id(seed: int) -> str:
+    return okta_id("oty", 0, seed)
 
 
 def _with_more_links(tenant: Tenant, row: Row) -> dict[str, Any]:
