@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from pipeline.emulator.answers import Answer, Call
 from pipeline.emulator.bearer import identify, refusal
-from pipeline.emulator.dumping import dump_org
+from pipeline.emulator.dumping import dump_org, state_json
 from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
 from pipeline.emulator.ids import Chance
 from pipeline.emulator.limits import OTHER, Admission, Windows, limits_by_bucket
@@ -97,7 +97,7 @@ class Gate:
 
     async def state(self, _request: Request) -> Response:
         self.tenant.wake()
-        return JSONResponse(dump_org(self.tenant))
+        return Response(state_json(dump_org(self.tenant)), media_type="application/json")
 
     async def requests(self, request: Request) -> Response:
         self.tenant.wake()

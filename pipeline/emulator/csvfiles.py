@@ -1,14 +1,24 @@
-"""The CSV forms of users and grants that an org file may name."""
+"""The CSV forms of users, assignments and grants that an org file may name.
+
+A large org has hundreds of thousands of lines, which as objects weigh ten times what they weigh in the file.
+So the file is kept as its bytes and read again for each use.
+"""
 
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any
+import hashlib
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+T = TypeVar("T", bound=BaseModel)
 GRANT_COLUMNS = ("user", "type", "entitlement", "value")
 
 
@@ -16,49 +26,181 @@ class CsvFileError(Exception):
     """The message names the file and line."""
 
 
-def read_users(path: Path) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where an entry stands: one line of a file."""
+
+    file: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}"
+
+    def at(self, _key: str = "", /, *_held: str) -> str:
+        return str(self)
+
+
+@dataclass(slots=True)
+class GrantLines:
+    """The lines that make one grant."""
+
+    file: str
+    user: str
+    grant_type: str
+    bundle: str | None = None
+    held: list[tuple[int, str, str]] = field(default_factory=list)
+    """Line, entitlement, value; a grant without values has one line without them."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.held[0][0]}"
+
+    def at(self, _key: str = "", /, *held: str) -> str:
+        """The line where an entitlement, or a value of it, stands last; else the grant's first."""
+        meant = [number for number, *names in self.held if held and tuple(names[: len(held)]) == held]
+        return f"{self.file}:{meant[-1]}" if meant else str(self)
+
+    def record(self) -> dict[str, Any]:
+        if self.bundle is not None:
+            return {"user": self.user, "type": self.grant_type, "bundle": self.bundle}
+        values: dict[str, list[str]] = {}
+        for _, entitlement, value in self.held:
+            if entitlement or value:
+                values.setdefault(entitlement, []).append(value)
+        return {"user": self.user, "type": self.grant_type, "values": values}
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    name: str
+    content: bytes
+
+    @property
+    def columns(self) -> list[str]:
+        return next(self._rows(), (0, []))[1]
+
+    def lines(self, required: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+        """The lines below the header that are not empty, each with as many cells as the header."""
+        rows = self._rows()
+        _, header = next(rows, (0, []))
+        for column in required:
+            if column not in header:
+                raise CsvFileError(f"{self.name}: the column {column!r} is missing")
+        if len(set(header)) < len(header):
+            raise CsvFileError(f"{self.name}: two columns have the same name")
+        width = len(header)
+        for number, cells in rows:
+            if len(cells) != width:
+                if not cells:
+                    continue
+                why = "the line has not as many cells as the header"
+                raise CsvFileError(f"{self.name}:{number}: {why}")
+            yield number, cells
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        text = io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8-sig", newline="")
+        reader = csv.reader(text)
+        try:
+            for cells in reader:
+                yield reader.line_num, cells
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise CsvFileError(f"{self.name}:{reader.line_num + 1}: cannot be read: {error}") from error
+
+
+Record = tuple[Line | GrantLines, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet(Generic[T]):
+    """A CSV file that stands for a list of entries."""
+
+    file: CsvFile
+    read: Callable[[CsvFile], Iterator[Record]]
+    entry: type[T]
+
+    def __iter__(self) -> Iterator[T]:
+        return (entry for _, entry in self.placed())
+
+    def placed(self) -> Iterator[tuple[Line | GrantLines, T]]:
+        """Each entry, checked, with where it stands."""
+        for place, record in self.read(self.file):
+            try:
+                entry = self.entry.model_validate(record)
+            except ValidationError as error:
+                problem = error.errors()[0]
+                key = ".".join(str(part) for part in problem["loc"])
+                raise CsvFileError(
+                    f"{place}: {key}: {problem['msg'].removeprefix('Value error, ')}"
+                ) from error
+            yield place, entry
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.file.content).hexdigest()
+
+    @property
+    def gives_ids(self) -> bool:
+        return "id" in self.file.columns
+
+
+def open_csv(path: Path) -> CsvFile:
+    try:
+        return CsvFile(path.name, path.read_bytes())
+    except OSError as error:
+        raise CsvFileError(f"{path.name}: cannot be read: {error.strerror or error}") from error
+
+
+def read_users(file: CsvFile) -> Iterator[Record]:
     """One user a line; the columns are the keys of a user. An empty cell means the key is absent."""
-    return [{key: cell for key, cell in row.items() if cell} for _, row in _rows(path, required=("login",))]
+    return _records(file, required=("login",))
 
 
-def read_grants(path: Path) -> list[dict[str, Any]]:
+def read_assignments(file: CsvFile) -> Iterator[Record]:
+    """One assigned user a line: the column user, and if wanted scope and user_name."""
+    return _records(file, required=("user",))
+
+
+def _records(file: CsvFile, required: tuple[str, ...]) -> Iterator[Record]:
+    columns = file.columns
+    for number, cells in file.lines(required):
+        yield Line(file.name, number), {key: cell for key, cell in zip(columns, cells, strict=True) if cell}
+
+
+def read_grants(file: CsvFile) -> Iterator[Record]:
     """One value a line (columns user,type,entitlement,value); lines of one user and type are one grant.
 
     For type ENTITLEMENT-BUNDLE the value column holds the bundle's name and entitlement stays empty.
     """
-    grants: dict[tuple[str, ...], dict[str, Any]] = {}
-    for line, row in _rows(path, required=GRANT_COLUMNS):
-        if set(row) != set(GRANT_COLUMNS):
-            raise CsvFileError(f"{path.name}:{line}: the columns must be {','.join(GRANT_COLUMNS)}")
-        _add_grant_row(grants, row)
-    return list(grants.values())
+    return ((lines, lines.record()) for lines in _grants(file).values())
 
 
-def _add_grant_row(grants: dict[tuple[str, ...], dict[str, Any]], row: dict[str, str]) -> None:
-    user, grant_type, value = row["user"], row["type"] or "CUSTOM", row["value"]
-    if grant_type == "ENTITLEMENT-BUNDLE":
-        grants[user, grant_type, value] = {"user": user, "type": grant_type, "bundle": value}
+def _grants(file: CsvFile) -> dict[tuple[str, ...], GrantLines]:
+    columns = file.columns
+    grants: dict[tuple[str, ...], GrantLines] = {}
+    shared: dict[str, str] = {}
+    for number, cells in file.lines(GRANT_COLUMNS):
+        if len(cells) != len(GRANT_COLUMNS):
+            raise CsvFileError(f"{file.name}: the columns must be {','.join(GRANT_COLUMNS)}")
+        row = (
+            cells if columns == list(GRANT_COLUMNS) else [cells[columns.index(key)] for key in GRANT_COLUMNS]
+        )
+        # The few names that come again on most lines are kept once.
+        user, grant_type, entitlement, value = row[0], *(shared.setdefault(cell, cell) for cell in row[1:])
+        _add_line(grants, file.name, number, (user, grant_type or "CUSTOM", entitlement, value))
+    return grants
+
+
+def _add_line(
+    grants: dict[tuple[str, ...], GrantLines], file: str, number: int, row: tuple[str, str, str, str]
+) -> None:
+    user, grant_type, entitlement, value = row
+    if grant_type != "ENTITLEMENT-BUNDLE":
+        key: tuple[str, ...] = (user.casefold(), grant_type)
+        if (lines := grants.get(key)) is None:
+            lines = grants[key] = GrantLines(file, user, grant_type)
+        lines.held.append((number, entitlement, value))
         return
-    grant = grants.setdefault((user, grant_type), {"user": user, "type": grant_type, "values": {}})
-    if row["entitlement"] or value:
-        grant["values"].setdefault(row["entitlement"], []).append(value)
-
-
-def _rows(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _checked_rows(path, csv.DictReader(file), required)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CsvFileError(f"{path.name}: cannot be read: {error}") from error
-
-
-def _checked_rows(
-    path: Path, reader: csv.DictReader[str], required: tuple[str, ...]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    missing = [column for column in required if column not in (reader.fieldnames or ())]
-    if missing:
-        raise CsvFileError(f"{path.name}: the column {missing[0]!r} is missing")
-    for row in reader:
-        if None in row or None in row.values():
-            raise CsvFileError(f"{path.name}:{reader.line_num}: the line has not as many cells as the header")
-        yield reader.line_num, row
+    key = (user.casefold(), grant_type, value)
+    if key in grants or entitlement:
+        why = f"the same bundle stands at {grants[key]}" if key in grants else "a bundle names no entitlement"
+        raise CsvFileError(f"{file}:{number}: {why}")
+    grants[key] = GrantLines(file, user, grant_type, value, [(number, "", "")])

@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.times import precise_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pipeline.emulator.tenant import Row, Tenant
 
 MANAGEMENT = {"ENABLED": True, "NONE": False, "ENABLING": "ENABLING"}
 Held = dict[str, dict[str, list[str]]]
 """Id of a grant or bundle -> external value of the entitlement -> external values."""
 
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def state_json(state: dict[str, Any]) -> bytes:
+    """A dumped org as JSON. Its lists may be generators, so that only one entry of a large org is held."""
+    return b"".join(_parts(state))
+
+
+def _parts(value: Any) -> Iterator[bytes]:  # noqa: ANN401  JSON
+    if isinstance(value, GeneratorType):
+        yield b"["
+        for n, entry in enumerate(value):
+            if n:
+                yield b","
+            yield from _parts(entry)
+        yield b"]"
+    elif isinstance(value, dict) and any(isinstance(each, GeneratorType) for each in value.values()):
+        for n, (key, each) in enumerate(value.items()):
+            yield f"{',' if n else '{'}{_to_json(key)}:".encode()
+            yield from _parts(each)
+        yield b"}"
+    else:
+        yield _to_json(value).encode()
+
 
 def dump_org(tenant: Tenant) -> dict[str, Any]:
-    """Loads back as an org file, and that one's state is equal to this."""
+    """Loads back as an org file, and that one's state is equal to this. Its long lists are generators."""
     kept = {"tokens", "clients", "limits", "latency_ms", "switches"}
     settings = tenant.org.model_dump(mode="json", include=kept)
     return {
         "org": {"subdomain": tenant.org.org.subdomain, "id": tenant.org_id},
-        "users": [_user(row) for row in tenant.rows("SELECT * FROM users ORDER BY id")],
-        "okta_apps": [_app(tenant, row) for row in tenant.rows("SELECT * FROM apps ORDER BY id")],
+        "users": (_user(row) for row in tenant.each("SELECT * FROM users ORDER BY id")),
+        "okta_apps": (_app(tenant, row) for row in tenant.rows("SELECT * FROM apps ORDER BY id")),
         **settings,
     }
 
@@ -34,7 +62,6 @@ def _user(row: Row) -> dict[str, Any]:
 
 def _app(tenant: Tenant, row: Row) -> dict[str, Any]:
     app_id = row["id"]
-    logins = {r["id"]: r["login"] for r in tenant.rows("SELECT id, login FROM users")}
     return {
         "id": app_id,
         "label": row["label"],
@@ -43,22 +70,23 @@ def _app(tenant: Tenant, row: Row) -> dict[str, Any]:
         "features": json.loads(row["features"]),
         "entitlement_management": MANAGEMENT[row["management"]],
         "implicit_assignment": bool(row["implicit_assignment"]),
-        "assigned": _assigned(tenant, app_id, logins),
+        "assigned": _assigned(tenant, app_id),
         "entitlements": _entitlements(tenant, app_id),
         "bundles": _bundles(tenant, app_id),
-        "grants": _grants(tenant, app_id, logins),
+        "grants": _grants(tenant, app_id),
     }
 
 
-def _assigned(tenant: Tenant, app_id: str, logins: dict[str, str]) -> list[dict[str, Any]]:
-    rows = tenant.rows("SELECT * FROM app_users WHERE app_id = ? ORDER BY user_id", app_id)
-    return [_assignment(row, logins[row["user_id"]]) for row in rows]
+def _assigned(tenant: Tenant, app_id: str) -> Iterator[dict[str, Any]]:
+    sql = """SELECT a.*, u.login FROM app_users a JOIN users u ON u.id = a.user_id
+      WHERE a.app_id = ? ORDER BY a.user_id"""
+    return (_assignment(row) for row in tenant.each(sql, app_id))
 
 
-def _assignment(row: Row, login: str) -> dict[str, Any]:
+def _assignment(row: Row) -> dict[str, Any]:
     more = {"profile": json.loads(row["profile"])} if row["profile"] != "{}" else {}
-    named = {"user_name": row["user_name"]} if row["user_name"] != login else {}
-    return {"user": login, "scope": row["scope"], **named, **more}
+    named = {"user_name": row["user_name"]} if row["user_name"] != row["login"] else {}
+    return {"user": row["login"], "scope": row["scope"], **named, **more}
 
 
 def _entitlements(tenant: Tenant, app_id: str) -> list[dict[str, Any]]:
@@ -78,38 +106,34 @@ def _named(row: Row) -> dict[str, Any]:
 
 
 def _bundles(tenant: Tenant, app_id: str) -> list[dict[str, Any]]:
-    held = _held(tenant, "bundle_values", "bundle_id", app_id)
-    return [
-        {
-            "id": row["id"],
-            "name": row["name"],
-            "description": row["description"],
-            "values": held.get(row["id"], {}),
-        }
-        for row in tenant.rows("SELECT * FROM bundles WHERE app_id = ? ORDER BY id", app_id)
-    ]
+    rows = tenant.rows("SELECT * FROM bundles WHERE app_id = ? ORDER BY id", app_id)
+    held = _held(tenant, "bundle_values", "bundle_id", rows)
+    same = ("id", "name", "description")
+    return [{key: row[key] for key in same} | {"values": held.get(row["id"], {})} for row in rows]
 
 
-def _grants(tenant: Tenant, app_id: str, logins: dict[str, str]) -> list[dict[str, Any]]:
-    held = _held(tenant, "grant_values", "grant_id", app_id)
-    bundles = {
-        r["id"]: r["name"] for r in tenant.rows("SELECT id, name FROM bundles WHERE app_id = ?", app_id)
-    }
-    same = ("id", "expires", "time_zone", "action", "actor", "status")
-    return [
-        {"user": logins[row["user_id"]], "type": row["grant_type"], "values": held.get(row["id"], {})}
-        | {"bundle": bundles.get(row["bundle_id"])}
-        | {key: row[key] for key in same}
-        for row in tenant.rows("SELECT * FROM grants WHERE app_id = ? ORDER BY id", app_id)
-    ]
+_BATCH = 500
 
 
-def _held(tenant: Tenant, table: str, holder: str, app_id: str) -> Held:
+def _grants(tenant: Tenant, app_id: str) -> Iterator[dict[str, Any]]:
+    sql = """SELECT g.*, u.login, b.name AS bundle FROM grants g
+      JOIN users u ON u.id = g.user_id LEFT JOIN bundles b ON b.id = g.bundle_id
+      WHERE g.app_id = ? ORDER BY g.id"""
+    rows = tenant.each(sql, app_id)
+    same = ("bundle", "id", "expires", "time_zone", "action", "actor", "status")
+    while batch := list(islice(rows, _BATCH)):
+        held = _held(tenant, "grant_values", "grant_id", batch)
+        for row in batch:
+            about = {"user": row["login"], "type": row["grant_type"], "values": held.get(row["id"], {})}
+            yield about | {key: row[key] for key in same}
+
+
+def _held(tenant: Tenant, table: str, holder: str, holders: Iterable[Row]) -> Held:
     sql = f"""SELECT h.{holder} AS holder_id, e.external_value AS entitlement, v.external_value AS value
-      FROM entitlement_values v
-      JOIN {table} h ON h.value_id = v.id JOIN entitlements e ON e.id = v.entitlement_id
-      WHERE v.app_id = ? ORDER BY h.{holder}, e.id, v.id"""  # noqa: S608  the names are constants
+      FROM {table} h JOIN entitlement_values v ON v.id = h.value_id
+      JOIN entitlements e ON e.id = v.entitlement_id
+      WHERE h.{holder} IN ({{}}) ORDER BY h.{holder}, e.id, v.id"""  # noqa: S608  the names are constants
     held: Held = {}
-    for row in tenant.rows(sql, app_id):
+    for row in tenant.rows_of(sql, (row["id"] for row in holders)):
         held.setdefault(row["holder_id"], {}).setdefault(row["entitlement"], []).append(row["value"])
     return held

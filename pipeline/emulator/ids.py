@@ -7,12 +7,13 @@ import hashlib
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NUMBER_LENGTH = 6
 _SUFFIX = "1d7"
+_LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 
 
 def okta_id(prefix: str, number: int, seed: int) -> str:
     """Ids grow with their number, so that a listing by id is a listing by age."""
     digest = hashlib.sha256(f"{seed}/{prefix}/{number}".encode()).digest()
-    noise = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:7])
+    noise = digest[:7].translate(_LETTER_OF_BYTE).decode()
     return f"{prefix}1{_base62(number)}{noise}{_SUFFIX}"
 
 

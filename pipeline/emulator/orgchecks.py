@@ -2,26 +2,67 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.emulator.csvfiles import Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from pipeline.emulator.orgfile import Bundle, Grant, OktaApp, OrgFile
+    from pipeline.emulator.csvfiles import T
+    from pipeline.emulator.orgfile import Grant, OktaApp, OrgFile
 
 BASE_TYPES = ("CUSTOM", "POLICY")
 
 
 class OrgFileError(Exception):
-    """The message names the file and the key."""
+    """The message names the file and the key, or the line of a CSV file."""
+
+
+class Place(Protocol):
+    """Where an entry stands; put into words only when it is wrong, as a large org has many."""
+
+    def at(self, key: str = "", /, *held: str) -> str:
+        """Of one of its keys, for `values` with the entitlement and the value that are meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry of a list in the org file."""
+
+    where: str
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.where}[{self.n}]"
+
+    def at(self, key: str = "", /, *held: str) -> str:
+        return ".".join(part for part in (str(self), key, *held[:1]) if part)
+
+
+def _placed(entries: list[T] | Sheet[T], where: str) -> Iterator[tuple[Place, T]]:
+    if isinstance(entries, Sheet):
+        return iter(entries.placed())
+    return ((_Entry(where, n), entry) for n, entry in enumerate(entries))
 
 
 def check_references(org: OrgFile) -> None:
-    logins = _unique((user.login.casefold() for user in org.users), "users", "login")
+    logins = _logins(org)
     _unique(org.tokens, "tokens", "token", secret=True)
     _unique(org.given_ids(), "org file", "id")
     for n, okta_app in enumerate(org.okta_apps):
         _check_app(okta_app, f"okta_apps[{n}]", logins)
+
+
+def _logins(org: OrgFile) -> set[str]:
+    seen: set[str] = set()
+    for place, user in _placed(org.users, "users"):
+        login = user.login.casefold()
+        if login in seen:
+            raise OrgFileError(f"{place.at('login')}: the same login appears twice: {login}")
+        seen.add(login)
+    return seen
 
 
 def _unique(names: Iterable[str], where: str, what: str, *, secret: bool = False) -> set[str]:
@@ -41,17 +82,21 @@ def _check_app(okta_app: OktaApp, where: str, logins: set[str]) -> None:
         for n, e in enumerate(okta_app.entitlements)
     }
     _unique((e.external_value for e in okta_app.entitlements), f"{where}.entitlements", "external_value")
-    _unique((a.user.casefold() for a in okta_app.assigned), f"{where}.assigned", "user")
     bundles = _unique((b.name for b in okta_app.bundles), f"{where}.bundles", "name")
-    for n, assignment in enumerate(okta_app.assigned):
-        _check_user(assignment.user, f"{where}.assigned[{n}]", logins)
+    _check_assigned(okta_app, where, logins)
     for n, bundle in enumerate(okta_app.bundles):
-        _check_bundle(bundle, f"{where}.bundles[{n}]", allowed)
+        _check_values(bundle.values, _Entry(f"{where}.bundles", n), allowed)
     _check_grants(okta_app, where, logins, allowed, bundles)
 
 
-def _check_bundle(bundle: Bundle, where: str, allowed: Mapping[str, set[str]]) -> None:
-    _check_values(bundle.values, f"{where}.values", allowed)
+def _check_assigned(okta_app: OktaApp, where: str, logins: set[str]) -> None:
+    seen: set[str] = set()
+    for place, assignment in _placed(okta_app.assigned, f"{where}.assigned"):
+        login = assignment.user.casefold()
+        _check_user(assignment.user, place, logins)
+        if login in seen:
+            raise OrgFileError(f"{place.at()}: the same user appears twice: {login}")
+        seen.add(login)
 
 
 def _check_grants(
@@ -59,53 +104,54 @@ def _check_grants(
 ) -> None:
     single = {e.external_value for e in okta_app.entitlements if not e.multi_value}
     based: set[str] = set()
-    for n, grant in enumerate(okta_app.grants):
-        at = f"{where}.grants[{n}]"
-        _check_user(grant.user, f"{at}.user", logins)
-        _check_values(grant.values, f"{at}.values", allowed)
-        _check_single(grant, f"{at}.values", single)
-        _check_shape(grant, at, bundles)
+    for place, grant in _placed(okta_app.grants, f"{where}.grants"):
+        _check_user(grant.user, place, logins, "user")
+        _check_values(grant.values, place, allowed)
+        _check_single(grant, place, single)
+        _check_shape(grant, place, bundles)
         if grant.type in BASE_TYPES and grant.status == "ACTIVE":
-            _check_one_base(grant, at, based)
+            _check_one_base(grant, place, based)
 
 
-def _check_one_base(grant: Grant, at: str, based: set[str]) -> None:
+def _check_one_base(grant: Grant, place: Place, based: set[str]) -> None:
     # Okta keeps one base grant per user and app (okta-api.md 5.3).
     if grant.user.casefold() in based:
-        raise OrgFileError(f"{at}: {grant.user} already has a base grant (CUSTOM or POLICY) on this app")
+        why = f"{grant.user} already has a base grant (CUSTOM or POLICY) on this app"
+        raise OrgFileError(f"{place.at()}: {why}")
     based.add(grant.user.casefold())
 
 
-def _check_shape(grant: Grant, at: str, bundles: set[str]) -> None:
+def _check_shape(grant: Grant, place: Place, bundles: set[str]) -> None:
     if (grant.type == "ENTITLEMENT-BUNDLE") != (grant.bundle is not None):
-        raise OrgFileError(f"{at}.bundle: belongs to the type ENTITLEMENT-BUNDLE and only to it")
+        raise OrgFileError(f"{place.at('bundle')}: belongs to the type ENTITLEMENT-BUNDLE and only to it")
     if grant.bundle is not None and grant.bundle not in bundles:
-        raise OrgFileError(f"{at}.bundle: there is no bundle named {grant.bundle!r} in this app")
+        raise OrgFileError(f"{place.at('bundle')}: there is no bundle named {grant.bundle!r} in this app")
     if grant.bundle is not None and grant.values:
-        raise OrgFileError(f"{at}.values: a bundle grant has the values of its bundle")
+        raise OrgFileError(f"{place.at('values')}: a bundle grant has the values of its bundle")
     if grant.action == "DENY" and (grant.type != "CUSTOM" or grant.values):
-        raise OrgFileError(f"{at}.action: DENY belongs to a CUSTOM grant without values")
+        raise OrgFileError(f"{place.at('action')}: DENY belongs to a CUSTOM grant without values")
 
 
-def _check_user(login: str, where: str, logins: set[str]) -> None:
+def _check_user(login: str, place: Place, logins: set[str], key: str = "") -> None:
     if login.casefold() not in logins:
-        raise OrgFileError(f"{where}: there is no user with the login {login!r}")
+        raise OrgFileError(f"{place.at(key)}: there is no user with the login {login!r}")
 
 
-def _check_single(grant: Grant, where: str, single: set[str]) -> None:
+def _check_single(grant: Grant, place: Place, single: set[str]) -> None:
     for name in single & grant.values.keys():
         if len(grant.values[name]) > 1:
-            raise OrgFileError(f"{where}.{name}: this entitlement takes one value")
+            at = place.at("values", name, grant.values[name][1])
+            raise OrgFileError(f"{at}: this entitlement takes one value")
 
 
-def _check_values(values: Mapping[str, list[str]], where: str, allowed: Mapping[str, set[str]]) -> None:
+def _check_values(values: Mapping[str, list[str]], place: Place, allowed: Mapping[str, set[str]]) -> None:
     for name, wanted in values.items():
         if name not in allowed:
-            raise OrgFileError(
-                f"{where}: there is no entitlement with the external_value {name!r} in this app"
-            )
-        unknown = [value for value in wanted if value not in allowed[name]]
-        if unknown:
-            raise OrgFileError(f"{where}.{name}: there is no value {unknown[0]!r}")
+            why = f"there is no entitlement with the external_value {name!r} in this app"
+            raise OrgFileError(f"{place.at('values', name)}: {why}")
+        if not allowed[name].issuperset(wanted):
+            unknown = next(value for value in wanted if value not in allowed[name])
+            raise OrgFileError(f"{place.at('values', name, unknown)}: there is no value {unknown!r}")
         if not wanted or len(set(wanted)) < len(wanted):
-            raise OrgFileError(f"{where}.{name}: name at least one value, each once")
+            again = [value for value in wanted if wanted.count(value) > 1][:1]
+            raise OrgFileError(f"{place.at('values', name, *again)}: name at least one value, each once")

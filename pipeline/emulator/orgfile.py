@@ -12,12 +12,21 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetPydanticSchema,
     ValidationError,
     field_validator,
     model_validator,
 )
+from pydantic_core import core_schema
 
-from pipeline.emulator.csvfiles import CsvFileError, read_grants, read_users
+from pipeline.emulator.csvfiles import (
+    CsvFileError,
+    Sheet,
+    open_csv,
+    read_assignments,
+    read_grants,
+    read_users,
+)
 from pipeline.emulator.jwks import BadKeyError, public_keys, read_key_file
 from pipeline.emulator.limits import LimitsError, limits_by_bucket
 from pipeline.emulator.orgchecks import OrgFileError, check_references
@@ -52,6 +61,22 @@ def _instant(value: str) -> str:
 Instant = Annotated[str, AfterValidator(_instant)]
 OktaId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{20}$")]
 Text255 = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _or_sheet(entries: Any) -> GetPydanticSchema:  # noqa: ANN401  a type
+    """Validates a list of entries. A sheet in its place checks itself, line by line; dumped, it is a hash."""
+
+    def schema(_annotated: Any, build: Any) -> core_schema.CoreSchema:  # noqa: ANN401  pydantic's types
+        as_list = build(entries)
+        return core_schema.no_info_wrap_validator_function(
+            lambda given, check: given if isinstance(given, Sheet) else check(given),
+            as_list,
+            serialization=core_schema.wrap_serializer_function_ser_schema(
+                lambda given, dump: given.sha256 if isinstance(given, Sheet) else dump(given), schema=as_list
+            ),
+        )
+
+    return GetPydanticSchema(schema)
 
 
 class Strict(BaseModel):
@@ -159,16 +184,21 @@ class OktaApp(Strict):
     features: list[str] = []
     entitlement_management: bool | Literal["ENABLING"] = True
     implicit_assignment: bool = False
-    assigned: list[Assignment] = []
+    assigned: Annotated[list[Assignment] | Sheet[Assignment], _or_sheet(list[Assignment])] = []
     entitlements: list[Entitlement] = []
     bundles: list[Bundle] = []
-    grants: list[Grant] = []
+    grants: Annotated[list[Grant] | Sheet[Grant], _or_sheet(list[Grant])] = []
 
     def given_ids(self) -> Iterator[str]:
         values = (value.id for entitlement in self.entitlements for value in entitlement.values)
-        others = (*(bundle.id for bundle in self.bundles), *(grant.id for grant in self.grants))
+        others = (*(bundle.id for bundle in self.bundles), *_ids(self.grants))
         entitlements = (entitlement.id for entitlement in self.entitlements)
         yield from (given for given in (self.id, *entitlements, *values, *others) if given)
+
+
+def _ids(entries: list[User] | Sheet[User] | list[Grant] | Sheet[Grant]) -> Iterator[str | None]:
+    if isinstance(entries, list) or entries.gives_ids:
+        yield from (entry.id for entry in entries)
 
 
 class Switches(Strict):
@@ -204,7 +234,7 @@ class OrgFile(Strict):
     org: Org
     tokens: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
     clients: list[Client] = []
-    users: list[User] = []
+    users: Annotated[list[User] | Sheet[User], _or_sheet(list[User])] = []
     okta_apps: list[OktaApp] = []
     limits: Literal["observed", "none"] | dict[str, int] = "observed"
     latency_ms: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] = [0, 0]
@@ -212,7 +242,7 @@ class OrgFile(Strict):
 
     def given_ids(self) -> Iterator[str]:
         """Every id the file gives itself."""
-        yield from (given for given in (self.org.id, *(user.id for user in self.users)) if given)
+        yield from (given for given in (self.org.id, *_ids(self.users)) if given)
         yield from (client.id for client in self.clients)
         for okta_app in self.okta_apps:
             yield from okta_app.given_ids()
@@ -281,7 +311,7 @@ def _key(loc: tuple[int | str, ...]) -> str:
 
 
 def _with_csv_files(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    out = {**raw, "users": _from_csv(raw.get("users", []), folder, read_users)}
+    out = {**raw, "users": _from_csv(raw.get("users", []), folder, read_users, User)}
     if isinstance(raw.get("okta_apps"), list):
         out["okta_apps"] = [_app_with_csv(entry, folder) for entry in raw["okta_apps"]]
     return out
@@ -302,12 +332,14 @@ def _client_with_key(entry: object, folder: Path) -> object:
 
 
 def _app_with_csv(entry: object, folder: Path) -> object:
-    if not isinstance(entry, dict) or "grants" not in entry:
+    if not isinstance(entry, dict):
         return entry
-    return {**entry, "grants": _from_csv(entry["grants"], folder, read_grants)}
+    sheets = {"assigned": (read_assignments, Assignment), "grants": (read_grants, Grant)}
+    named = {key: _from_csv(entry[key], folder, *how) for key, how in sheets.items() if key in entry}
+    return {**entry, **named}
 
 
-def _from_csv(value: object, folder: Path, read: Any) -> object:  # noqa: ANN401  one of the two readers
+def _from_csv(value: object, folder: Path, read: Any, entry: Any) -> object:  # noqa: ANN401  as Sheet has them
     if isinstance(value, dict) and set(value) == {"csv"} and isinstance(value["csv"], str):
-        return read(folder / value["csv"])
+        return Sheet(open_csv(folder / value["csv"]), read, entry)
     return value

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from pipeline.emulator.ids import number_of
 from pipeline.emulator.times import parse_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pipeline.emulator.orgfile import Grant, OktaApp, User
     from pipeline.emulator.tenant import Tenant
 
@@ -35,19 +38,24 @@ def seed_org(tenant: Tenant) -> str:
     org = tenant.org
     tenant.last_number = max((number_of(given) for given in org.given_ids()), default=0)
     org_id = org.org.id or tenant.new_id("00o")
-    user_ids = {user.login.casefold(): user.id or tenant.new_id("00u") for user in org.users}
-    _add_users(tenant, org.users, user_ids)
+    user_ids = _add_users(tenant, org.users)
     for okta_app in org.okta_apps:
         _add_app(tenant, okta_app, user_ids)
     return org_id
 
 
-def _add_users(tenant: Tenant, users: list[User], user_ids: dict[str, str]) -> None:
+def _add_users(tenant: Tenant, users: Iterable[User]) -> dict[str, str]:
+    """Their ids by folded login."""
     now = tenant.now()
-    tenant.db.executemany(
-        "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (_user_row(user, user_ids[user.login.casefold()], now) for user in users),
-    )
+    user_ids: dict[str, str] = {}
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for user in users:
+            user_id = user_ids[user.login.casefold()] = user.id or tenant.new_id("00u")
+            yield _user_row(user, user_id, now)
+
+    tenant.db.executemany("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
+    return user_ids
 
 
 def _user_row(user: User, user_id: str, now: float) -> tuple[object, ...]:
@@ -137,29 +145,35 @@ def _add_values(
 ) -> None:
     tenant.db.executemany(
         f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608  one of two constants
-        (
-            (holder_id, value_ids[entitlement, value])
-            for entitlement, names in values.items()
-            for value in names
-        ),
+        _value_rows(holder_id, values, value_ids),
     )
 
 
-def _add_grants(tenant: Tenant, grants: list[Grant], app_id: str, names: _Names) -> None:
+def _value_rows(holder_id: str, values: dict[str, list[str]], value_ids: ValueIds) -> list[tuple[str, str]]:
+    return [
+        (holder_id, value_ids[entitlement, value]) for entitlement, names in values.items() for value in names
+    ]
+
+
+_BATCH = 2000
+
+
+def _add_grants(tenant: Tenant, grants: Iterable[Grant], app_id: str, names: _Names) -> None:
     now = tenant.now()
-    for grant in grants:
-        grant_id = grant.id or tenant.new_id("gra")
-        bundle_id = names.bundle_ids[grant.bundle] if grant.bundle else None
-        user_id = names.user_ids[grant.user.casefold()]
-        tenant.write(
+    entries = iter(grants)
+    while batch := list(islice(entries, _BATCH)):
+        numbered = [(grant.id or tenant.new_id("gra"), grant) for grant in batch]
+        tenant.db.executemany(
             "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(grant_id, app_id, user_id, grant.type, bundle_id, grant.action, grant.actor, grant.status),
-            *(
-                grant.expires,
-                parse_instant(grant.expires) if grant.expires else None,
-                grant.time_zone,
-                now,
-                now,
-            ),
+            (_grant_row(grant, grant_id, app_id, names, now) for grant_id, grant in numbered),
         )
-        _add_values(tenant, "grant_values", grant_id, grant.values, names.value_ids)
+        held = (_value_rows(grant_id, grant.values, names.value_ids) for grant_id, grant in numbered)
+        tenant.db.executemany("INSERT INTO grant_values VALUES (?, ?)", chain.from_iterable(held))
+
+
+def _grant_row(grant: Grant, grant_id: str, app_id: str, names: _Names, now: float) -> tuple[object, ...]:
+    bundle_id = names.bundle_ids[grant.bundle] if grant.bundle else None
+    who = (grant_id, app_id, names.user_ids[grant.user.casefold()], grant.type, bundle_id)
+    expires_at = parse_instant(grant.expires) if grant.expires else None
+    about = (grant.action, grant.actor, grant.status, grant.expires, expires_at, grant.time_zone)
+    return (*who, *about, now, now)

@@ -28,6 +28,8 @@ class Tenant:
     db: sqlite3.Connection
     now: Callable[[], float]
     seed: int
+    fingerprint: str
+    """Of the org file: state made from another one is not continued."""
     org_id: str = ""
     owner_id: str = ""
     """The user whose token it is (okta-api.md 10): the first ACTIVE user of the org file."""
@@ -52,6 +54,10 @@ class Tenant:
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         return self.db.execute(sql, values).fetchall()
+
+    def each(self, sql: str, *values: object) -> Iterator[Row]:
+        """Row by row, for long answers; nothing may be written in between."""
+        return self.db.execute(sql, values)
 
     def rows_of(self, sql: str, keys: Iterable[str]) -> list[Row]:
         """One query for any number of keys: `{}` in the statement becomes their marks."""
@@ -109,12 +115,12 @@ class Tenant:
             self.last_number = 0
             self.org_id = seed_org(self)
             self._remember("org_id", self.org_id)
-            self._remember("org_file", _fingerprint(self.org))
+            self._remember("org_file", self.fingerprint)
         self._find_owner()
 
     def _continues(self) -> bool:
         known = {row["key"]: row["value"] for row in self.rows("SELECT key, value FROM meta")}
-        if known.get("org_file") != _fingerprint(self.org):
+        if known.get("org_file") != self.fingerprint:
             return False
         self.org_id = known["org_id"]
         self.last_number = int(known.get("last_number", "0"))
@@ -130,8 +136,5 @@ class Tenant:
 
 
 def open_tenant(org: OrgFile, *, db: str | Path, now: Callable[[], float], seed: int) -> Tenant:
-    return Tenant(org=org, db=open_database(db), now=now, seed=seed)
-
-
-def _fingerprint(org: OrgFile) -> str:
-    return hashlib.sha256(org.model_dump_json().encode()).hexdigest()
+    fingerprint = hashlib.sha256(org.model_dump_json().encode()).hexdigest()
+    return Tenant(org=org, db=open_database(db), now=now, seed=seed, fingerprint=fingerprint)

@@ -44,8 +44,8 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_contract_example_loads(tmp_path: Path) -> None:
     org = load_org_file(write(tmp_path, EXAMPLE))
-    assert org.users[0].profile()["employeeNumber"] == "0012"
-    assert org.okta_apps[0].grants[0].values == {"Role": ["Auditor"]}
+    assert [user.profile()["employeeNumber"] for user in org.users] == ["0012"]
+    assert [grant.values for grant in org.okta_apps[0].grants] == [{"Role": ["Auditor"]}]
 
 
 @pytest.mark.parametrize(
@@ -95,17 +95,20 @@ def test_csv_forms(tmp_path: Path) -> None:
     users = "login,firstName,employeeNumber\nalice@x,Alice,0012\nbob@x,,\n"
     grants = "user,type,entitlement,value\nalice@x,CUSTOM,Role,Admin\nalice@x,,Role,Auditor\n"
     (tmp_path / "users.csv").write_text(users, encoding="utf-8")
+    (tmp_path / "assigned.csv").write_text("user,scope,user_name\nalice@x,,\nbob@x,GROUP,bob\n", "utf-8")
     (tmp_path / "grants.csv").write_text(
         grants + "bob@x,CUSTOM,Role,Admin\nbob@x,ENTITLEMENT-BUNDLE,,Basics\n", encoding="utf-8"
     )
     path = write(
         tmp_path,
         "org: {subdomain: acme}\ntokens: [t]\nusers: {csv: users.csv}\nokta_apps:\n  - label: ERP\n"
-        "    entitlements: [{name: Role, values: [Admin, Auditor]}]\n"
+        "    assigned: {csv: assigned.csv}\n    entitlements: [{name: Role, values: [Admin, Auditor]}]\n"
         "    bundles: [{name: Basics, values: {Role: [Auditor]}}]\n    grants: {csv: grants.csv}\n",
     )
     org = load_org_file(path)
-    assert org.users[0].profile()["employeeNumber"] == "0012"
+    assert [user.profile().get("employeeNumber") for user in org.users] == ["0012", None]
+    assigned = [(a.user, a.scope, a.user_name) for a in org.okta_apps[0].assigned]
+    assert assigned == [("alice@x", "USER", None), ("bob@x", "GROUP", "bob")]
     found = [(g.user, g.type, g.values, g.bundle) for g in org.okta_apps[0].grants]
     assert found == [
         ("alice@x", "CUSTOM", {"Role": ["Admin", "Auditor"]}, None),
@@ -114,24 +117,122 @@ def test_csv_forms(tmp_path: Path) -> None:
     ]
 
 
+async def _state(room: Room) -> Json:
+    return await room.ok("/_emulator/state")
+
+
+USERS_CSV = "login\na@x\nb@x\n"
+ASSIGNED_CSV = "user\na@x\n"
+GRANTS_CSV = (
+    "user,type,entitlement,value\na@x,CUSTOM,Role,Admin\nb@x,CUSTOM,Role,Admin\na@x,CUSTOM,Role,Clerk\n"
+)
+
+
+def large_org(folder: Path, **sheets: str) -> Path:
+    """An org file whose users, assignments and grants are CSV files, some with the content of `sheets`."""
+    contents = {"users": USERS_CSV, "assigned": ASSIGNED_CSV, "grants": GRANTS_CSV, **sheets}
+    for name, text in contents.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return write(
+        folder,
+        "org: {subdomain: acme}\ntokens: [t]\nusers: {csv: users.csv}\nokta_apps:\n  - label: ERP\n"
+        "    assigned: {csv: assigned.csv}\n    grants: {csv: grants.csv}\n"
+        "    bundles: [{name: Basics, values: {}}]\n"
+        "    entitlements:\n      - {name: Role, values: [Admin, Clerk]}\n"
+        "      - {name: Tier, multi_value: false, values: [Gold, Silver]}\n",
+    )
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("sheet", "text", "message"),
     [
-        ("name\nx\n", "users.csv: the column 'login' is missing"),
-        ("login,email\na@x\n", "users.csv:2: the line has not as many cells as the header"),
-        ("login\na@x,b\n", "users.csv:2: the line has not as many cells as the header"),
+        ("users", "name\nx\n", "users.csv: the column 'login' is missing"),
+        ("users", "login,login\na@x,b\n", "users.csv: two columns have the same name"),
+        ("users", "login,email\na@x\n", "users.csv:2: the line has not as many cells as the header"),
+        ("users", "login\na@x,b\n", "users.csv:2: the line has not as many cells as the header"),
+        ("users", "login,status\na@x,\nb@x,AWAKE\n", "users.csv:3: status: Input should be"),
+        ("users", "login,id\na@x,short\n", "users.csv:2: id: String should match pattern"),
+        ("users", USERS_CSV + "A@x\n", "users.csv:4: the same login appears twice: a@x"),
+        ("users", "login\n\na@x\n\x00,\n", "users.csv:4: "),
+        ("assigned", "user\na@x\nc@x\n", "assigned.csv:3: there is no user with the login 'c@x'"),
+        ("assigned", "user\na@x\nA@x\n", "assigned.csv:3: the same user appears twice"),
+        ("assigned", "user,role\na@x,b\n", "assigned.csv:2: role: Extra inputs"),
+        ("grants", GRANTS_CSV + "c@x,,Role,Admin\n", "grants.csv:5: there is no user with the login 'c@x'"),
+        ("grants", GRANTS_CSV + "b@x,,Role,Boss\n", "grants.csv:5: there is no value 'Boss'"),
+        ("grants", GRANTS_CSV + "b@x,,Rolle,Admin\n", "grants.csv:5: there is no entitlement"),
+        ("grants", GRANTS_CSV + "b@x,,Role,Admin\n", "grants.csv:5: name at least one value, each once"),
+        (
+            "grants",
+            GRANTS_CSV + "b@x,,Tier,Gold\nb@x,,Tier,Silver\n",
+            "grants.csv:6: this entitlement takes one",
+        ),
+        ("grants", GRANTS_CSV + "b@x,POLICY,,\n", "grants.csv:5: b@x already has a base grant"),
+        ("grants", GRANTS_CSV + "b@x,ADDITIVE,,\n", "grants.csv:5: type: Input should be"),
+        (
+            "grants",
+            GRANTS_CSV + "b@x,ENTITLEMENT-BUNDLE,,None\n",
+            "grants.csv:5: there is no bundle named 'None'",
+        ),
+        (
+            "grants",
+            GRANTS_CSV + 2 * "b@x,ENTITLEMENT-BUNDLE,,Basics\n",
+            "grants.csv:6: the same bundle stands at",
+        ),
+        ("grants", "user,type,entitlement,value,status\na@x,,,,\n", "grants.csv: the columns must be"),
     ],
 )
-def test_csv_faults_name_the_line(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "users.csv").write_text(text, encoding="utf-8")
-    path = write(tmp_path, "org: {subdomain: acme}\ntokens: [t]\nusers: {csv: users.csv}\n")
+def test_csv_faults_name_file_and_line(tmp_path: Path, sheet: str, text: str, message: str) -> None:
+    load_org_file(large_org(tmp_path))
     with pytest.raises(OrgFileError, match=r"org\.yaml") as error:
-        load_org_file(path)
+        load_org_file(large_org(tmp_path, **{sheet: text}))
     assert message in str(error.value)
 
 
-async def _state(room: Room) -> Json:
-    return await room.ok("/_emulator/state")
+def test_a_large_org_keeps_every_line(tmp_path: Path) -> None:
+    people = [f"user{n:04d}@x" for n in range(2101)]
+    held = {login: ["Admin", "Clerk"][: 1 + n % 2] for n, login in enumerate(people)}
+    # Lines of one grant need not stand together.
+    first = [f"{login},CUSTOM,Role,Admin\n" for login in people]
+    second = [f"{login},,Role,Clerk\n" for login, values in held.items() if len(values) > 1]
+    path = large_org(
+        tmp_path,
+        users="login\n" + "\n".join(people),
+        assigned="user\n" + "\n".join(people),
+        grants="user,type,entitlement,value\n" + "".join(first + second),
+    )
+    state = within_room(_state, Room(load_org_file(path)))
+    okta_app = state["okta_apps"][0]
+    assert [user["login"] for user in state["users"]] == people
+    assert [each["user"] for each in okta_app["assigned"]] == people
+    assert {grant["user"]: grant["values"]["Role"] for grant in okta_app["grants"]} == held
+    assert within(_state, **json.loads(json.dumps(state))) == state
+
+
+def test_the_state_goes_on_while_the_csv_files_are_the_same(tmp_path: Path) -> None:
+    async def grants(room: Room) -> Json:
+        state = await _state(room)
+        return [(grant["user"], grant["values"]) for grant in state["okta_apps"][0]["grants"]]
+
+    async def grant_and_look(room: Room) -> Json:
+        room.client.headers["Authorization"] = "SSWS t"
+        users = {user["login"]: user["id"] for user in (await _state(room))["users"]}
+        app_id = (await _state(room))["okta_apps"][0]["id"]
+        who = {"externalId": users["a@x"], "type": "OKTA_USER"}
+        target = {"externalId": app_id, "type": "APPLICATION"}
+        body = {"grantType": "CUSTOM", "target": target, "targetPrincipal": who}
+        assert (await room.send("POST", "/governance/api/v1/grants", body)).status_code == 201
+        return await grants(room)
+
+    db = tmp_path / "state.db"
+    path = large_org(tmp_path)
+    first = within_room(grant_and_look, Room(load_org_file(path), db))
+    assert first == [("b@x", {"Role": ["Admin"]}), ("a@x", {})]
+    assert within_room(grants, Room(load_org_file(path), db)) == first
+    other = large_org(tmp_path, grants=GRANTS_CSV.replace("b@x,CUSTOM,Role,Admin", "b@x,CUSTOM,Role,Clerk"))
+    assert within_room(grants, Room(load_org_file(other), db)) == [
+        ("a@x", {"Role": ["Admin", "Clerk"]}),
+        ("b@x", {"Role": ["Clerk"]}),
+    ]
 
 
 def test_the_state_is_an_org_file_whose_state_is_the_same() -> None:
