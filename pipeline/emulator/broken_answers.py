@@ -59,8 +59,12 @@ async def _hang_up(scope: Scope, receive: Receive, *, reset: bool) -> None:
             "a fault ends the connection here, and this transport cannot do that; "
             "use pipeline.emulator.InMemoryTransport or the served emulator"
         )
+    await end_connection(close, receive, reset=reset)
+
+
+async def end_connection(close: Callable[[bool], None], receive: Receive, *, reset: bool) -> None:
+    """Until the server has noticed: it takes an app that returns before for one that forgot to answer."""
     close(reset)
-    # Until the server has noticed: it takes an app that returns before for one that forgot to answer.
     while (await receive())["type"] != "http.disconnect":
         pass
 

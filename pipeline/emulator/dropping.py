@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import sys
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pipeline.emulator.broken_answers import HANG_UP
+from pipeline.emulator.broken_answers import HANG_UP, end_connection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +37,10 @@ class DroppingProtocol(H11Protocol):
 def _with_extension(app: Any, hang_up: Callable[[bool], None]) -> Callable[..., Awaitable[None]]:  # noqa: ANN401  ASGI
     async def extended(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
         scope.setdefault("extensions", {})[HANG_UP] = hang_up
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops and waits no longer for this call, which a fault may have made last for hours.
+            await end_connection(hang_up, receive, reset=False)
 
     return extended

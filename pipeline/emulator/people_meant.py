@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]
 """Ids of an app and a user."""
+_TRIED = 20
+"""So many of an app's people are looked at for one that a change fits; more would slow every call down."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
-def place_of(tenant: Tenant, asked: AdminChange, call: Call, body: Any, pick: Pick) -> Place | None:  # noqa: ANN401  JSON
-    """The fault's own app and user, else those of the call, else any by chance."""
+def places_of(tenant: Tenant, asked: AdminChange, call: Call, body: Any, pick: Pick) -> list[Place]:  # noqa: ANN401  JSON
+    """The fault's own app and user, else those of the call, else some by chance: the first that fits."""
     app_id, user_id = pair_of(tenant, call, body)
     okta_app = _app(tenant, asked.okta_app, app_id, pick)
-    user = _user(tenant, asked.user, user_id, okta_app, pick) if okta_app else None
-    return Place(okta_app, user) if okta_app and user else None
+    if okta_app is None:
+        return []
+    return [Place(okta_app, user) for user in _users(tenant, asked.user, user_id, okta_app, pick)]
 
 
 def pair_of(tenant: Tenant, call: Call, body: Any) -> tuple[str | None, str | None]:  # noqa: ANN401  JSON
@@ -85,12 +88,14 @@ def _app(tenant: Tenant, asked: str | None, of_call: str | None, pick: Pick) -> 
     return found
 
 
-def _user(tenant: Tenant, asked: str | None, of_call: str | None, okta_app: Row, pick: Pick) -> Row | None:
+def _users(tenant: Tenant, asked: str | None, of_call: str | None, okta_app: Row, pick: Pick) -> list[Row]:
     if asked is not None:
-        return tenant.row("SELECT * FROM users WHERE login_key = ?", asked.casefold())
+        return tenant.rows("SELECT * FROM users WHERE login_key = ?", asked.casefold())
     if of_call is not None:
-        return tenant.row("SELECT * FROM users WHERE id = ?", of_call)
+        return tenant.rows("SELECT * FROM users WHERE id = ?", of_call)
     on_app = """SELECT user_id FROM app_users WHERE app_id = ?
       UNION SELECT user_id FROM grants WHERE app_id = ? ORDER BY user_id"""
-    chosen = pick("user", tenant.rows(on_app, okta_app["id"], okta_app["id"]))
-    return tenant.row("SELECT * FROM users WHERE id = ?", chosen["user_id"]) if chosen else None
+    ids = [row["user_id"] for row in tenant.rows(on_app, okta_app["id"], okta_app["id"])]
+    start = pick("user", range(len(ids))) or 0
+    near = [*ids[start:], *ids[:start]][:_TRIED]
+    return [row for each in near for row in tenant.rows("SELECT * FROM users WHERE id = ?", each)]

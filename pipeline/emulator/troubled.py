@@ -27,7 +27,7 @@ from pipeline.emulator.fault_kinds import (
     TruncatedBody,
 )
 from pipeline.emulator.limits import WINDOW_S, crowded
-from pipeline.emulator.people_meant import pair_of, place_of, shown_pairs
+from pipeline.emulator.people_meant import pair_of, places_of, shown_pairs
 from pipeline.emulator.times import http_date
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from pipeline.emulator.admin import Place
     from pipeline.emulator.answers import Answer, Call
     from pipeline.emulator.errors import ErrorKind
     from pipeline.emulator.fault_kinds import Fault, When
@@ -156,20 +157,19 @@ class Trouble:
 
     def _admin(self, when: str) -> None:
         for live, asked in self.met.of(AdminChange, when):
-            place = place_of(self.tenant, asked, self.call, self.body, live.pick)
-            if place is None or (
-                when == "between" and not self._was_read(place.okta_app["id"], place.user["id"])
-            ):
-                continue
-            step = plan_change(self.tenant, asked, place, live.pick)
+            places = places_of(self.tenant, asked, self.call, self.body, live.pick)
+            if when == "between":
+                places = [place for place in places if self._was_read(place)]
+            steps = (plan_change(self.tenant, asked, place, live.pick) for place in places)
+            step = next((each for each in steps if each is not None), None)
             if step is not None and live.strikes():
                 step.make()
                 note_change(self.tenant, asked.change, step)
 
-    def _was_read(self, app_id: str, user_id: str) -> bool:
+    def _was_read(self, place: Place) -> bool:
         """And is now written to."""
         meant = pair_of(self.tenant, self.call, self.body)
-        return meant == (app_id, user_id) and meant in self.faults.read
+        return meant == (place.okta_app["id"], place.user["id"]) and meant in self.faults.read
 
     def _forget_read(self) -> None:
         app_id, user_id = pair_of(self.tenant, self.call, self.body)

@@ -177,6 +177,19 @@ def test_the_person_of_the_call_is_meant() -> None:
     stormy(story, **org())
 
 
+def test_a_call_about_nobody_means_someone_whom_the_change_fits() -> None:
+    async def story(room: StormyRoom) -> None:
+        for seed in range(8):
+            await room.client.post("/_emulator/reset")
+            await room.set_faults(change("revoke_all", match=LIST_GRANTS), seed=seed)
+            await room.grants()
+            # Only Bob holds something.
+            assert [each["user"] for each in await room.changes()] == [BOB]
+            assert await room.base(BOB) is None
+
+    stormy(story, **org(HELD))
+
+
 def test_what_cannot_be_changed_is_not_counted() -> None:
     async def story(room: StormyRoom) -> None:
         await room.set_faults(
@@ -189,6 +202,21 @@ def test_what_cannot_be_changed_is_not_counted() -> None:
         assert (await room.fired(), await room.changes()) == ([0, 0, 0, 0], [])
 
     stormy(story, **org(HELD))
+
+
+@pytest.mark.parametrize("name", ["add_value", "new_grant", "add_bundle"])
+def test_an_admin_keeps_to_the_orgs_rules(name: str) -> None:
+    async def story(room: StormyRoom) -> None:
+        for login in ("carol@acme.example.com", "gone@acme.example.com"):
+            await room.set_faults(change(name, user=login, match=LIST_GRANTS))
+            await room.grants()
+            assert await room.fired() == [0]
+        await room.set_faults(change(name, user=ALICE, match=LIST_GRANTS))
+        await room.grants()
+        assert await room.fired() == [1]
+
+    # Carol is not assigned, and one user is gone.
+    stormy(story, **org(), switches={"grant_needs_assignment": True})
 
 
 def test_the_list_of_changes_goes_on_and_is_reset() -> None:

@@ -100,6 +100,21 @@ def test_the_other_kinds(client: httpx.Client) -> None:
     assert kinds == ["text/html", "text/html", "application/json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be stopped by signal there")
+def test_stopping_does_not_wait_for_a_slow_answer(tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text("[{kind: slow, delay_s: 36000}]", encoding="utf-8")
+    with start(tmp_path, "--faults", str(path)) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with httpx.Client(base_url=url) as client, pytest.raises(httpx.ReadTimeout):
+            client.get(USERS, timeout=0.2)
+        process.terminate()
+        _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in complaints
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("[{kind: rain}]", "faults[0]: Input tag 'rain'"), ("[", "cannot be read as YAML")],
