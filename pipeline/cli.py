@@ -245,12 +245,22 @@ def emulator_serve(
         Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")
     ] = None,
     limits: Annotated[str | None, typer.Option(metavar="observed|none|FILE")] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The org has these faults (YAML or JSON); default: the org file's."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of ids, latencies and faults.")] = 0,
 ) -> None:
     """Serve the org of an org file on loopback until interrupted."""
     from pipeline.use_cases import box
 
-    _guarded("emulator serve", False, lambda: box.serve(org, port=port, db=db, limits=limits, seed=seed))
+    _guarded(
+        "emulator serve",
+        False,
+        lambda: box.serve(org, port=port, db=db, limits=limits, faults=faults, seed=seed),
+    )
 
 
 @emulator.command("reset")

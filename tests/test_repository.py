@@ -29,8 +29,14 @@ BANNED_NAMES = (
     "info",
 )
 BANNED_STARTS = ("process_", "do_", "handle_")
-ALLOWED = {"process_start", "process_started", "add_signal_handler", "remove_signal_handler"}
-"""About operating system processes; names of the standard library."""
+ALLOWED = {
+    "process_start",
+    "process_started",
+    "add_signal_handler",
+    "remove_signal_handler",
+    "handle_async_request",
+}
+"""About operating system processes; names of the standard library and of httpx's transports."""
 
 
 def shown(path: Path) -> str:

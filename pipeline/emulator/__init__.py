@@ -10,15 +10,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.emulator.app import create_app
+    from pipeline.emulator.fault_kinds import FaultsError, FaultSet, fault_set_from
+    from pipeline.emulator.in_memory import InMemoryTransport
     from pipeline.emulator.orgfile import OrgFile, OrgFileError, load_org_file
     from pipeline.emulator.serve import serve
 
-__all__ = ["OrgFile", "OrgFileError", "create_app", "load_org_file", "serve"]
+__all__ = [
+    "FaultSet",
+    "FaultsError",
+    "InMemoryTransport",
+    "OrgFile",
+    "OrgFileError",
+    "create_app",
+    "fault_set_from",
+    "load_org_file",
+    "serve",
+]
 
 _HOMES = {
+    "FaultSet": "fault_kinds",
+    "FaultsError": "fault_kinds",
+    "InMemoryTransport": "in_memory",
     "OrgFile": "orgfile",
     "OrgFileError": "orgfile",
     "create_app": "app",
+    "fault_set_from": "fault_kinds",
     "load_org_file": "orgfile",
     "serve": "serve",
 }

@@ -13,23 +13,39 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pipeline.emulator.admin import list_changes
 from pipeline.emulator.answers import Answer, Call
 from pipeline.emulator.bearer import identify, refusal
+from pipeline.emulator.broken_answers import HungUp
 from pipeline.emulator.dumping import dump_org, state_json
-from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
+from pipeline.emulator.errors import BAD_JSON, OktaError
+from pipeline.emulator.fault_kinds import FaultsError, fault_set_from
+from pipeline.emulator.faults import Faults
 from pipeline.emulator.ids import Chance
-from pipeline.emulator.limits import OTHER, Admission, Windows, limits_by_bucket
+from pipeline.emulator.limits import (
+    OTHER,
+    Admission,
+    InFlight,
+    Windows,
+    concurrency_of,
+    crowded,
+    limits_by_bucket,
+)
 from pipeline.emulator.routes import Match, match
 from pipeline.emulator.signing_in import TOKEN_PATH, form_of, without_assertion
 from pipeline.emulator.tenant import Tenant, open_tenant
 from pipeline.emulator.times import http_date
+from pipeline.emulator.troubled import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from pipeline.emulator.fault_kinds import FaultSet
     from pipeline.emulator.orgfile import OrgFile
 
+UNSEEN = "unseen"
+"""In the request log, for a call that never reached Okta: nobody looked who sent it."""
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
@@ -42,16 +58,26 @@ def create_app(
     sleep: Callable[[float], Awaitable[None]],
     seed: int = 0,
     limits: str | Mapping[str, int] | None = None,
+    faults: FaultSet | None = None,
     latency: bool = True,
 ) -> Starlette:
-    """An org that knows time only through `now` and `sleep`; continues `db` if that is of this org file."""
+    """An org that knows time only through `now` and `sleep`; continues `db` if that is of this org file.
+
+    `limits` and `faults` stand in for those of the org file.
+    """
+    limits = org.limits if limits is None else limits
+    windows, in_flight = Windows(limits_by_bucket(limits)), InFlight(concurrency_of(limits))
     tenant = open_tenant(org, db=db, now=now, seed=seed)
-    windows = Windows(limits_by_bucket(limits if limits is not None else org.limits))
-    gate = Gate(tenant, windows, Chance(seed), sleep, _latency_s(org) if latency else (0, 0))
+    latency_s = _latency_s(org) if latency else (0, 0)
+    trouble = Faults(org.faults if faults is None else faults, seed)
+    gate = Gate(tenant, windows, in_flight, trouble, Chance(seed), sleep, latency_s)
     app = Starlette(
         routes=[
             Route("/_emulator/state", gate.state, methods=["GET"]),
             Route("/_emulator/requests", gate.requests, methods=["GET"]),
+            Route("/_emulator/changes", gate.changes, methods=["GET"]),
+            Route("/_emulator/faults", gate.show_faults, methods=["GET"]),
+            Route("/_emulator/faults", gate.replace_faults, methods=["POST"]),
             Route("/_emulator/reset", gate.reset, methods=["POST"]),
             Route("/{path:path}", gate.api, methods=METHODS),
         ]
@@ -80,51 +106,123 @@ class _Outcome:
 class Gate:
     tenant: Tenant
     windows: Windows
+    in_flight: InFlight
+    faults: Faults
     chance: Chance
     sleep: Callable[[float], Awaitable[None]]
     latency_s: tuple[float, float]
 
     async def api(self, request: Request) -> Response:
         raw = await request.body()
-        await self._wait()
-        self.tenant.wake()
-        method, path = request.method, request.scope["path"]
         query = request.scope["query_string"].decode("latin-1")
+        fits = self.in_flight.enter()
+        try:
+            if self.faults.on:
+                return await self._troubled(_call(request, query, raw), query, raw, fits=fits)
+            await self._wait()
+            return self._untroubled(_call(request, query, raw), query, raw, fits=fits)
+        finally:
+            if fits:
+                self.in_flight.leave()
+
+    def _untroubled(self, call: Call, query: str, raw: bytes, *, fits: bool) -> Response:
+        self.tenant.wake()
         with self.tenant.transaction():
-            outcome = self._outcome(_call(request, query, raw), raw)
-            self._log(method, path, query, raw, outcome)
+            outcome = self._outcome(call, raw, self._admit if fits else self._turn_away)
+            self._log(call, query, raw, outcome.answer.status, outcome.bucket, outcome.client)
         return self._response(outcome)
+
+    async def _troubled(self, call: Call, query: str, raw: bytes, *, fits: bool) -> Response:
+        met = self.faults.meeting(call.method, call.path)
+        trouble = Trouble(self.tenant, self.windows, self.faults, met, call, _parsed(raw))
+        await self._wait(trouble.delay_s("before"))
+        self.tenant.wake()
+        with self.tenant.transaction():
+            trouble.begin()
+            lost = trouble.never_arrives()
+            if lost is not None:
+                status = 0 if isinstance(lost, HungUp) else lost.status_code
+                self._log(call, query, raw, status, _bucket(call), UNSEEN)
+                return lost
+            response = self._delivered(trouble, query, raw, fits=fits)
+        delay_s = trouble.delay_s("after")
+        if delay_s:
+            await self.sleep(delay_s)
+        return response
+
+    def _delivered(self, trouble: Trouble, query: str, raw: bytes, *, fits: bool) -> Response:
+        call = trouble.call
+        outcome = self._outcome(call, raw, trouble.admit if fits else self._turn_away)
+        outcome = replace(outcome, answer=trouble.altered(outcome.answer, self._fetch))
+        # The log tells what the org has done, whatever becomes of the answer.
+        self._log(call, query, raw, outcome.answer.status, outcome.bucket, outcome.client)
+        trouble.end(outcome.answer)
+        skew_s = trouble.skew_s()
+
+        def failed(error: OktaError) -> Response:
+            return self._response(replace(outcome, answer=self._refusal(error)), skew_s)
+
+        return trouble.delivered(self._response(outcome, skew_s), outcome.answer.status, failed)
+
+    def _fetch(self, call: Call) -> Answer:
+        """What another GET of the same path would show."""
+        found = match(call.method, call.path)
+        return found.route.view(self.tenant, replace(call, parts=found.parts))
 
     async def state(self, _request: Request) -> Response:
         self.tenant.wake()
-        return Response(state_json(dump_org(self.tenant)), media_type="application/json")
+        state = {**dump_org(self.tenant), "faults": self.faults.dump()}
+        return Response(state_json(state), media_type="application/json")
 
     async def requests(self, request: Request) -> Response:
         self.tenant.wake()
-        since = request.query_params.get("since", "0")
-        if not since.isdecimal():
-            return JSONResponse({"error": "since must be a number"}, status_code=400)
-        rows = self.tenant.rows("SELECT * FROM requests WHERE n > ? ORDER BY n", int(since))
+        since = _since(request)
+        if since is None:
+            return _bad_since()
+        rows = self.tenant.rows("SELECT * FROM requests WHERE n > ? ORDER BY n", since)
         return JSONResponse([{**dict(row), "body": _parsed(row["body"])} for row in rows])
+
+    async def changes(self, request: Request) -> Response:
+        self.tenant.wake()
+        since = _since(request)
+        return _bad_since() if since is None else JSONResponse(list_changes(self.tenant, since))
+
+    async def show_faults(self, _request: Request) -> Response:
+        return JSONResponse(self.faults.told())
+
+    async def replace_faults(self, request: Request) -> Response:
+        try:
+            wanted = fault_set_from(json.loads(await request.body()))
+        except (ValueError, FaultsError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        self.faults.replace(wanted)
+        return JSONResponse(self.faults.told())
 
     async def reset(self, _request: Request) -> Response:
         self.tenant.start_over()
         self.windows.clear()
+        self.faults.start_over()
         return JSONResponse({"reset": True})
 
-    async def _wait(self) -> None:
-        wait_s = self.chance.between(*self.latency_s) if self.latency_s[1] else 0
+    async def _wait(self, longer_s: float = 0) -> None:
+        wait_s = (self.chance.between(*self.latency_s) if self.latency_s[1] else 0) + longer_s
         if wait_s:
             await self.sleep(wait_s)
 
-    def _outcome(self, call: Call, raw: bytes) -> _Outcome:
+    def _admit(self, client: str, bucket: str) -> Admission:
+        return self.windows.admit(client, bucket, self.tenant.now())
+
+    def _turn_away(self, _client: str, _bucket: str) -> Admission:
+        return crowded(self.tenant.now())
+
+    def _outcome(self, call: Call, raw: bytes, admit: Callable[[str, str], Admission]) -> _Outcome:
         caller = identify(self.tenant, call)
         found, error = _matched(call)
         route = found.route if found else None
         bucket = route.bucket if route else OTHER
-        admission = self.windows.admit(caller.label, bucket, self.tenant.now())
+        admission = admit(caller.label, bucket)
         if not admission.allowed:
-            error = OktaError(TOO_MANY)
+            error = OktaError(admission.kind)
         else:
             error = refusal(self.tenant, caller, route, call) or error
         if error or found is None:
@@ -148,31 +246,25 @@ class Gate:
         error = error or OktaError(BAD_JSON)
         return Answer(error.body(self.chance.error_id()), status=error.status, headers=error.headers)
 
-    def _log(self, method: str, path: str, query: str, raw: bytes, outcome: _Outcome) -> None:
+    def _log(self, call: Call, query: str, raw: bytes, status: int, bucket: str, client: str) -> None:
         body = raw.decode("utf-8", "replace") if raw else None
-        if path == TOKEN_PATH:
+        if call.path == TOKEN_PATH:
             body = without_assertion(form_of(raw))
         self.tenant.write(
             "INSERT INTO requests (at, method, path, query, body, status, bucket, client)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(
-                self.tenant.now(),
-                method,
-                path,
-                query,
-                body,
-                outcome.answer.status,
-                outcome.bucket,
-                outcome.client,
-            ),
+            *(self.tenant.now(), call.method, call.path, query, body, status, bucket, client),
         )
 
-    def _response(self, outcome: _Outcome) -> Response:
+    def _response(self, outcome: _Outcome, skew_s: int = 0) -> Response:
         answer = outcome.answer
         body = None if answer.body is None else _to_json(answer.body).encode()
         response = Response(body, answer.status, media_type=None if body is None else "application/json")
-        headers = [("Date", http_date(self.tenant.now())), ("X-Okta-Request-Id", self.chance.hex32())]
-        headers += [*outcome.admission.headers(), ("Cache-Control", "no-cache, no-store")]
+        headers = [
+            ("Date", http_date(self.tenant.now() + skew_s)),
+            ("X-Okta-Request-Id", self.chance.hex32()),
+        ]
+        headers += [*outcome.admission.headers(skew_s), ("Cache-Control", "no-cache, no-store")]
         headers += [("Link", f'<{url}>; rel="{rel}"') for rel, url in answer.links]
         headers += [("Location", answer.location)] if answer.location else []
         headers += answer.headers
@@ -188,6 +280,11 @@ def _call(request: Request, query: str, raw: bytes) -> Call:
     origin = f"{request.scope['scheme']}://{headers['host']}"
     form = form_of(raw) if path == TOKEN_PATH else {}
     return Call(method, path, params, origin=origin, headers=headers, form=form)
+
+
+def _bucket(call: Call) -> str:
+    found, _ = _matched(call)
+    return found.route.bucket if found else OTHER
 
 
 def _matched(call: Call) -> tuple[Match | None, OktaError | None]:
@@ -206,8 +303,17 @@ def _json(raw: bytes) -> Any:  # noqa: ANN401  JSON
         raise OktaError(BAD_JSON) from error
 
 
-def _parsed(body: str | None) -> object:
-    """JSON as JSON; anything else as the text it was."""
+def _bad_since() -> Response:
+    return JSONResponse({"error": "since must be a number"}, status_code=400)
+
+
+def _since(request: Request) -> int | None:
+    text = request.query_params.get("since", "0")
+    return int(text) if text.isdecimal() else None
+
+
+def _parsed(body: str | bytes | None) -> Any:  # noqa: ANN401  JSON
+    """JSON as JSON; anything else as it was."""
     try:
         return json.loads(body) if body else None
     except ValueError:

@@ -27,9 +27,11 @@ from pipeline.emulator.csvfiles import (
     read_grants,
     read_users,
 )
+from pipeline.emulator.fault_kinds import FaultSet
 from pipeline.emulator.jwks import BadKeyError, public_keys, read_key_file
 from pipeline.emulator.limits import LimitsError, limits_by_bucket
 from pipeline.emulator.orgchecks import OrgFileError, check_references
+from pipeline.emulator.problems import first_problems
 from pipeline.emulator.times import parse_instant
 
 __all__ = ["OrgFile", "OrgFileError", "load_org_file", "org_file_from"]
@@ -47,10 +49,6 @@ UserStatus = Literal[
 GrantType = Literal["CUSTOM", "POLICY", "ENTITLEMENT", "ENTITLEMENT-BUNDLE"]
 GrantStatus = Literal["ACTIVE", "SCHEDULED", "INACTIVE", "EXPIRED"]
 Actor = Literal["API", "ACCESS_REQUEST", "ADMIN", "NONE"]
-
-NOT_BUILT = {
-    "faults": "faults are not supported by this emulator",
-}
 
 
 def _instant(value: str) -> str:
@@ -239,6 +237,7 @@ class OrgFile(Strict):
     limits: Literal["observed", "none"] | dict[str, int] = "observed"
     latency_ms: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] = [0, 0]
     switches: Switches = Switches()
+    faults: FaultSet = FaultSet()
 
     def given_ids(self) -> Iterator[str]:
         """Every id the file gives itself."""
@@ -282,32 +281,15 @@ def load_org_file(path: Path) -> OrgFile:
 
 def org_file_from(raw: dict[str, Any]) -> OrgFile:
     """Check plain data (YAML, or what /_emulator/state answers) and make an org file of it."""
-    for key, why in NOT_BUILT.items():
-        if key in raw:
-            raise OrgFileError(f"{key}: {why}")
     try:
         org = OrgFile.model_validate(raw)
     except ValidationError as error:
-        raise OrgFileError(_first_problems(error)) from error
+        raise OrgFileError(first_problems(error, "org file")) from error
     check_references(org)
     return org
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SHOWN_PROBLEMS = 5
-
-
-def _first_problems(error: ValidationError) -> str:
-    problems = [f"{_key(p['loc'])}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors()]
-    more = len(problems) - _SHOWN_PROBLEMS
-    return "; ".join(problems[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _key(loc: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.lstrip(".") or "org file"
 
 
 def _with_csv_files(raw: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -66,6 +66,10 @@ CREATE TABLE requests (
   n INTEGER PRIMARY KEY, at REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL,
   body TEXT, status INTEGER NOT NULL, bucket TEXT NOT NULL, client TEXT NOT NULL
 );
+CREATE TABLE changes (
+  n INTEGER PRIMARY KEY, at REAL NOT NULL, after_request INTEGER NOT NULL, change TEXT NOT NULL,
+  app_id TEXT, user_id TEXT, detail TEXT NOT NULL
+);
 """
 
 VERSION = zlib.crc32(TABLES.encode()) & 0x7FFFFFFF

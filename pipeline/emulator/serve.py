@@ -15,25 +15,50 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from pipeline.emulator.app import create_app
+from pipeline.emulator.dropping import DroppingProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pipeline.emulator.fault_kinds import FaultSet
     from pipeline.emulator.orgfile import OrgFile
 
 LOOPBACK = "127.0.0.1"
+GRACE_S = 5
+"""What calls under way may take when the org is stopped; a fault can make them last for hours."""
 
 
 def serve(
-    org: OrgFile, *, port: int, db: str | Path, seed: int, limits: str | Mapping[str, int] | None = None
+    org: OrgFile,
+    *,
+    port: int,
+    db: str | Path,
+    seed: int,
+    limits: str | Mapping[str, int] | None = None,
+    faults: FaultSet | None = None,
 ) -> None:
     """Blocks until SIGTERM or Ctrl-C. Prints one line with the URL once connections are accepted."""
-    app = create_app(org, db=db, now=time.time, sleep=asyncio.sleep, seed=seed, limits=limits)  # noqa: TID251
+    app = create_app(
+        org,
+        db=db,
+        now=time.time,  # noqa: TID251  the org's own clock
+        sleep=asyncio.sleep,  # noqa: TID251
+        seed=seed,
+        limits=limits,
+        faults=faults,
+    )
     listener = socket.create_server((LOOPBACK, port))
     # `date_header=False`: the org's own clock writes Date.
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", server_header=False, date_header=False
+        app,
+        http=DroppingProtocol,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     with listener:
         _Announcing(config, listener.getsockname()[1]).run(sockets=[listener])

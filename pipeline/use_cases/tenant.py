@@ -107,9 +107,7 @@ def load_org(org_file: Path) -> OrgFile:
 
 
 def _embedded(desk: Desk, org_file: Path, scopes: frozenset[str]) -> tuple[Connection, Runtime]:
-    import httpx
-
-    from pipeline.emulator import OrgFileError, create_app
+    from pipeline.emulator import InMemoryTransport, OrgFileError, create_app
 
     org = load_org(org_file)
     origin = f"https://{org.org.subdomain}.okta.com"
@@ -127,7 +125,7 @@ def _embedded(desk: Desk, org_file: Path, scopes: frozenset[str]) -> tuple[Conne
             next_step="Forget its state with `okta-plan emulator reset`, then try again.",
         ) from error
     connection = Connection(origin, _sign_in(credential, origin, scopes, desk.runtime))
-    return connection, replace(desk.runtime, transport=httpx.ASGITransport(app=okta))
+    return connection, replace(desk.runtime, transport=InMemoryTransport(okta))
 
 
 def _embedded_credential(desk: Desk, org: OrgFile, org_file: Path) -> Credential:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
-from pipeline.emulator import OrgFile, create_app
+from pipeline.emulator import InMemoryTransport, OrgFile, create_app
 from pipeline.emulator.orgfile import org_file_from
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Room:
         self.slept_s: list[float] = []
         app = create_app(org, db=db, now=lambda: self.now_s, sleep=self._sleep, limits=limits)
         self.close = app.state.close
-        transport = httpx.ASGITransport(app)
+        transport = InMemoryTransport(app)
         self.client = httpx.AsyncClient(
             transport=transport, base_url="http://org.test", headers={"Authorization": "SSWS good"}
         )

@@ -62,7 +62,7 @@ def test_the_contract_example_loads(tmp_path: Path) -> None:
         ("0oa1example0000000x7", "0oa1", "okta_apps[0].id"),
         ("{default: 600", '{"POST /nowhere": 6', "limits: there is no bucket 'POST /nowhere'"),
         ("[50, 50]", "[50, 5]", "latency_ms"),
-        ("limits:", "faults: []\nlimits:", "faults: faults are not supported"),
+        ("limits:", "faults: [{kind: rain}]\nlimits:", "faults.faults[0]: Input tag 'rain'"),
         ("type: CUSTOM", "type: ENTITLEMENT-BUNDLE", "okta_apps[0].grants[0].bundle"),
         ("org: {", "org: [", "cannot be read as YAML"),
     ],
