@@ -260,7 +260,7 @@ class _Job:
                 progress=self._person.show,
                 stop=self._stop,
                 concurrency=self._request.concurrency,
-                turn=WriteTurns(self._tenant.budget, clock).turn,
+                turn=WriteTurns(self._tenant.client.pace).turn,
             )
         return replace(result, calls_by_bucket=self._tenant.budget.calls())
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pipeline.okta.budget import Budget, Header, read_header
+from pipeline.okta.pace import Pace
 from tests import virtual_time
 
 WINDOW_S = 60
@@ -53,6 +54,7 @@ async def drive(
 ) -> float:
     """Send ``calls`` that must succeed; returns the seconds it took."""
     clock = virtual_time.clock()
+    pace = Pace(budget, clock)
     rng = random.Random(seed)
     waiting = iter(range(calls))
     started_s = clock.now()
@@ -61,12 +63,12 @@ async def drive(
         for _ in waiting:
             status = 429
             while status == 429:
-                while (wait_s := budget.reserve("b", clock.now())) > 0:
-                    await clock.sleep(wait_s)
+                await pace.enter("b")
+                sent_at_s = clock.now()
                 await clock.sleep(latency_s / 2)
                 status, header = server.call(clock.now())
                 await clock.sleep(latency_s / 2)
-                budget.release("b", clock.now(), status, header)
+                pace.leave("b", sent_at_s, status=status, header=header)
 
     async def neighbour() -> None:
         while True:
