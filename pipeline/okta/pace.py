@@ -20,7 +20,7 @@ class Pace:
     """
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
-        self._budget = budget
+        self.budget = budget
         self._clock = clock
         self._lines: dict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._changed = asyncio.Event()
@@ -53,7 +53,7 @@ class Pace:
         """The call ended; ``status`` None means no answer came."""
         now_s = self._clock.now()
         self._durations[bucket].append(now_s - sent_at_s)
-        self._budget.release(bucket, now_s, status, header)
+        self.budget.release(bucket, now_s, status, header)
         self._wake()
 
     @asynccontextmanager
@@ -75,14 +75,19 @@ class Pace:
             self._turns_open -= 1
             self._wake()
 
+    def typical_s(self) -> float:
+        """The median time of the calls so far; 0.0 before the first."""
+        durations = sorted(each for kept in self._durations.values() for each in kept)
+        return durations[len(durations) // 2] if durations else 0.0
+
     def _turn_wait_s(self, read: str | None, needs: Counter[str]) -> float:
-        if self._turns_open >= self._budget.parallel:
+        if self._turns_open >= self.budget.parallel:
             return math.inf
         now_s = self._clock.now()
         waits = []
         for bucket, count in needs.items():
             ahead_s = 0.0 if bucket == read or read is None else self._quickest_s(read)
-            waits.append(self._budget.room_s(bucket, self._turns[bucket] + count, now_s + ahead_s))
+            waits.append(self.budget.room_s(bucket, self._turns[bucket] + count, now_s + ahead_s))
         return max(waits)
 
     def _quickest_s(self, bucket: str) -> float:
@@ -96,7 +101,7 @@ class Pace:
                 if prepare is not None:
                     await prepare()
                 now_s = self._clock.now()
-                wait_s = self._budget.reserve(bucket, now_s)
+                wait_s = self.budget.reserve(bucket, now_s)
                 if wait_s == 0.0:
                     return True
                 if not math.isinf(wait_s) and now_s + wait_s > not_after_s:

@@ -14,6 +14,7 @@ from pipeline.okta.pace import Pace
 from pipeline.okta.pages import require
 from pipeline.okta.reads import Reads
 from pipeline.okta.writes import Writes
+from pipeline.run.roster import Roster
 from pipeline.run.tenant import Pairs
 
 _GRANTS = "/governance/api/v1/grants"
@@ -29,9 +30,10 @@ _BUCKETS: Mapping[Action, tuple[str | None, str]] = {
 class OktaTenant:
     """``pipeline.run.tenant.Tenant`` over Okta."""
 
-    def __init__(self, reads: Reads, writes: Writes) -> None:
+    def __init__(self, reads: Reads, writes: Writes, roster: Roster | None = None) -> None:
         self._reads = reads
         self._writes = writes
+        self._roster = roster
 
     async def create_entitlement(
         self, app_id: str, target: EntitlementTarget, values: tuple[NewValue, ...]
@@ -66,6 +68,11 @@ class OktaTenant:
 
     async def app_user(self, app_id: str, user_id: str) -> AppUser | None:
         return await self._reads.app_user(app_id, user_id)
+
+    async def listed_app_user(self, app_id: str, user_id: str) -> AppUser | None:
+        if self._roster is not None and await self._roster.is_fresh():
+            return self._roster.row(user_id)
+        return await self.app_user(app_id, user_id)
 
 
 class WriteTurns:
