@@ -43,12 +43,15 @@ class BucketStatus:
 
 @dataclass(slots=True)
 class _Window:
-    """One window of the server's, known by its reset. ``own`` are our calls it answered."""
+    """One window of the server's, known by its reset. ``own`` are our calls it answered, ``seen_at_s`` is
+    when the last of them was sent: what it told may be as old as that.
+    """
 
     limit: int
     remaining: int
     ends_at_s: float
     own: int = 0
+    seen_at_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class _Bucket:
     """By reset. Where what we take for one bucket is two, each shows its own, and all bound us."""
     closed_until_s: float = 0.0
     others_until_s: float = 0.0
+    others_per_s: float = 0.0
     in_flight: int = 0
     calls: int = 0
 
@@ -104,8 +108,10 @@ class Budget:
         """The seconds until so many calls of ``bucket`` may be under way at once; as ``wait_s`` otherwise."""
         return self._room_s(self._buckets.setdefault(bucket, _Bucket()), under_way, now_s)
 
-    def release(self, bucket: str, now_s: float, status: int | None, header: Header | None) -> None:
-        """The call ended; ``status`` None means no answer came."""
+    def release(
+        self, bucket: str, now_s: float, status: int | None, header: Header | None, *, took_s: float = 0.0
+    ) -> None:
+        """The call ended after ``took_s``; ``status`` None means no answer came."""
         state = self._buckets[bucket]
         state.in_flight -= 1
         self._in_flight -= 1
@@ -114,7 +120,7 @@ class Budget:
         elif header.limit == 0:
             self._narrow(state, now_s)
         else:
-            _learn(state, header, now_s)
+            _learn(state, header, now_s, took_s)
             if status == TOO_MANY_REQUESTS:
                 state.closed_until_s = now_s + header.lasts_s + RESET_MARGIN_S
             else:
@@ -145,21 +151,28 @@ class Budget:
         if state.limit is None:
             # Nothing is known: one call at a time until a header tells.
             return 0.0 if under_way <= 1 else math.inf
+        others_per_s = state.others_per_s if now_s < state.others_until_s else 0.0
         windows = state.open_windows(now_s)
         if not windows:
-            return 0.0 if under_way <= self._allowed(state.limit) else math.inf
-        others = now_s < state.others_until_s
-        full = [each for each in windows if under_way > self._free(each, giving_way=others)]
+            # Another client may have used up the new window before our first call.
+            fit = self._allowed(state.limit) if others_per_s == 0.0 else 1
+            return 0.0 if under_way <= fit else math.inf
+        full = [each for each in windows if under_way > self._free(each, others_per_s, now_s)]
         if not full:
             return 0.0
         return max(each.ends_at_s for each in full) - now_s
 
-    def _free(self, window: _Window, *, giving_way: bool) -> int:
+    def _free(self, window: _Window, others_per_s: float, now_s: float) -> int:
         """How many calls fit, those under way included: the share is left to others whoever used the rest.
-        Beside another client never more than half of what fits go at once, since it may take the rest.
+
+        Beside another client what it may have taken since the last answer is left to it, twice and one more,
+        and never more than half of what fits goes at once, since its next calls may come first.
         """
         fit = window.remaining - (window.limit - self._allowed(window.limit))
-        return math.ceil(fit / 2) if giving_way else fit
+        if others_per_s == 0.0:
+            return fit
+        taken = math.ceil(2 * others_per_s * (now_s - window.seen_at_s)) + 1
+        return (fit - taken + 1) // 2
 
     def _allowed(self, limit: int) -> int:
         return max(1, math.floor(self._share * limit + 1e-9))
@@ -177,7 +190,7 @@ class Budget:
             self._successes = 0
 
 
-def _learn(state: _Bucket, header: Header, now_s: float) -> None:
+def _learn(state: _Bucket, header: Header, now_s: float, took_s: float) -> None:
     """``Date`` is cut to whole seconds, so each answer tells an end that is too late by up to one: the
     earliest of them is the best.
     """
@@ -191,8 +204,11 @@ def _learn(state: _Bucket, header: Header, now_s: float) -> None:
     window.ends_at_s = min(window.ends_at_s, ends_at_s)
     window.limit = state.limit = header.limit
     window.own += 1
+    window.seen_at_s = now_s - took_s
     used_by_others = window.limit - window.remaining - window.own - state.in_flight
     if used_by_others > 0:
+        lasted_s = max(1.0, now_s - (window.ends_at_s - RESET_MARGIN_S - WINDOW_S))
+        state.others_per_s = used_by_others / lasted_s
         state.others_until_s = now_s + OTHERS_REMEMBERED_S
 
 

@@ -52,8 +52,9 @@ class Pace:
     def leave(self, bucket: str, sent_at_s: float, *, status: int | None, header: Header | None) -> None:
         """The call ended; ``status`` None means no answer came."""
         now_s = self._clock.now()
-        self._durations[bucket].append(now_s - sent_at_s)
-        self.budget.release(bucket, now_s, status, header)
+        took_s = now_s - sent_at_s
+        self._durations[bucket].append(took_s)
+        self.budget.release(bucket, now_s, status, header, took_s=took_s)
         self._wake()
 
     @asynccontextmanager

@@ -16,7 +16,7 @@ from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
 from pipeline.okta import scopes
-from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
+from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of, with_likely
 from pipeline.okta.snapshot import read_snapshot
 from pipeline.okta.token_answers import scope_missing
 from pipeline.plan.digest import plan_digest
@@ -180,7 +180,7 @@ def foresee(changes: ChangeSet, snapshot: Snapshot, means: Means) -> Forecast:
         changes,
         snapshot,
         bucket_of=BUCKETS,
-        limits=snapshot.bucket_limits,
+        limits=with_likely(snapshot.bucket_limits),
         default_limit_per_min=DEFAULT_LIMIT_PER_MIN,
         means=means,
     )
