@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,15 @@ def test_who_has_the_app_is_listed_again_and_not_asked_for_one_by_one(tmp_path: 
     listings = sum(each["path"].endswith("/users") for each in reads)
     assert listings == 2 + view.elapsed_s // 300
     assert view.forecast.seconds == pytest.approx(view.elapsed_s, rel=0.10)
+
+
+def test_people_who_hold_everything_already_cost_no_write_and_are_read_by_the_page(tmp_path: Path) -> None:
+    people = 3000
+    org = tenant(tmp_path, Scene(people, {}, done=people))
+    view = org.apply()
+    requests = org.requests()
+    assert (view.exit_code, view.run, org.writes()) == (0, None, 0)
+    calls = Counter(each["bucket"] for each in requests)
+    assert calls["/api/v1/users"] == people / 200 + 1
+    assert calls[GET_GRANTS] == people / 200
+    assert len(requests) <= people / 200 * 2 + people / 500 + 10

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.changes.snapshot import EntitlementManagement, Reading, Snapshot
+from pipeline.changes.snapshot import (
+    AppUser,
+    EntitlementManagement,
+    Listing,
+    Lookup,
+    Reading,
+    Snapshot,
+)
 from pipeline.clock import Clock
 from pipeline.okta.pace import Pace
 from pipeline.okta.people import find_people
@@ -27,11 +35,10 @@ async def read_snapshot(reads: Reads, plan: Plan, org_host: str, pace: Pace, clo
         return Snapshot(org_id, org_host, okta_app, (), {}, {}, {}, (), observed_at_s, pace.budget.limits())
     principals = [user for cohort in plan.access for user in cohort.users] + list(plan.assignments.users)
     match = plan.mapping.user.match if plan.mapping else ("login", "email")
-    (entitlements, structure), (app_users, assigned), (grants, granted), people = await asyncio.gather(
+    (entitlements, structure), (grants, granted), ((app_users, assigned), people) = await asyncio.gather(
         reads.entitlements(okta_app.id),
-        reads.app_users(okta_app.id),
         reads.grants(okta_app.id),
-        find_people(reads, principals, match),
+        _app_users_and_people(reads, okta_app.id, principals, match, pace),
     )
     return Snapshot(
         org_id=org_id,
@@ -50,6 +57,22 @@ async def read_snapshot(reads: Reads, plan: Plan, org_host: str, pace: Pace, clo
             call_s=pace.typical_s(),
         ),
     )
+
+
+async def _app_users_and_people(
+    reads: Reads, app_id: str, principals: Sequence[str], match: tuple[str, ...], pace: Pace
+) -> tuple[tuple[dict[str, AppUser], Listing], dict[str, Lookup]]:
+    """Side by side where e-mails count, since then only all users of the org tell who is meant; else one
+    after the other, since who has the app need not be looked for.
+    """
+    limits = pace.budget.limits()
+    if "email" in match:
+        return await asyncio.gather(
+            reads.app_users(app_id), find_people(reads, principals, match, limits=limits)
+        )
+    app_users, users, listing = await reads.app_users_and_users(app_id)
+    people = await find_people(reads, principals, match, limits=limits, known=users)
+    return (app_users, listing), people
 
 
 async def read_again(reads: Reads, before: Snapshot) -> Snapshot:
