@@ -108,7 +108,7 @@ def show_pace(*, quick: bool) -> None:
 def _alone(*, quick: bool) -> Iterator[tuple[str, int, int, float]]:
     for kind in KINDS:
         for limit in (50, 100, 600):
-            if (quick and limit > QUICK_PER_MIN) or (kind != "grant" and limit == QUICK_PER_MIN):
+            if (quick and limit > QUICK_PER_MIN) or (kind != "grant" and limit >= QUICK_PER_MIN):
                 continue
             for latency_ms in (50, 200, 1500):
                 for share in (0.7, 1.0):
@@ -208,6 +208,8 @@ def applied(org: Tenant, plan: str = "t", **request: Any) -> tuple[ApplyView, fl
     """The view of an apply and its seconds of real time."""
     started_s = perf_counter()
     view = org.apply(plan, **request)
+    if view.exit_code:
+        sys.exit(f"An apply that is measured ended with exit code {view.exit_code}.")
     return view, perf_counter() - started_s
 
 

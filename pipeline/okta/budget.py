@@ -43,13 +43,16 @@ class BucketStatus:
 
 @dataclass(slots=True)
 class _Window:
-    """One window of the server's, known by its reset. ``own`` are our calls it answered, ``seen_at_s`` is
-    when the last of them was sent: what it told may be as old as that.
+    """One window of the server's, known by its reset. ``own`` are our calls it answered. ``before`` are the
+    calls of others when we first saw it: an earlier command of ours, perhaps, and no sign of more to come.
+    ``seen_at_s`` is when the last of our calls was sent: what its answer told may be as old as that.
     """
 
     limit: int
     remaining: int
     ends_at_s: float
+    before: int
+    first_at_s: float
     own: int = 0
     seen_at_s: float = 0.0
 
@@ -198,17 +201,18 @@ def _learn(state: _Bucket, header: Header, now_s: float, took_s: float) -> None:
     state.windows = {reset: each for reset, each in state.windows.items() if each.ends_at_s > now_s}
     window = state.windows.get(header.reset)
     if window is None:
-        window = state.windows[header.reset] = _Window(header.limit, header.remaining, ends_at_s)
+        before = max(0, header.limit - header.remaining - 1 - state.in_flight)
+        window = _Window(header.limit, header.remaining, ends_at_s, before, now_s)
+        state.windows[header.reset] = window
         state.windows.pop(None, None)
     window.remaining = min(window.remaining, header.remaining)
     window.ends_at_s = min(window.ends_at_s, ends_at_s)
     window.limit = state.limit = header.limit
     window.own += 1
     window.seen_at_s = now_s - took_s
-    used_by_others = window.limit - window.remaining - window.own - state.in_flight
+    used_by_others = window.limit - window.remaining - window.own - state.in_flight - window.before
     if used_by_others > 0:
-        lasted_s = max(1.0, now_s - (window.ends_at_s - RESET_MARGIN_S - WINDOW_S))
-        state.others_per_s = used_by_others / lasted_s
+        state.others_per_s = used_by_others / max(1.0, now_s - window.first_at_s)
         state.others_until_s = now_s + OTHERS_REMEMBERED_S
 
 
@@ -217,7 +221,9 @@ def _count_unseen(state: _Bucket, now_s: float) -> None:
     if state.limit is None:
         return
     if not state.open_windows(now_s):
-        state.windows[None] = _Window(state.limit, state.limit, now_s + WINDOW_S + RESET_MARGIN_S)
+        state.windows[None] = _Window(
+            state.limit, state.limit, now_s + WINDOW_S + RESET_MARGIN_S, before=0, first_at_s=now_s
+        )
     for each in state.open_windows(now_s):
         each.remaining = max(0, each.remaining - 1)
 
