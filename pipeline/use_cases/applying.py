@@ -150,11 +150,13 @@ class _Job:
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
         result = await self._execute(folder, snapshot, changes, reviewed)
+        verified = await self._verified(snapshot, result)
+        result = replace(result, calls_by_bucket=self._tenant.budget.calls())
         view = applied_view(
             subject,
             folder.run_id,
             result,
-            verified=await self._verified(snapshot, result),
+            verified=verified,
             forecast=self._forecast(snapshot, changes),
             findings=changes.findings,
             accepted=accepted,
@@ -256,7 +258,7 @@ class _Job:
             started_at=iso_utc(clock.now()),
         )
         with Journal.create(folder.journal, header, clock) as journal:
-            result = await execute(
+            return await execute(
                 changes,
                 self._waves(changes),
                 OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
@@ -269,7 +271,6 @@ class _Job:
                 concurrency=self._request.concurrency,
                 turn=WriteTurns(self._tenant.client.pace).turn,
             )
-        return replace(result, calls_by_bucket=self._tenant.budget.calls())
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster:
         return Roster(
