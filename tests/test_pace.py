@@ -162,3 +162,13 @@ def test_a_thousand_people_of_an_audit_export_hold_everything_within_two_windows
     slowest = max(Counter(each["bucket"] for each in requests).values())
     whole_windows_s = math.ceil(slowest / 600) * 60
     assert requests[-1]["at"] - requests[0]["at"] <= 1.05 * whole_windows_s
+
+
+def test_where_ten_calls_at_a_time_are_too_few_diff_says_so_and_apply_takes_as_long(tmp_path: Path) -> None:
+    org = tenant(tmp_path, scene("grant", 700, 600, (1500, 1500)))
+    foreseen = org.diff().forecast
+    assert foreseen is not None
+    assert (foreseen.bottleneck, foreseen.concurrency) == ("concurrency", 10)
+    view = org.apply(rate_share=0.7)
+    assert view.elapsed_s == pytest.approx(foreseen.seconds, rel=0.10)
+    assert org.diff().changes == []
