@@ -40,6 +40,8 @@ RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
 ]
 
+Concurrency = Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")]
+
 
 @dataclass(slots=True)
 class Switches:
@@ -156,6 +158,7 @@ def diff(
         bool, typer.Option("--detailed-exitcode", help="2: changes can be sent; 3: only holds are left.")
     ] = False,
     rate_share: RateShare = 0.70,
+    concurrency: Concurrency = 10,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -167,7 +170,12 @@ def diff(
         json,
         org,
         lambda desk: online.diff(
-            desk, plan, output=output, detailed_exit_code=detailed_exitcode, rate_share=rate_share
+            desk,
+            plan,
+            output=output,
+            detailed_exit_code=detailed_exitcode,
+            rate_share=rate_share,
+            concurrency=concurrency,
         ),
     )
 
@@ -183,7 +191,10 @@ def apply(
         bool, typer.Option("--yes", help="Answer the question that a terminal would be asked.")
     ] = False,
     rate_share: RateShare = 0.70,
-    concurrency: Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")] = 10,
+    concurrency: Concurrency = 10,
+    recheck_s: Annotated[
+        float, typer.Option(min=60, metavar="S", help="List who has the app again after so long.")
+    ] = 600,
     lease_wait: Annotated[
         float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")
     ] = 0,
@@ -204,6 +215,7 @@ def apply(
         yes=yes,
         rate_share=rate_share,
         concurrency=concurrency,
+        recheck_s=recheck_s,
         lease_wait_s=lease_wait,
         accept_held=tuple(accept_held or ()),
     )

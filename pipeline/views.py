@@ -157,13 +157,15 @@ class ChangeView(Part):
 
 
 class ForecastView(Part):
-    """Calls per bucket and the time they take at our share of the tenant's limits."""
+    """Calls per bucket and the time they take at our share of the tenant's limits, so many at a time."""
 
     calls: Counts
     limit_per_min: Counts
     bottleneck: str | None
+    """A bucket, or "concurrency"."""
     seconds: float
     rate_share: float
+    concurrency: int
 
 
 class DiffView(View):

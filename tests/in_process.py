@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from pipeline.emulator import create_app, load_org_file
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
-from pipeline.use_cases import applying, online
+from pipeline.use_cases import applying, offline, online
 from pipeline.use_cases.desk import Desk
-from pipeline.views import ApplyView, CheckView, DiffView, VerifyView
+from pipeline.views import ApplyView, CheckView, DiffView, GenerateView, VerifyView
 from tests import virtual_time
 
 T = TypeVar("T")
@@ -65,6 +65,14 @@ class Tenant:
                 okta.state.close()
 
         return virtual_time.run(on_loop())
+
+    def generate(self, csv: str, okta_app: str = "ERP") -> GenerateView:
+        """The plan of a source, under the source's name."""
+
+        async def offline_on_loop(desk: Desk) -> GenerateView:
+            return offline.generate(desk, csv, okta_app=okta_app, name=None, output=None, force=True)
+
+        return self._run(offline_on_loop)
 
     def check(self, okta_app: str | None = "ERP") -> CheckView:
         return self._run(lambda desk: online.check(desk, okta_app))

@@ -129,6 +129,15 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading the snapshot took: calls by bucket, seconds in all, seconds of a typical call."""
+
+    calls: Mapping[str, int] = field(default_factory=dict)
+    took_s: float = 0.0
+    call_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a diff looks at. ``people`` is keyed by ``address.principal_key``."""
 
@@ -145,6 +154,7 @@ class Snapshot:
     observed_at_s: float
     bucket_limits: Mapping[str, int] = field(default_factory=dict)
     """Calls per minute allowed by each bucket seen so far (the header's figure), by bucket name."""
+    reading: Reading = Reading()
 
     def is_complete(self, listing: str) -> bool:
         return any(each.name == listing and each.complete for each in self.listings)

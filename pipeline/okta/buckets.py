@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 DEFAULT_LIMIT_PER_MIN = 50
 """For buckets not seen yet: what every recorded governance bucket allows a token at half share."""
 
@@ -16,7 +18,7 @@ _SHARED = {
     ("GET", "/governance/api/v1/grants/{id}"): "governance grants read",
     ("POST", "/governance/api/v1/grants"): "governance grants write",
     ("PUT", "/governance/api/v1/grants/{id}"): "governance grants write",
-    ("GET", "/api/v1/apps"): "apps",
+    ("GET", "/api/v1/apps"): "app users",
     ("GET", "/api/v1/apps/{id}"): "app",
     ("GET", "/api/v1/apps/{id}/users"): "app users",
     ("POST", "/api/v1/apps/{id}/users"): "app users",
@@ -25,6 +27,17 @@ _SHARED = {
     ("GET", "/api/v1/users/{id}"): "user",
     ("POST", "/oauth2/v1/token"): "access token",
 }
+
+_LIKELY = {
+    "governance grants write": "governance grants read",
+    "governance entitlements write": "governance entitlements list",
+}
+"""All recorded governance buckets have one limit, which follows the credential's share (okta-api.md 8.5)."""
+
+
+def with_likely(seen: Mapping[str, int]) -> dict[str, int]:
+    """``seen`` limits and, for a bucket of writes not met yet, the limit of the reads beside it."""
+    return {**{bucket: seen[like] for bucket, like in _LIKELY.items() if like in seen}, **seen}
 
 
 def bucket_of(method: str, template: str) -> str:

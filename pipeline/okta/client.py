@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.buckets import bucket_of
 from pipeline.okta.budget import Budget, read_date, read_header
+from pipeline.okta.pace import Pace
 from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
 from pipeline.okta.sign_in import TOKEN_PATH, SignIn
 from pipeline.okta.wire import OktaError
@@ -120,7 +121,8 @@ class OktaClient:
         self._sign_in = connection.sign_in
         self._clock = runtime.clock
         self._rng = runtime.rng
-        self._budget = budget
+        self.pace = Pace(budget, runtime.clock)
+        """Where calls wait for their budget."""
         self._on_call = on_call
         self.clock_skew_s: float | None = None
         """The tenant's clock minus ours, from the last answer."""
@@ -167,21 +169,17 @@ class OktaClient:
                 await self._clock.sleep(backoff_s(number, self._rng))
 
     async def _attempt(self, call: Call, number: int) -> tuple[Answer, Exception | None]:
-        while True:
-            if not call.is_public:
-                await self._sign_in.prepare(self._ask)
-            if self._is_late(call, 0.0):
-                return Answer(None, sent=False), None
-            wait_s = self._budget.reserve(call.bucket, self._clock.now())
-            if wait_s == 0.0:
-                return await self._sent(call, self._request(call), number)
-            if self._is_late(call, wait_s):
-                return Answer(None, sent=False), None
-            await self._clock.sleep(wait_s)
+        prepare = None if call.is_public else self._prepare
+        if not await self.pace.enter(call.bucket, not_after_s=call.not_after_s, prepare=prepare):
+            return Answer(None, sent=False), None
+        return await self._sent(call, self._request(call), number)
+
+    async def _prepare(self) -> None:
+        await self._sign_in.prepare(self._ask)
 
     async def _sent(self, call: Call, request: httpx.Request, number: int) -> tuple[Answer, Exception | None]:
         """One HTTP try, for which the budget has made room."""
-        bucket = call.bucket
+        bucket, sent_at_s = call.bucket, self._clock.now()
         answer, error = Answer(None), None
         header = None
         try:
@@ -191,7 +189,7 @@ class OktaClient:
         except httpx.HTTPError as failure:
             error = failure
         finally:
-            self._budget.release(bucket, self._clock.now(), answer.status, header)
+            self.pace.leave(bucket, sent_at_s, status=answer.status, header=header)
         if header is not None:
             self.clock_skew_s = header.date_s - self._clock.now()
         if self._on_call is not None:
@@ -212,14 +210,10 @@ class OktaClient:
 
     async def _ask(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """One try of a token request, within the budget of its bucket."""
-        while (wait_s := self._budget.reserve(TOKEN_CALL.bucket, self._clock.now())) > 0:
-            await self._clock.sleep(wait_s)
+        await self.pace.enter(TOKEN_CALL.bucket)
         request = self._http.build_request("POST", TOKEN_CALL.path, data=dict(form), headers=dict(headers))
         answer, _ = await self._sent(TOKEN_CALL, request, 1)
         return answer
-
-    def _is_late(self, call: Call, wait_s: float) -> bool:
-        return call.not_after_s is not None and self._clock.now() + wait_s > call.not_after_s
 
     def _request(self, call: Call) -> httpx.Request:
         # Okta compares a proof's URL with the decoded path (github.com/okta/okta-sdk-python/issues/541).

@@ -25,10 +25,12 @@ class Listed(Generic[T]):
     listing: Listing
 
 
-async def list_all(client: OktaClient, call: Call, model: type[T], name: str) -> Listed[T]:
+async def list_all(
+    client: OktaClient, call: Call, model: type[T], name: str, *, pages_max: int | None = None
+) -> Listed[T]:
     """Follow ``call`` page by page. A chain that does not close, a page that fails or cannot be read, a link
-    that leads elsewhere, or fewer items than ``metadata.total`` gives ``complete=False`` with the problem.
-    Raises CredentialError.
+    that leads elsewhere, fewer items than ``metadata.total``, or more than ``pages_max`` gives
+    ``complete=False`` with the problem. Raises CredentialError.
     """
     found: dict[str, T] = {}
     cursors: set[str] = set()
@@ -50,6 +52,8 @@ async def list_all(client: OktaClient, call: Call, model: type[T], name: str) ->
         link = next_link(answer)
         if link is None:
             return _closed(found, name, pages, answer)
+        if pages == pages_max:
+            return _broken(found, name, pages, f"it is longer than {pages} pages")
         after = _cursor(link, call.path)
         if after is None or after in cursors:
             return _broken(found, name, pages, f"the link after page {pages} repeats or leads elsewhere")

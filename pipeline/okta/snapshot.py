@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.changes.snapshot import EntitlementManagement, Snapshot
+from pipeline.changes.snapshot import (
+    AppUser,
+    EntitlementManagement,
+    Listing,
+    Lookup,
+    Reading,
+    Snapshot,
+)
 from pipeline.clock import Clock
-from pipeline.okta.budget import Budget
+from pipeline.okta.pace import Pace
 from pipeline.okta.people import find_people
 from pipeline.okta.reads import Reads
 from pipeline.plan.model import Plan
 
 
-async def read_snapshot(reads: Reads, plan: Plan, org_host: str, budget: Budget, clock: Clock) -> Snapshot:
+async def read_snapshot(reads: Reads, plan: Plan, org_host: str, pace: Pace, clock: Clock) -> Snapshot:
     """The snapshot for ``plan``; ``observed_at_s`` is when reading began, so nothing in it is older.
 
     Where entitlement management is not on, the governance listings are empty and not complete. Raises
     TenantError where the org or the app cannot be read, CredentialError where the credential is refused.
     """
-    observed_at_s = clock.now()
+    observed_at_s, calls_before = clock.now(), Counter(pace.budget.calls())
     org_id = await reads.organization()
     okta_app = await reads.okta_app(plan.okta_app)
     if okta_app.entitlement_management is not EntitlementManagement.ENABLED:
-        return Snapshot(org_id, org_host, okta_app, (), {}, {}, {}, (), observed_at_s, budget.limits())
+        return Snapshot(org_id, org_host, okta_app, (), {}, {}, {}, (), observed_at_s, pace.budget.limits())
     principals = [user for cohort in plan.access for user in cohort.users] + list(plan.assignments.users)
     match = plan.mapping.user.match if plan.mapping else ("login", "email")
-    (entitlements, structure), (app_users, assigned), (grants, granted), people = await asyncio.gather(
+    (entitlements, structure), (grants, granted), ((app_users, assigned), people) = await asyncio.gather(
         reads.entitlements(okta_app.id),
-        reads.app_users(okta_app.id),
         reads.grants(okta_app.id),
-        find_people(reads, principals, match),
+        _app_users_and_people(reads, okta_app.id, principals, match, pace),
     )
     return Snapshot(
         org_id=org_id,
@@ -42,8 +50,29 @@ async def read_snapshot(reads: Reads, plan: Plan, org_host: str, budget: Budget,
         grants=grants,
         listings=(*structure, assigned, granted),
         observed_at_s=observed_at_s,
-        bucket_limits=budget.limits(),
+        bucket_limits=pace.budget.limits(),
+        reading=Reading(
+            calls=Counter(pace.budget.calls()) - calls_before,
+            took_s=clock.now() - observed_at_s,
+            call_s=pace.typical_s(),
+        ),
     )
+
+
+async def _app_users_and_people(
+    reads: Reads, app_id: str, principals: Sequence[str], match: tuple[str, ...], pace: Pace
+) -> tuple[tuple[dict[str, AppUser], Listing], dict[str, Lookup]]:
+    """Side by side where e-mails count, since then only all users of the org tell who is meant; else one
+    after the other, since who has the app need not be looked for.
+    """
+    limits = pace.budget.limits()
+    if "email" in match:
+        return await asyncio.gather(
+            reads.app_users(app_id), find_people(reads, principals, match, limits=limits)
+        )
+    app_users, users, listing = await reads.app_users_and_users(app_id)
+    people = await find_people(reads, principals, match, limits=limits, known=users)
+    return (app_users, listing), people
 
 
 async def read_again(reads: Reads, before: Snapshot) -> Snapshot:

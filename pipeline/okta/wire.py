@@ -97,10 +97,16 @@ class EntitlementBody(Wire):
     description: str | None = None
 
 
+class EmbeddedBody(Wire):
+    user: UserBody | None = None
+
+
 class AppUserBody(Wire):
     id: str
     scope: str
     status: str
+    embedded: Annotated[EmbeddedBody, Field(alias="_embedded")] = EmbeddedBody()
+    """Holds the user where the listing was asked to expand it."""
 
     def value(self) -> AppUser:
         return AppUser(self.id, self.scope, self.status)

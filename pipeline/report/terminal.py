@@ -326,10 +326,16 @@ def _forecast(console: Console, forecast: ForecastView | None) -> None:
     if forecast is None:
         return
     calls = sum(forecast.calls.values())
-    slowest = f"; slowest: {forecast.bottleneck}" if forecast.bottleneck else ""
+    slowest = f"; slowest: {_bottleneck(forecast)}" if forecast.bottleneck else ""
     share = f"{forecast.rate_share:.0%} of the limits"
     time = "under a minute" if forecast.seconds < MINUTE_S else f"about {duration(forecast.seconds)}"
     console.print(f"Forecast: {calls} calls, {time} at {share}{slowest}")
+
+
+def _bottleneck(forecast: ForecastView) -> str:
+    if forecast.bottleneck == "concurrency":
+        return f"only {forecast.concurrency} calls at a time (--concurrency)"
+    return str(forecast.bottleneck)
 
 
 def _verification(console: Console, found: VerificationView) -> None:

@@ -38,10 +38,13 @@ class WatchedStep:
         return self.step.refusal_may_mean_done
 
     async def look(self) -> Standing:
-        """All grants of the person, then what the step itself looks at. Raises TenantError."""
-        held = await self.tenant.grants_of(self.app_id, self.user_id)
+        """All grants of the person once, then what the step itself looks at. Raises TenantError.
+
+        Where the two reads together take longer than a write may wait for, the write is read for again, and
+        then by the step alone.
+        """
         if self.before is None:
-            self.before = held
+            self.before = await self.tenant.grants_of(self.app_id, self.user_id)
         return await self.step.look()
 
 

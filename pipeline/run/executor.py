@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -102,16 +102,22 @@ class _Run:
     new_structure: list[Change] = field(default_factory=list)
 
     async def carry_out(self, wave: Wave, concurrency: int) -> None:
-        """All chains of ``wave``, at most ``concurrency`` at a time."""
-        chains = iter(wave.chains)
-
-        async def work() -> None:
-            for chain in chains:
-                await self._chain(chain)
-
+        """All chains of ``wave``. Those that want the same actions share ``concurrency`` workers: who needs
+        only a fast bucket does not wait behind who waits for a slow one. How many calls are under way at a
+        time is the budget's affair.
+        """
+        lanes: dict[tuple[Action, ...], list[Sequence[Change]]] = {}
+        for chain in wave.chains:
+            lanes.setdefault(tuple(change.action for change in chain), []).append(chain)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(wave.chains))):
-                group.create_task(work())
+            for chains in lanes.values():
+                ahead = iter(chains)
+                for _ in range(min(concurrency, len(chains))):
+                    group.create_task(self._work(ahead))
+
+    async def _work(self, chains: Iterator[Sequence[Change]]) -> None:
+        for chain in chains:
+            await self._chain(chain)
 
     async def learn_new_ids(self) -> None:
         """Read the entitlements again after some were created or got values."""

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from pipeline.changes.model import Action, EntitlementTarget, NewValue
 from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
-from pipeline.clock import Clock
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.buckets import bucket_of
-from pipeline.okta.budget import Budget
+from pipeline.okta.pace import Pace
 from pipeline.okta.pages import require
 from pipeline.okta.reads import Reads
 from pipeline.okta.writes import Writes
+from pipeline.run.roster import Roster
 from pipeline.run.tenant import Pairs
 
 _GRANTS = "/governance/api/v1/grants"
 _ASSIGNMENTS = "/api/v1/apps/{id}/users"
-_BUCKETS: Mapping[Action, tuple[str, int]] = {
-    Action.ASSIGN: (bucket_of("POST", _ASSIGNMENTS), 2),
-    Action.GRANT: (bucket_of("POST", _GRANTS), 1),
-    Action.EXTEND: (bucket_of("PUT", f"{_GRANTS}/{{id}}"), 1),
+_BUCKETS: Mapping[Action, tuple[str | None, str]] = {
+    Action.ASSIGN: (None, bucket_of("POST", _ASSIGNMENTS)),
+    Action.GRANT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
+    Action.EXTEND: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
 }
-"""The bucket of each write that rests on a fresh read, and how many calls one turn takes from it: the app
-user is read from the bucket it is written to.
-"""
+"""The bucket of the read directly before each write, if there is one, and that of the write."""
 
 
 class OktaTenant:
     """``pipeline.run.tenant.Tenant`` over Okta."""
 
-    def __init__(self, reads: Reads, writes: Writes) -> None:
+    def __init__(self, reads: Reads, writes: Writes, roster: Roster | None = None) -> None:
         self._reads = reads
         self._writes = writes
+        self._roster = roster
 
     async def create_entitlement(
         self, app_id: str, target: EntitlementTarget, values: tuple[NewValue, ...]
@@ -71,40 +69,24 @@ class OktaTenant:
     async def app_user(self, app_id: str, user_id: str) -> AppUser | None:
         return await self._reads.app_user(app_id, user_id)
 
+    async def listed_app_user(self, app_id: str, user_id: str) -> AppUser | None:
+        if self._roster is not None and await self._roster.is_fresh():
+            return self._roster.row(user_id)
+        return await self.app_user(app_id, user_id)
+
 
 class WriteTurns:
-    """Lets as many writers read as the write budget has room for, so that a read is not made in vain."""
+    """Lets as many changes read as the budget has room for the writes after them."""
 
-    def __init__(self, budget: Budget, clock: Clock) -> None:
-        self._budget = budget
-        self._clock = clock
-        self._taken: dict[str, int] = {}
-        self._ended = asyncio.Event()
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
 
     @asynccontextmanager
     async def turn(self, action: Action) -> AsyncIterator[None]:
-        """Wait until there is room for one write of ``action`` beside the turns under way."""
+        """Wait until there is room for one write of ``action`` and its read beside the turns under way."""
         if action not in _BUCKETS:
             yield
             return
-        bucket, cost = _BUCKETS[action]
-        await self._room(bucket, cost)
-        self._taken[bucket] = self._taken.get(bucket, 0) + cost
-        try:
+        read, write = _BUCKETS[action]
+        async with self._pace.turn(read, write):
             yield
-        finally:
-            self._taken[bucket] -= cost
-            self._ended.set()
-
-    async def _room(self, bucket: str, cost: int) -> None:
-        while (taken := self._taken.get(bucket, 0)) > 0 or self._wait_s(bucket) > 0:
-            if taken > 0:
-                if taken + cost <= self._budget.allowance(bucket, self._clock.now()):
-                    return
-                self._ended.clear()
-                await self._ended.wait()
-            else:
-                await self._clock.sleep(self._wait_s(bucket))
-
-    def _wait_s(self, bucket: str) -> float:
-        return self._budget.wait_s(bucket, self._clock.now())

@@ -16,7 +16,7 @@ from pipeline.run.standing import Drifted, InEffect, Ready, Standing, Step
 ATTEMPTS = 3
 """How often one write is sent before its change is given up as unresolved."""
 FRESH_S = 2.0
-"""A write that could replace something leaves on a read at most this old, or not at all (DESIGN 4.1)."""
+"""A write that could replace something leaves so soon after its read was sent, or not at all (DESIGN 4.1)."""
 LATE_MAX = 30
 """How often a write that could not leave in time is read for again."""
 SETTLE_WAITS_S = (1.0, 4.0, 15.0)
@@ -98,8 +98,8 @@ class Delivery:
         known = self._step.known
         while known is None or isinstance(known, Ready):
             async with self._turn():
-                standing = known or await self._step.look()
                 read_at_s = self._clock.now()
+                standing = known or await self._step.look()
                 if not isinstance(standing, Ready):
                     return self._conclude(standing)
                 if stopped := self._give_up():

@@ -66,7 +66,11 @@ class Tenant(Protocol):
         ...
 
     async def app_user(self, app_id: str, user_id: str) -> AppUser | None:
-        """The user's row in the app; None where there is none."""
+        """The user's row in the app, read by id; None where there is none."""
+        ...
+
+    async def listed_app_user(self, app_id: str, user_id: str) -> AppUser | None:
+        """The user's row as of the last listing, which is read again when it has grown old."""
         ...
 
 

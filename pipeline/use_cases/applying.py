@@ -8,12 +8,14 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pipeline import __version__
 from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
+from pipeline.changes.forecast import RECHECK_S, Means
 from pipeline.changes.limits import refuse_over_limits
-from pipeline.changes.model import Change, ChangeSet, HoldReason
+from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
@@ -33,6 +35,7 @@ from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.process import process_start, this_host
 from pipeline.run.result import EarlierRun, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.run.roster import Roster
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
@@ -47,7 +50,7 @@ from pipeline.use_cases.online import (
 )
 from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json, refuse_other
 from pipeline.use_cases.signals import stop_on_signals
-from pipeline.use_cases.tenant import Tenant, open_tenant
+from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
 from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
 
 PARTS = ("structure", "grants")
@@ -62,7 +65,8 @@ class ApplyRequest:
     only: str | None = None
     yes: bool = False
     rate_share: float = 0.70
-    concurrency: int = 10
+    concurrency: int = CONCURRENCY
+    recheck_s: float = RECHECK_S
     lease_wait_s: float = 0.0
     accept_held: tuple[str, ...] = ()
 
@@ -146,11 +150,13 @@ class _Job:
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
         result = await self._execute(folder, snapshot, changes, reviewed)
+        verified = await self._verified(snapshot, result)
+        result = replace(result, calls_by_bucket=self._tenant.budget.calls())
         view = applied_view(
             subject,
             folder.run_id,
             result,
-            verified=await self._verified(snapshot, result),
+            verified=verified,
             forecast=self._forecast(snapshot, changes),
             findings=changes.findings,
             accepted=accepted,
@@ -202,8 +208,12 @@ class _Job:
         return view
 
     def _forecast(self, snapshot: Snapshot, changes: ChangeSet) -> ForecastView:
-        share = self._request.rate_share
-        return forecast_view(foresee(changes, snapshot, share), share)
+        return forecast_view(foresee(changes, snapshot, self._means))
+
+    @property
+    def _means(self) -> Means:
+        asked = self._request
+        return Means(asked.rate_share, asked.concurrency, asked.recheck_s)
 
     async def _reviewed(self, snapshot: Snapshot, changes: ChangeSet) -> ChangeSet:
         """The change set that a person agreed to. Raises RefusedError where none did."""
@@ -222,8 +232,7 @@ class _Job:
                 f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on.",
                 next_step="Review them with `okta-plan diff`, then use --changes FILE, or --yes.",
             )
-        foreseen = foresee(changes, snapshot, self._request.rate_share)
-        view = diff_view(self._desk, self._path, changes, foreseen, self._request.rate_share)
+        view = diff_view(self._desk, self._path, changes, foresee(changes, snapshot, self._means))
         if not await asyncio.to_thread(self._person.ask, view):
             raise RefusedError(
                 ErrorCode.NOT_CONFIRMED,
@@ -249,10 +258,10 @@ class _Job:
             started_at=iso_utc(clock.now()),
         )
         with Journal.create(folder.journal, header, clock) as journal:
-            result = await execute(
+            return await execute(
                 changes,
                 self._waves(changes),
-                self._live,
+                OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
                 journal,
                 clock,
                 reviewed=reviewer_of(reviewed),
@@ -260,9 +269,18 @@ class _Job:
                 progress=self._person.show,
                 stop=self._stop,
                 concurrency=self._request.concurrency,
-                turn=WriteTurns(self._tenant.budget, clock).turn,
+                turn=WriteTurns(self._tenant.client.pace).turn,
             )
-        return replace(result, calls_by_bucket=self._tenant.budget.calls())
+
+    def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster:
+        return Roster(
+            snapshot.app_users,
+            snapshot.observed_at_s,
+            partial(self._tenant.reads.app_users, snapshot.okta_app.id),
+            self._desk.runtime.clock,
+            recheck_s=self._request.recheck_s,
+            assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
+        )
 
     def _waves(self, changes: ChangeSet) -> tuple[Wave, ...]:
         """The waves of the part that was asked for; the executor accounts for the rest."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.diff import diff as compare
-from pipeline.changes.forecast import CallKind, Forecast, forecast
+from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
 from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
@@ -16,7 +16,7 @@ from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
 from pipeline.okta import scopes
-from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of
+from pipeline.okta.buckets import DEFAULT_LIMIT_PER_MIN, bucket_of, with_likely
 from pipeline.okta.snapshot import read_snapshot
 from pipeline.okta.token_answers import scope_missing
 from pipeline.plan.digest import plan_digest
@@ -25,7 +25,7 @@ from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import app_reference, read_plan
 from pipeline.use_cases.storing import write_json
-from pipeline.use_cases.tenant import RATE_SHARE, Tenant, open_tenant
+from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
 from pipeline.views import (
     BucketView,
     ChangeView,
@@ -100,14 +100,16 @@ async def diff(
     output: Path | None = None,
     detailed_exit_code: bool = False,
     rate_share: float = RATE_SHARE,
+    concurrency: int = CONCURRENCY,
 ) -> DiffView:
     """The change set between a plan and the tenant, stored for review. Raises RefusedError (exit 4) where
     the tenant is another one or the app's entitlements are not managed.
     """
     path, plan = read_plan(desk, given)
-    async with open_tenant(desk, rate_share=rate_share) as tenant:
+    async with open_tenant(desk, rate_share=rate_share, concurrency=concurrency) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
-    view = diff_view(desk, path, changes, foresee(changes, snapshot, rate_share), rate_share)
+    foreseen = foresee(changes, snapshot, Means(rate_share, concurrency))
+    view = diff_view(desk, path, changes, foreseen)
     paths = {"changes": desk.shown(store_changes(desk, changes))}
     if output is not None:
         copy = desk.inside(output)
@@ -135,7 +137,7 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     )
 
 
-def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast, rate_share: float) -> DiffView:
+def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) -> DiffView:
     """The change set as data: what a person reviews."""
     return DiffView(
         **subject_of(desk, path, changes),
@@ -155,13 +157,13 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast, ra
         held=held_views(changes.holds),
         kept=len(changes.keeps),
         findings=[FindingView.of(finding) for finding in changes.findings],
-        forecast=forecast_view(foreseen, rate_share),
+        forecast=forecast_view(foreseen),
     )
 
 
 async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
     """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
-    snapshot = await read_snapshot(tenant.reads, plan, tenant.host, tenant.budget, desk.runtime.clock)
+    snapshot = await read_snapshot(tenant.reads, plan, tenant.host, tenant.client.pace, desk.runtime.clock)
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
@@ -173,24 +175,25 @@ def store_changes(desk: Desk, changes: ChangeSet) -> Path:
     return path
 
 
-def foresee(changes: ChangeSet, snapshot: Snapshot, rate_share: float) -> Forecast:
+def foresee(changes: ChangeSet, snapshot: Snapshot, means: Means) -> Forecast:
     return forecast(
         changes,
         snapshot,
         bucket_of=BUCKETS,
-        limits=snapshot.bucket_limits,
+        limits=with_likely(snapshot.bucket_limits),
         default_limit_per_min=DEFAULT_LIMIT_PER_MIN,
-        share=rate_share,
+        means=means,
     )
 
 
-def forecast_view(foreseen: Forecast, rate_share: float) -> ForecastView:
+def forecast_view(foreseen: Forecast) -> ForecastView:
     return ForecastView(
         calls=dict(foreseen.calls),
         limit_per_min=dict(foreseen.limits),
         bottleneck=foreseen.bottleneck,
         seconds=round(foreseen.seconds, 1),
-        rate_share=rate_share,
+        rate_share=foreseen.share,
+        concurrency=foreseen.concurrency,
     )
 
 

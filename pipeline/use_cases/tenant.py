@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 STATE_FOLDER = ".okta-plan"
 RATE_SHARE = 0.70
+CONCURRENCY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def open_tenant(
     *,
     scopes: frozenset[str] = TO_READ,
     rate_share: float = RATE_SHARE,
-    concurrency: int = 10,
+    concurrency: int = CONCURRENCY,
     run: str | None = None,
 ) -> AsyncIterator[Tenant]:
     """The tenant of ``desk``; every request says who sends it, with the run's id where there is one.

@@ -9,8 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.okta.budget import Budget, Header, read_header
+from pipeline.okta.pace import Pace
 from tests import virtual_time
 
 WINDOW_S = 60
@@ -53,6 +56,7 @@ async def drive(
 ) -> float:
     """Send ``calls`` that must succeed; returns the seconds it took."""
     clock = virtual_time.clock()
+    pace = Pace(budget, clock)
     rng = random.Random(seed)
     waiting = iter(range(calls))
     started_s = clock.now()
@@ -61,12 +65,12 @@ async def drive(
         for _ in waiting:
             status = 429
             while status == 429:
-                while (wait_s := budget.reserve("b", clock.now())) > 0:
-                    await clock.sleep(wait_s)
+                await pace.enter("b")
+                sent_at_s = clock.now()
                 await clock.sleep(latency_s / 2)
                 status, header = server.call(clock.now())
                 await clock.sleep(latency_s / 2)
-                budget.release("b", clock.now(), status, header)
+                pace.leave("b", sent_at_s, status=status, header=header)
 
     async def neighbour() -> None:
         while True:
@@ -117,6 +121,61 @@ def test_beside_a_neighbour_it_finishes_with_few_refusals(seed: int) -> None:
     virtual_time.run(drive(server, Budget(0.7), calls=600, latency_s=0.3, neighbour_per_s=0.8, seed=seed))
     assert len(server.served) - server.refused == 600
     assert server.refused <= 6, f"seed {seed}"
+
+
+@pytest.mark.parametrize("share", [0.7, 1.0])
+def test_two_processes_of_ours_finish_side_by_side_with_few_refusals(share: float) -> None:
+    server = Server(100)
+
+    async def both() -> None:
+        await asyncio.gather(
+            *(drive(server, Budget(share), calls=400, latency_s=latency_s) for latency_s in (0.2, 0.5))
+        )
+
+    virtual_time.run(both())
+    assert len(server.served) - server.refused == 800
+    assert server.refused <= 8
+
+
+@given(st.integers(1, 60), st.randoms(use_true_random=False))
+def test_whoever_came_first_leaves_first(count: int, rng: random.Random) -> None:
+    """Through unknown buckets, full windows and slow answers."""
+
+    async def story() -> list[int]:
+        clock, server, left = virtual_time.clock(), Server(7), list[int]()
+        pace = Pace(Budget(1.0, concurrency=rng.randint(1, 9)), clock)
+
+        async def one(number: int) -> None:
+            assert await pace.enter("b")
+            left.append(number)
+            sent_at_s = clock.now()
+            status, header = server.call(sent_at_s)
+            await clock.sleep(rng.uniform(0, 2))
+            pace.leave("b", sent_at_s, status=status, header=header)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(one(number))
+        assert server.refused == 0
+        return left
+
+    assert virtual_time.run(story()) == list(range(count))
+
+
+def test_who_cannot_leave_in_time_is_told_at_once_and_holds_nobody_up() -> None:
+    async def story() -> None:
+        clock, server = virtual_time.clock(), Server(1)
+        pace = Pace(Budget(1.0), clock)
+        for _ in range(2):
+            assert await pace.enter("b")
+            status, header = server.call(clock.now())
+            assert status == 200
+            pace.leave("b", clock.now(), status=status, header=header)
+            full_s = clock.now()
+            assert not await pace.enter("b", not_after_s=full_s + 2)
+            assert clock.now() == full_s
+
+    virtual_time.run(story())
 
 
 def test_a_concurrency_429_pauses_briefly_instead_of_waiting_for_reset() -> None:

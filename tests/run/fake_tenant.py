@@ -196,6 +196,11 @@ class FakeTenant:
         await self._read(f"app_user {user_id}")
         return self.rows.get(user_id)
 
+    async def listed_app_user(self, app_id: str, user_id: str) -> AppUser | None:
+        """A listing that is never old: a look at it is no call."""
+        assert app_id == APP_ID
+        return self.rows.get(user_id)
+
     # -- inside --
 
     def _is_late(self, not_after_s: float) -> bool:

@@ -112,7 +112,7 @@ def apply(served: Windowed, change_set: ChangeSet, folder: Path, *, share: float
                     journal,
                     ticking,
                     entitlements=tuple(served.tenant.entitlements_by_id.values()),
-                    turn=WriteTurns(budget, ticking).turn,
+                    turn=WriteTurns(client.pace).turn,
                 )
 
     return run(live())
