@@ -16,6 +16,7 @@ from starlette.routing import Route
 from pipeline.emulator.answers import Answer, Call
 from pipeline.emulator.bearer import identify, refusal
 from pipeline.emulator.dumping import dump_org
+from pipeline.emulator.edge_headers import OF_ANSWERS, OF_TOO_MANY
 from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
 from pipeline.emulator.ids import Chance
 from pipeline.emulator.limits import OTHER, Admission, Windows, limits_by_bucket
@@ -171,11 +172,12 @@ class Gate:
         body, status = answer.body, answer.status
         response = Response(status_code=status) if body is None else JSONResponse(body, status)
         headers = [("Date", http_date(self.tenant.now())), ("X-Okta-Request-Id", self.chance.hex32())]
-        headers += [*outcome.admission.headers(), ("Cache-Control", "no-cache, no-store")]
+        headers += outcome.admission.headers()
         headers += [("Link", f'<{url}>; rel="{rel}"') for rel, url in answer.links]
         headers += [("Location", answer.location)] if answer.location else []
         headers += answer.headers
         response.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+        response.raw_headers += OF_TOO_MANY if status == TOO_MANY.status else OF_ANSWERS
         return response
 
 
