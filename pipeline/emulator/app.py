@@ -18,7 +18,8 @@ from pipeline.emulator.answers import Answer, Call
 from pipeline.emulator.bearer import identify, refusal
 from pipeline.emulator.broken_answers import HungUp
 from pipeline.emulator.dumping import dump_org, state_json
-from pipeline.emulator.errors import BAD_JSON, OktaError
+from pipeline.emulator.edge_headers import OF_ANSWERS, OF_TOO_MANY
+from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
 from pipeline.emulator.fault_kinds import FaultsError, fault_set_from
 from pipeline.emulator.faults import Faults
 from pipeline.emulator.ids import Chance
@@ -264,11 +265,12 @@ class Gate:
             ("Date", http_date(self.tenant.now() + skew_s)),
             ("X-Okta-Request-Id", self.chance.hex32()),
         ]
-        headers += [*outcome.admission.headers(skew_s), ("Cache-Control", "no-cache, no-store")]
+        headers += outcome.admission.headers(skew_s)
         headers += [("Link", f'<{url}>; rel="{rel}"') for rel, url in answer.links]
         headers += [("Location", answer.location)] if answer.location else []
         headers += answer.headers
         response.raw_headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+        response.raw_headers += OF_TOO_MANY if answer.status == TOO_MANY.status else OF_ANSWERS
         return response
 
 

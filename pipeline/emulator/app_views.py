@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipeline.emulator import oidc_apps
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.conditions import Condition, attribute, condition_of
 from pipeline.emulator.errors import BAD_FILTER, OktaError, not_found
@@ -28,6 +29,7 @@ _FILTERED = {
     "name": attribute("name", "eq"),
     "status": attribute("status", "eq"),
 }
+_CREDENTIALS = {"userNameTemplate": {"template": "${source.login}", "type": "BUILT_IN"}}
 
 
 def list_apps(tenant: Tenant, call: Call) -> Answer:
@@ -66,8 +68,9 @@ def find_app(tenant: Tenant, app_id: str) -> Row:
 
 
 def app_json(tenant: Tenant, row: Row) -> dict[str, Any]:
-    """Keys as in the recording TestAccDataSourceOktaApp_read."""
+    """Keys as in the recording TestAccDataSourceOktaApp_read, which is of an OpenID Connect app."""
     created, href = management_instant(row["created"]), f"{tenant.origin}/api/v1/apps/{row['id']}"
+    is_oidc = row["name"] == oidc_apps.NAME
     return {
         "id": row["id"],
         "orn": app_orn(tenant, row),
@@ -77,13 +80,22 @@ def app_json(tenant: Tenant, row: Row) -> dict[str, Any]:
         "lastUpdated": created,
         "created": created,
         "accessibility": {"selfService": False, "errorRedirectUrl": None, "loginRedirectUrl": None},
-        "visibility": {"autoLaunch": False, "autoSubmitToolbar": False, "hide": {"iOS": False, "web": False}},
+        "visibility": {
+            "autoLaunch": False,
+            "autoSubmitToolbar": False,
+            "hide": {"iOS": False, "web": False},
+            "appLinks": {f"{row['name']}_link": True},
+        },
         "features": json.loads(row["features"]),
         "signOnMode": "OPENID_CONNECT",
-        "credentials": {"userNameTemplate": {"template": "${source.login}", "type": "BUILT_IN"}},
+        "credentials": {**_CREDENTIALS, **(oidc_apps.credentials(tenant, row["id"]) if is_oidc else {})},
         "universalLogout": None,
-        "settings": _settings(row),
-        "_links": {"users": {"href": f"{href}/users"}, "groups": {"href": f"{href}/groups"}},
+        "settings": {**_settings(row), **({"oauthClient": oidc_apps.settings()} if is_oidc else {})},
+        "_links": {
+            "users": {"href": f"{href}/users"},
+            "groups": {"href": f"{href}/groups"},
+            **(oidc_apps.links(tenant, row["id"]) if is_oidc else {}),
+        },
     }
 
 

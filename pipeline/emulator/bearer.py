@@ -46,9 +46,15 @@ def identify(tenant: Tenant, call: Call) -> Caller:
     scheme, _, secret = call.headers.get("authorization", "").partition(" ")
     if scheme in ("Bearer", "DPoP"):
         return _service_app(tenant, call, scheme, secret)
+    return _api_token(tenant, call.headers.get("authorization", ""))
+
+
+def _api_token(tenant: Tenant, authorization: str) -> Caller:
+    """The blank may be missing: Okta's Python SDK 3 sends none (`auth_settings` in its configuration.py)."""
+    tokens, secret = tenant.org.tokens, authorization.removeprefix("SSWS").strip()
+    known = authorization.startswith("SSWS") and secret in tokens
     # Tokens differ only by their label.
-    tokens = tenant.org.tokens
-    return Caller(f"token-{tokens.index(secret) + 1}") if scheme == "SSWS" and secret in tokens else Caller()
+    return Caller(f"token-{tokens.index(secret) + 1}") if known else Caller()
 
 
 def refusal(tenant: Tenant, caller: Caller, route: Route | None, call: Call) -> OktaError | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer, link
 from pipeline.emulator.conditions import Condition, attribute
-from pipeline.emulator.errors import not_found
+from pipeline.emulator.errors import invalid, not_found
 from pipeline.emulator.ordering import ordered
 from pipeline.emulator.orns import app_orn, last_part, value_orn
 from pipeline.emulator.paging import (
@@ -105,10 +105,11 @@ def show_value(tenant: Tenant, call: Call) -> Answer:
 
 
 def show_settings(tenant: Tenant, call: Call) -> Answer:
-    """Recording entitlement_settings__get_entitlement_settings."""
+    """Recording entitlement_settings__get_entitlement_settings; for an unknown ORN only 400 is documented."""
     row = tenant.row("SELECT * FROM apps WHERE id = ?", last_part(call.parts["orn"]))
     if row is None or app_orn(tenant, row) != call.parts["orn"]:
-        raise not_found(call.parts["orn"], "Resource")
+        orn = call.parts["orn"]
+        raise invalid("/resourceOrn", f"{orn} not found", "INVALID_RESOURCE_ORN", place="parameter")
     statuses = {"ENABLED": "OPTED_IN", "ENABLING": "OPTING_IN", "NONE": "OPTED_OUT"}
     return Answer({"status": statuses[row["management"]]})
 

@@ -67,13 +67,15 @@ def management_invalid(field: str, cause: str) -> OktaError:
     return OktaError(VALIDATION, f"{VALIDATION.summary}: {field}", [{"errorSummary": cause}])
 
 
-def invalid(location: str, cause: str, reason: str, *, domain: str = "governance") -> OktaError:
+def invalid(
+    location: str, cause: str, reason: str, *, domain: str = "governance", place: str = "body"
+) -> OktaError:
     """Governance validation, shaped as the API description's sample grant-id-missing."""
     detail = {
         "domain": domain,
         "errorSummary": cause,
         "location": location,
-        "locationType": "body",
+        "locationType": place,
         "reason": reason,
     }
     return OktaError(VALIDATION, f"{VALIDATION.summary}: {location} {cause}", [detail])

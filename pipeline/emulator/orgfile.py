@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 from pipeline.emulator.csvfiles import (
     CsvFileError,
@@ -88,11 +88,21 @@ class Org(Strict):
     id: OktaId | None = None
 
 
+def _attribute(value: object) -> object:
+    items = value if isinstance(value, list) else [value]
+    if value is None or all(isinstance(item, str) for item in items):
+        return value
+    raise PydanticCustomError("attribute", "Input should be a valid string, or a list of strings")
+
+
+Attribute = Annotated[object, AfterValidator(_attribute)]
+
+
 class User(Strict):
     """Keys beside these are profile attributes, as an Okta profile is open."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-    __pydantic_extra__: dict[str, str | None]
+    __pydantic_extra__: dict[str, Attribute]
 
     login: str = Field(min_length=1, max_length=100)
     email: str | None = None
@@ -102,7 +112,7 @@ class User(Strict):
     id: OktaId | None = None
     created: Instant | None = None
 
-    def profile(self) -> dict[str, str | None]:
+    def profile(self) -> dict[str, object]:
         named = {
             "firstName": self.firstName,
             "lastName": self.lastName,

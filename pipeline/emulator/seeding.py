@@ -60,11 +60,10 @@ def _add_users(tenant: Tenant, users: Iterable[User]) -> dict[str, str]:
 
 def _user_row(user: User, user_id: str, now: float) -> tuple[object, ...]:
     key = user.login.casefold()
-    profile = user.profile()
-    email = profile["email"]
+    email = user.email or user.login
     created = parse_instant(user.created) if user.created else float(int(now))
     row = (user_id, user.status, user.login, key, key.split("@")[0], email)
-    return (*row, email.casefold() if email else None, json.dumps(profile), created)
+    return (*row, email.casefold(), json.dumps(user.profile()), created)
 
 
 def _add_app(tenant: Tenant, okta_app: OktaApp, user_ids: dict[str, str]) -> None:

@@ -82,7 +82,8 @@ def _granted(tenant: Tenant, client: Client, call: Call) -> Answer:
     token = sign_access_token(tenant, client, scopes, thumbprint)
     kind = "DPoP" if client.dpop else "Bearer"
     body = {"token_type": kind, "expires_in": LIFE_S, "access_token": token, "scope": " ".join(scopes)}
-    return Answer(body, headers=_nonce_header(tenant) if client.dpop else ())
+    nonce = _nonce_header(tenant) if client.dpop else ()
+    return Answer(body, headers=(("X-Robots-Tag", "noindex,nofollow"), *nonce))
 
 
 def _bound_key(tenant: Tenant, call: Call) -> str:

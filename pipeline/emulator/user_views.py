@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.ids import okta_id
 from pipeline.emulator.paging import Listing, Page, fetch_page, management_answer, management_limit
 from pipeline.emulator.times import management_instant
+from pipeline.emulator.user_links import user_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +66,8 @@ def well_known(tenant: Tenant, _call: Call) -> Answer:
 
 def show_org(tenant: Tenant, _call: Call) -> Answer:
     name = tenant.org.org.subdomain
-    about = {"id": tenant.org_id, "subdomain": name, "companyName": name, "status": "ACTIVE", "website": None}
-    return Answer({**about, "expiresAt": None, "_links": {}})
+    about = {"id": tenant.org_id, "subdomain": name, "companyName": name, "status": "ACTIVE"}
+    return Answer({**about, "_links": {}})
 
 
 def list_users(tenant: Tenant, call: Call) -> Answer:
@@ -74,7 +77,14 @@ def list_users(tenant: Tenant, call: Call) -> Answer:
     page = fetch_page(tenant, _listing(tenant, call), call.query.get("after"), limit)
     if _by_q(call):
         page = Page(page.rows, more=False)
-    return management_answer(tenant, call, page, show, limit)
+    return management_answer(tenant, _without_idle_order(call), page, show, limit)
+
+
+def _without_idle_order(call: Call) -> Call:
+    """Links leave out an order of nothing (recording TestAccDataSourceOktaUsers_read, sortOrder=0)."""
+    if "sortBy" in call.query or "sortOrder" not in call.query:
+        return call
+    return replace(call, query={key: value for key, value in call.query.items() if key != "sortOrder"})
 
 
 def _by_q(call: Call) -> bool:
@@ -90,8 +100,15 @@ def _listing(tenant: Tenant, call: Call) -> Listing:
     if found is None or sort_order not in ("asc", "desc"):
         raise OktaError(BAD_SEARCH, causes=[{"errorSummary": f"cannot sort by {sort_by} {sort_order}"}])
     # A user without the attribute has a place too.
-    order = ("id",) if sort_by == "id" else (f"coalesce({found.sql}, '')", "id")
+    order = ("id",) if sort_by == "id" else (f"coalesce({_sorted_by(sort_by, found)}, '')", "id")
     return Listing("users", wanted, order, descending=sort_order == "desc")
+
+
+def _sorted_by(name: str, found: Attribute) -> str:
+    """A list sorts by its text."""
+    if found.wrap == "{}":
+        return found.sql
+    return f"fold(json_extract(profile, '$.{name.removeprefix('profile.')}'))"
 
 
 def _shown_as(tenant: Tenant, call: Call) -> Callable[[Row], dict[str, Any]]:
@@ -129,14 +146,14 @@ def _projected(body: dict[str, Any], outer: set[str], inner: set[str]) -> dict[s
 
 
 def show_user(tenant: Tenant, call: Call) -> Answer:
-    return Answer(_with_more_links(tenant, find_user(tenant, call.parts["user"])))
+    return _one(tenant, find_user(tenant, call.parts["user"]))
 
 
 def show_me(tenant: Tenant, call: Call) -> Answer:
     """A service app is no user; how Okta refuses it is unknown (okta-api.md 1.1)."""
     if call.client_id is not None:
         raise not_found("me", "User")
-    return Answer(_with_more_links(tenant, find_user(tenant, tenant.owner_id)))
+    return _one(tenant, find_user(tenant, tenant.owner_id))
 
 
 def find_user(tenant: Tenant, wanted: str) -> Row:
@@ -162,10 +179,10 @@ def user_json(tenant: Tenant, row: Row) -> dict[str, Any]:
         "statusChanged": created,
         "lastLogin": None,
         "lastUpdated": created,
-        "passwordChanged": None,
+        "passwordChanged": created if row["status"] == "ACTIVE" else None,
         "type": {"id": _user_type_id(tenant.seed)},
         "profile": json.loads(row["profile"]),
-        "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
+        "credentials": _credentials(row),
         "_links": {"self": {"href": f"{tenant.origin}/api/v1/users/{row['id']}"}},
     }
 
@@ -175,10 +192,21 @@ def _user_type_id(seed: int) -> str:
     return okta_id("oty", 0, seed)
 
 
-def _with_more_links(tenant: Tenant, row: Row) -> dict[str, Any]:
+def _credentials(row: Row) -> dict[str, Any]:
+    """Who has come so far as to be ACTIVE has a password (recording test_ssws_auth_unchanged)."""
+    provider = {"provider": {"type": "OKTA", "name": "OKTA"}}
+    if row["status"] != "ACTIVE":
+        return provider
+    address = {"value": row["email"], "status": "VERIFIED", "type": "PRIMARY"}
+    return {"password": {}, "emails": [address], **provider}
+
+
+def _one(tenant: Tenant, row: Row) -> Answer:
+    """With an ETag and with more links than in a list (recording TestAccDataSourceOktaUsers_read)."""
     body = user_json(tenant, row)
-    type_href = f"{tenant.origin}/api/v1/meta/types/user/{body['type']['id']}"
-    return {**body, "_links": {**body["_links"], "type": {"href": type_href}}}
+    body["_links"] = user_links(tenant, row["id"], row["status"], body["type"]["id"])
+    tag = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    return Answer(body, headers=(("ETag", f'W/"{tag}"'),))
 
 
 def _wanted(tenant: Tenant, call: Call) -> Condition:
@@ -205,14 +233,19 @@ def _condition(text: str, find: Callable[[str], Attribute | None], kind: ErrorKi
 
 
 def _search_attribute(name: str) -> Attribute | None:
-    """Any profile attribute; `co` only for four of them (okta-api.md 1.2)."""
+    """Any profile attribute; `co` only for four of them (okta-api.md 1.2).
+
+    Of an attribute that is a list, one item must match (recording TestAccDataSourceOktaUser_read, array123).
+    """
     if name in _SEARCHED:
         return _SEARCHED[name]
     matched = _PROFILE_NAME.fullmatch(name)
     if matched is None:
         return None
-    more = ("co",) if matched[1] in ("firstName", "lastName") else ()
-    return attribute(f"fold(json_extract(profile, '$.{matched[1]}'))", *_TEXT, *more, folded=True)
+    if matched[1] in ("firstName", "lastName"):
+        return attribute(f"fold(json_extract(profile, '$.{matched[1]}'))", *_TEXT, "co", folded=True)
+    within = f"EXISTS (SELECT 1 FROM json_each(profile, '$.{matched[1]}') AS each WHERE {{}})"  # noqa: S608  a name
+    return attribute("fold(each.value)", *_TEXT, folded=True, wrap=within)
 
 
 def _matching(q: str, shown: Condition) -> Condition:

@@ -170,5 +170,9 @@ def test_entitlement_settings() -> None:
             orn = (await room.ok(f"/api/v1/apps/{app_id}"))["orn"]
             found = await room.ok(f"/governance/api/v2/resources/{orn}/entitlement-settings")
             assert found == {"status": status}
+        orn = "orn:okta:idp:00o0nothing000000000:apps:oidc_client:0oa0nothing000000000"
+        unknown = await room.get(f"/governance/api/v2/resources/{orn}/entitlement-settings")
+        assert unknown.status_code == 400
+        assert unknown.json()["errorCauses"][0]["reason"] == "INVALID_RESOURCE_ORN"
 
     within(story)

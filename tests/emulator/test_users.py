@@ -114,3 +114,41 @@ def test_users_by_login_and_short_login(wanted: str, status: int) -> None:
         assert (await room.get(f"{USERS}/{wanted}")).status_code == status
 
     within(story)
+
+
+@pytest.mark.parametrize(
+    ("search", "count"),
+    [
+        ('profile.sites eq "PARIS"', 1),
+        ('profile.sites eq "Oslo" and profile.sites sw "par"', 1),
+        ('profile.sites eq "Rome"', 0),
+        ('profile.sites gt "p"', 1),
+        ("profile.sites pr", 1),
+    ],
+)
+def test_of_a_list_one_item_must_match(search: str, count: int) -> None:
+    async def story(room: Room) -> None:
+        found = await room.ok(USERS, search=search)
+        assert [user["profile"]["sites"] for user in found] == [["Oslo", "Paris"]] * count
+        assert len(await room.ok(USERS, search="id pr", sortBy="profile.sites")) == 2
+        assert (await room.client.get("/_emulator/state")).json()["users"][0]["sites"] == ["Oslo", "Paris"]
+
+    within(story, users=[{"login": "a@x", "sites": ["Oslo", "Paris"]}, {"login": "b@x"}], okta_apps=[])
+
+
+def test_links_leave_out_an_order_of_nothing() -> None:
+    async def story(room: Room) -> None:
+        for asked, kept in (({}, ""), ({"sortBy": "id"}, "&sortBy=id&sortOrder=asc")):
+            answer = await room.get(USERS, search="id pr", sortOrder="asc", **asked)
+            assert answer.links["self"]["url"].partition("id+pr")[2] == kept
+
+    within(story)
+
+
+def test_a_user_read_alone_has_an_etag_that_tells_its_state() -> None:
+    async def story(room: Room) -> None:
+        logins = ("alice@acme.example.com", "bob@acme.example.com")
+        tags = [(await room.get(f"{USERS}/{login}")).headers["etag"] for login in (*logins, logins[0])]
+        assert tags[0] == tags[2] != tags[1]
+
+    within(story)

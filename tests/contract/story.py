@@ -1,0 +1,219 @@
+"""A story that asks the emulator for everything Okta describes: success, and every documented refusal.
+
+Its org gives all ids, so that the story can name them. A new endpoint joins by its steps here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Json = Any
+GOV = "/governance/api/v1"
+
+ORG_ID = "00o1contract000000x7"
+APP, BARE_APP = "0oa1contract000000x7", "0oa2contract000000x7"
+ALICE, BOB, CAROL, GONE = (f"00u{n}contract000000x7" for n in range(1, 5))
+ROLE, TIER, SPARE = (f"esp{n}contract000000x7" for n in range(1, 4))
+ADMIN, AUDITOR, GOLD, SPARE_VALUE = (f"ent{n}contract000000x7" for n in range(1, 5))
+BUNDLE = "enb1contract000000x7"
+CUSTOM, POLICY, BUNDLED = (f"gra{n}contract000000x7" for n in range(1, 4))
+NOWHERE = "0000nothing000000000"
+APP_ORN = f"orn:okta:idp:{ORG_ID}:apps:oidc_client:{APP}"
+
+CLIENT = "0oa9contract000000x7"
+NO_USE = "okta.logs.read"
+"""A scope that lets nobody into anything here."""
+
+
+def _users() -> list[dict[str, Any]]:
+    named = {ALICE: "alice", BOB: "bob", CAROL: "carol", GONE: "gone"}
+    users = [
+        {"id": id_, "login": f"{name}@acme.example.com", "firstName": name.title(), "lastName": "Smith"}
+        for id_, name in named.items()
+    ]
+    return [*users[:3], {**users[3], "status": "DEPROVISIONED"}]
+
+
+def _erp() -> dict[str, Any]:
+    values = [{"external_value": "Admin", "id": ADMIN, "description": "All of it"}]
+    values += [{"external_value": "Auditor", "id": AUDITOR}]
+    roles = {"name": "Role", "id": ROLE, "description": "What one may do", "values": values}
+    tier = {
+        "name": "Tier",
+        "id": TIER,
+        "multi_value": False,
+        "values": [{"external_value": "Gold", "id": GOLD}],
+    }
+    spare = {"name": "Spare", "id": SPARE, "values": [{"external_value": "Spare", "id": SPARE_VALUE}]}
+    basics = {"name": "Basics", "id": BUNDLE, "description": "For all", "values": {"Role": ["Auditor"]}}
+    alice, bob, carol = ("alice@acme.example.com", "bob@acme.example.com", "carol@acme.example.com")
+    grants: list[dict[str, Any]] = [
+        {"id": CUSTOM, "user": alice, "values": {"Role": ["Admin"]}, "expires": "2030-01-01T00:00:00Z"},
+        {"id": POLICY, "user": bob, "type": "POLICY", "values": {"Tier": ["Gold"]}},
+        {"id": BUNDLED, "user": bob, "type": "ENTITLEMENT-BUNDLE", "bundle": "Basics"},
+    ]
+    return {
+        "id": APP,
+        "label": "ERP",
+        "assigned": [alice, {"user": carol, "scope": "GROUP"}],
+        "entitlements": [roles, tier, spare],
+        "bundles": [basics],
+        "grants": grants,
+    }
+
+
+def org() -> dict[str, Any]:
+    """As an org file; the caller adds the service app's key."""
+    bare = {"id": BARE_APP, "label": "Wiki", "entitlement_management": False}
+    about = {"org": {"subdomain": "acme", "id": ORG_ID}, "tokens": ["good"], "limits": "none"}
+    switches = {"additive_entitlements": True}
+    return {**about, "users": _users(), "okta_apps": [_erp(), bare], "switches": switches}
+
+
+@dataclass(frozen=True)
+class Step:
+    method: str
+    path: str
+    status: int
+    query: tuple[tuple[str, str], ...] = ()
+    body: Json | Callable[[dict[str, Json]], Json] = None
+    """A function gets the last answer to each `METHOD path` so far."""
+
+
+def _step(method: str, path: str, status: int, body: Json = None, **query: str) -> Step:
+    return Step(method, path, status, tuple(query.items()), body)
+
+
+PARENT = f'parent.externalId eq "{APP}" AND parent.type eq "APPLICATION"'
+TARGET = f'target.externalId eq "{APP}" AND target.type eq "APPLICATION"'
+
+
+def _principal(user: str) -> str:
+    return f'targetPrincipal.externalId eq "{user}" AND targetPrincipal.type eq "OKTA_USER"'
+
+
+CORE = (
+    _step("GET", "/.well-known/okta-organization", 200),
+    _step("GET", "/api/v1/org", 200),
+    _step("GET", "/api/v1/users", 200),
+    _step("GET", "/api/v1/users", 200, limit="1", filter='status eq "DEPROVISIONED"'),
+    _step("GET", "/api/v1/users", 200, q="ali"),
+    _step("GET", "/api/v1/users", 200, search='profile.lastName eq "smith"', sortBy="profile.login"),
+    _step("GET", "/api/v1/users", 400, search="profile.lastName is odd"),
+    _step("GET", f"/api/v1/users/{ALICE}", 200),
+    _step("GET", f"/api/v1/users/{GONE}", 200),
+    _step("GET", "/api/v1/users/me", 200),
+    _step("GET", f"/api/v1/users/{NOWHERE}", 404),
+    _step("GET", f"/api/v1/apps/{APP}/users", 200, limit="1", expand="user"),
+    _step("GET", f"/api/v1/apps/{NOWHERE}/users", 404),
+    _step("GET", f"/api/v1/apps/{APP}/users/{ALICE}", 200, expand="user"),
+    _step("GET", f"/api/v1/apps/{APP}/users/{BOB}", 404),
+    _step("POST", f"/api/v1/apps/{APP}/users", 200, {"id": BOB, "scope": "USER"}),
+    _step("POST", f"/api/v1/apps/{APP}/users", 400, {"id": BOB, "odd": 1}),
+    _step("POST", f"/api/v1/apps/{APP}/users", 403, {"id": GONE}),
+    _step("POST", f"/api/v1/apps/{APP}/users", 404, {"id": NOWHERE}),
+    _step("POST", f"/api/v1/apps/{APP}/users/{BOB}", 200, {"credentials": {"userName": "bob"}}),
+    _step("POST", f"/api/v1/apps/{APP}/users/{BOB}", 400, {"id": CAROL}),
+    _step("POST", f"/api/v1/apps/{APP}/users/{GONE}", 404, {"profile": {}}),
+    _step("DELETE", f"/api/v1/apps/{APP}/users/{CAROL}", 403),
+    _step("DELETE", f"/api/v1/apps/{APP}/users/{GONE}", 404),
+    _step("DELETE", f"/api/v1/apps/{APP}/users/{BOB}", 204),
+)
+
+
+def _value(name: str, **more: str) -> dict[str, str]:
+    return {"name": name, "externalValue": name, **more}
+
+
+def _new_entitlement(name: str, app_id: str = APP) -> dict[str, Any]:
+    parent = {"externalId": app_id, "type": "APPLICATION"}
+    shape = {"multiValue": True, "dataType": "array", "values": [_value("One", description="The first")]}
+    return {"name": name, "externalValue": name, "parent": parent, "description": "New", **shape}
+
+
+def _add(name: str) -> dict[str, Any]:
+    return {"op": "ADD", "path": "/values/-", "refType": "ENTITLEMENT-VALUE", "value": _value(name)}
+
+
+_RENAME = {"op": "REPLACE", "path": "/description", "refType": "ENTITLEMENT", "value": "Described anew"}
+_WRITTEN = ("id", "name", "externalValue", "multiValue", "dataType", "parent", "parentResourceOrn")
+
+
+def _entitlement_replaced(answers: dict[str, Json]) -> Json:
+    read = answers[f"GET {GOV}/entitlements/{SPARE}"]
+    return {**{key: read[key] for key in _WRITTEN}, "values": [_value("Spare"), _value("Fresh")]}
+
+
+ENTITLEMENTS = (
+    _step("GET", f"{GOV}/entitlements", 200, filter=PARENT, limit="1"),
+    _step("GET", f"{GOV}/entitlements", 400, filter=PARENT, limit="0"),
+    _step("GET", f"{GOV}/entitlements", 404, filter=PARENT.replace(APP, BARE_APP)),
+    _step("GET", f"{GOV}/entitlements/values", 200, filter=PARENT, limit="1"),
+    _step("GET", f"{GOV}/entitlements/values", 404, filter=PARENT.replace(APP, NOWHERE)),
+    _step("GET", f"{GOV}/entitlements/{ROLE}", 200),
+    _step("GET", f"{GOV}/entitlements/{NOWHERE}", 404),
+    _step("GET", f"{GOV}/entitlements/{ROLE}/values", 200, limit="1"),
+    _step("GET", f"{GOV}/entitlements/{NOWHERE}/values", 404),
+    _step("GET", f"{GOV}/entitlements/{ROLE}/values/{ADMIN}", 200),
+    _step("GET", f"{GOV}/entitlements/{ROLE}/values/{NOWHERE}", 404),
+    _step("POST", f"{GOV}/entitlements", 201, _new_entitlement("New")),
+    _step("POST", f"{GOV}/entitlements", 400, {}),
+    _step("POST", f"{GOV}/entitlements", 404, _new_entitlement("New", BARE_APP)),
+    _step("PATCH", f"{GOV}/entitlements/{ROLE}", 200, [_add("Clerk"), _RENAME]),
+    _step("PATCH", f"{GOV}/entitlements/{ROLE}", 400, []),
+    _step("GET", f"{GOV}/entitlements/{SPARE}", 200),
+    _step("PUT", f"{GOV}/entitlements/{SPARE}", 200, _entitlement_replaced),
+    _step("PUT", f"{GOV}/entitlements/{SPARE}", 400, {}),
+    _step("DELETE", f"{GOV}/entitlements/{SPARE}", 204),
+)
+
+
+def _grant(kind: str, user: str, **more: Json) -> dict[str, Any]:
+    return {"grantType": kind, "targetPrincipal": {"externalId": user, "type": "OKTA_USER"}, **more}
+
+
+_ON_APP = {"target": {"externalId": APP, "type": "APPLICATION"}}
+_AUDITOR = {"entitlements": [{"id": ROLE, "values": [{"id": AUDITOR}]}]}
+_UNTIL = {"scheduleSettings": {"expirationDate": "2031-01-01T00:00:00Z", "timeZone": "UTC"}}
+
+
+def _grant_replaced(answers: dict[str, Json]) -> Json:
+    return {**answers[f"GET {GOV}/grants/{CUSTOM}"], **_AUDITOR}
+
+
+GRANTS = (
+    _step("GET", f"{GOV}/grants", 200, filter=TARGET, limit="2"),
+    _step("GET", f"{GOV}/grants", 200, filter=f"{TARGET} AND {_principal(BOB)}", include="full_entitlements"),
+    _step("GET", f"{GOV}/grants", 400, filter='action eq "ALLOW"'),
+    _step("GET", f"{GOV}/grants", 404, filter=TARGET.replace(APP, NOWHERE)),
+    _step("GET", f"{GOV}/grants/{CUSTOM}", 200, include="full_entitlements"),
+    _step("GET", f"{GOV}/grants/{POLICY}", 200),
+    _step("GET", f"{GOV}/grants/{BUNDLED}", 200, include="metadata"),
+    _step("GET", f"{GOV}/grants/{NOWHERE}", 404),
+    _step("POST", f"{GOV}/grants", 201, _grant("CUSTOM", CAROL, **_ON_APP, **_AUDITOR, **_UNTIL)),
+    _step("POST", f"{GOV}/grants", 201, _grant("ENTITLEMENT", CAROL, **_ON_APP, **_AUDITOR)),
+    _step("POST", f"{GOV}/grants", 201, _grant("ENTITLEMENT-BUNDLE", CAROL, entitlementBundleId=BUNDLE)),
+    _step("POST", f"{GOV}/grants", 400, _grant("CUSTOM", NOWHERE, **_ON_APP, **_AUDITOR)),
+    _step("GET", f"{GOV}/grants/{CUSTOM}", 200),
+    _step("PUT", f"{GOV}/grants/{CUSTOM}", 200, _grant_replaced),
+    _step("PUT", f"{GOV}/grants/{CUSTOM}", 400, {}),
+    _step("PATCH", f"{GOV}/grants/{CUSTOM}", 200, {"id": CUSTOM, **_UNTIL}),
+    _step("PATCH", f"{GOV}/grants/{CUSTOM}", 400, {"id": CUSTOM, **_AUDITOR}),
+    _step("GET", f"{GOV}/principal-access", 200, filter=f"{PARENT} AND {_principal(ALICE)}"),
+    _step("GET", f"{GOV}/principal-access", 200, filter=f"{PARENT} AND {_principal(BOB)}"),
+    _step("GET", f"{GOV}/principal-access", 200, filter=f"{PARENT} AND {_principal(GONE)}"),
+    _step("GET", f"{GOV}/principal-access", 400, filter="odd"),
+    _step("GET", f"{GOV}/principal-access", 404, filter=f"{PARENT} AND {_principal(NOWHERE)}"),
+    _step("GET", f"{GOV}/principal-entitlements", 200, filter=f"{PARENT} AND {_principal(BOB)}"),
+    _step("GET", f"{GOV}/principal-entitlements", 400, filter="odd"),
+    _step("GET", f"{GOV}/principal-entitlements", 404, filter=f"{PARENT} AND {_principal(NOWHERE)}"),
+)
+_SETTINGS = f"/governance/api/v2/resources/{APP_ORN}/entitlement-settings"
+SETTINGS = (
+    _step("GET", _SETTINGS, 200),
+    _step("GET", _SETTINGS.replace(APP, NOWHERE), 400),
+)
+
+STORY = (*GRANTS, *ENTITLEMENTS, *SETTINGS, *CORE)
