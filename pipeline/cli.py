@@ -184,6 +184,10 @@ def apply(
     ] = False,
     rate_share: RateShare = 0.70,
     concurrency: Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")] = 10,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with the change set of this unfinished run."),
+    ] = None,
     lease_wait: Annotated[
         float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")
     ] = 0,
@@ -205,6 +209,7 @@ def apply(
         rate_share=rate_share,
         concurrency=concurrency,
         lease_wait_s=lease_wait,
+        resume=resume,
         accept_held=tuple(accept_held or ()),
     )
     _answer_async("apply", json, org, lambda desk: applying.apply(desk, request, _person(json)))
