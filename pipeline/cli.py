@@ -195,6 +195,10 @@ def apply(
     recheck_s: Annotated[
         float, typer.Option(min=60, metavar="S", help="List who has the app again after so long.")
     ] = 600,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with the change set of this unfinished run."),
+    ] = None,
     lease_wait: Annotated[
         float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")
     ] = 0,
@@ -217,6 +221,7 @@ def apply(
         concurrency=concurrency,
         recheck_s=recheck_s,
         lease_wait_s=lease_wait,
+        resume=resume,
         accept_held=tuple(accept_held or ()),
     )
     _answer_async("apply", json, org, lambda desk: applying.apply(desk, request, _person(json)))

@@ -72,6 +72,9 @@ class ErrorCode(StrEnum):
     FREEZE = "freeze"
     # runs
     RUN_NOT_FOUND = "run_not_found"
+    RUN_CLOSED = "run_closed"
+    RUN_UNFINISHED = "run_unfinished"
+    OTHER_RUN = "other_run"
     JOURNAL_DAMAGED = "journal_damaged"
     RUN_STOPPED = "run_stopped"
     CANARY_FAILED = "canary_failed"

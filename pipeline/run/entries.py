@@ -38,6 +38,10 @@ class Header(Line):
     plan_path: str
     plan_digest: str
     changes_digest: str
+    reviewed_digest: str = ""
+    """The changes_digest of what a person had agreed to; "" in journals that cannot be resumed."""
+    only: str | None = None
+    """The part of the change set that was asked for."""
     started_at: str
 
 

@@ -80,6 +80,7 @@ async def execute(
         turn=turn,
         canaries=Canaries(tenant, app_id, clock, ledger.stop_for),
     )
+    run.new_structure = [each for each in change_set.changes if run.is_done_but_unlisted(each)]
     for wave in waves:
         await run.carry_out(wave, concurrency)
         await run.learn_new_ids()
@@ -118,6 +119,11 @@ class _Run:
     async def _work(self, chains: Iterator[Sequence[Change]]) -> None:
         for chain in chains:
             await self._chain(chain)
+
+    def is_done_but_unlisted(self, change: Change) -> bool:
+        """Structure that an earlier part of the run made and that no listing has shown since."""
+        is_done = change.entitlement is not None and self.ledger.is_done(change.address)
+        return is_done and bool(self.catalog.resolve(change.after)[1])
 
     async def learn_new_ids(self) -> None:
         """Read the entitlements again after some were created or got values."""

@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "changes.json"
 
     @property
+    def reviewed(self) -> Path:
+        """What a person had agreed to, where it is not all of the change set."""
+        return self.path / "reviewed.json"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.address import Address
 from pipeline.changes.model import Change, ChangeSet
 from pipeline.changes.snapshot import OktaEntitlement
+from pipeline.clock import Clock
 from pipeline.errors import ErrorCode
 from pipeline.run.catalog import Catalog
 from pipeline.run.entries import Closed, End, Note
@@ -16,6 +17,7 @@ from pipeline.run.fold import RunState
 from pipeline.run.folder import ListedRun, RunFolder, list_runs
 from pipeline.run.journal import Journal
 from pipeline.run.result import EarlierRun, Outcome
+from pipeline.run.settle import SETTLE_WAITS_S
 from pipeline.run.standing import Drifted, InEffect, Ready, Standing
 from pipeline.run.steps import step_for
 from pipeline.run.tenant import Tenant
@@ -54,13 +56,17 @@ async def settle_open(
     journal: Journal,
     tenant: Tenant,
     entitlements: Sequence[OktaEntitlement],
+    clock: Clock,
 ) -> EarlierRun:
     """Read back what a run began and did not end, and journal what became of it; ``entitlements`` are the
     app's as just read. The journal stays open for more; ``close`` ends it.
 
-    Raises TenantError where reading back fails (then the run stays unfinished), StoppedError where the
-    journal cannot be written.
+    A write that left in the instant of the crash may still be under way, so there is a wait before the
+    first look. Raises TenantError where reading back fails (then the run stays unfinished), StoppedError
+    where the journal cannot be written.
     """
+    if state.open:
+        await clock.sleep(SETTLE_WAITS_S[0])
     catalog = Catalog(entitlements)
     changes = {change.address: change for change in change_set.changes}
     settled: Counter[str] = Counter()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from pipeline import __version__
+from pipeline.address import Address
 from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
 from pipeline.changes.forecast import RECHECK_S, Means
 from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
+from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import Wave, waves
@@ -26,14 +28,15 @@ from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.report.markdown import run_report
-from pipeline.run.entries import Header
+from pipeline.run.entries import Header, Note
 from pipeline.run.executor import execute
+from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
 from pipeline.run.journal import Journal, iso_utc
 from pipeline.run.lease import Owner, hold_lease, lease_path
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.process import process_start, this_host
-from pipeline.run.result import EarlierRun, Progress, RunResult
+from pipeline.run.result import EarlierRun, Outcome, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
@@ -48,6 +51,7 @@ from pipeline.use_cases.online import (
     subject_of,
     verification_view,
 )
+from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
 from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json, refuse_other
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
@@ -69,6 +73,8 @@ class ApplyRequest:
     recheck_s: float = RECHECK_S
     lease_wait_s: float = 0.0
     accept_held: tuple[str, ...] = ()
+    resume: str | None = None
+    """The unfinished run to go on with, instead of comparing afresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class Person:
 
 
 async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
-    """Carry out a plan. Exit codes: 0 done, 3 some held, refused or unresolved, 5 stopped early.
+    """Carry out a plan, or the rest of an unfinished run. Exit codes: 0 done, 3 some held, refused or
+    unresolved, 5 stopped early.
 
     Raises RefusedError (exit 4) before any write where a guard says no, nobody answered the question, or
     another apply holds the lease; InputError and TenantError where plan or tenant cannot be read.
@@ -91,7 +98,9 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     if request.only is not None and request.only not in PARTS:
         raise bad_option("--only", request.only, PARTS)
     path, plan = read_plan(desk, request.plan)
-    run_id = new_run_id(desk.runtime.clock, desk.runtime.rng)
+    if request.resume is not None:
+        request = _resuming(desk, request, plan)
+    run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
     stop = asyncio.Event()
     async with (
         open_tenant(
@@ -105,7 +114,18 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     ):
         job = _Job(desk, request, person, tenant=tenant, path=path, plan=plan, run_id=run_id, stop=stop)
         with stop_on_signals(stop):
-            return await job.carry_out(accepted)
+            return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
+
+
+def _resuming(desk: Desk, request: ApplyRequest, plan: Plan) -> ApplyRequest:
+    """``request`` for the part that the run was asked for. What cannot go on is refused before any call."""
+    for option, given in (("--changes", request.changes), ("--only", request.only)):
+        if given is not None:
+            raise bad_option(
+                option, str(given), ("it without --resume, which goes on with the old change set",)
+            )
+    unfinished = find_unfinished(desk, str(request.resume), plan)
+    return replace(request, only=unfinished.header.only)
 
 
 class _Job:
@@ -149,8 +169,12 @@ class _Job:
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
-        result = await self._execute(folder, snapshot, changes, reviewed)
-        verified = await self._verified(snapshot, result)
+        if reviewed != changes:
+            folder.write(folder.reviewed, json.dumps(to_json(reviewed), ensure_ascii=False, indent=1) + "\n")
+        clock = self._desk.runtime.clock
+        with Journal.create(folder.journal, self._header(changes, reviewed), clock) as journal:
+            result = await self._execute(journal, snapshot, changes, reviewed)
+        verified = await self._verified(partial(read_again, self._tenant.reads, snapshot), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
         view = applied_view(
             subject,
@@ -163,6 +187,57 @@ class _Job:
             is_part=self._request.only is not None,
         )
         return self._kept(folder, result, view)
+
+    async def resume(self, accepted: frozenset[HoldReason]) -> ApplyView:
+        """The rest of the run's own change set. Only what began and did not end is read back, and the
+        entitlements for their ids; each write still reads directly before it.
+        """
+        snapshot = await self._places()
+        unfinished = find_unfinished(self._desk, self._run_id, self._plan)
+        refuse_elsewhere(unfinished.header, snapshot)
+        folder, changes = unfinished.folder, unfinished.changes
+        journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
+        with journal:
+            journal.append(Note(what="resumed"))
+            earlier = await self._settle(unfinished.state, changes, journal, snapshot)
+            done = folder.state().outcomes
+            result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
+        verified = await self._verified(self._read, result)
+        result = replace(result, calls_by_bucket=self._tenant.budget.calls())
+        rest = tuple(each for each in changes.changes if not _is_done(done.get(each.address)))
+        view = applied_view(
+            {**subject_of(self._desk, self._path, changes), "org_id": changes.org_id}
+            | {"earlier": earlier_views([earlier])},
+            folder.run_id,
+            result,
+            verified=verified,
+            forecast=self._forecast(snapshot, replace(changes, changes=rest)),
+            findings=changes.findings,
+            accepted=accepted,
+            is_part=self._request.only is not None,
+        )
+        return self._kept(folder, result, view)
+
+    async def _places(self) -> Snapshot:
+        """The org, the app and its entitlements: all that a run that goes on needs to know."""
+        reads, clock = self._tenant.reads, self._desk.runtime.clock
+        at_s = clock.now()
+        org_id = await reads.organization()
+        okta_app = await reads.okta_app(self._plan.okta_app)
+        snapshot = Snapshot(org_id, self._tenant.host, okta_app, (), {}, {}, {}, (), at_s)
+        refuse_unless_ready(self._plan, snapshot)
+        entitlements = await self._live.entitlements(okta_app.id)
+        return replace(snapshot, entitlements=entitlements, bucket_limits=self._tenant.budget.limits())
+
+    async def _read(self) -> Snapshot:
+        snapshot, _ = await observe(self._desk, self._tenant, self._plan)
+        return snapshot
+
+    async def _settle(
+        self, state: RunState, changes: ChangeSet, journal: Journal, snapshot: Snapshot
+    ) -> EarlierRun:
+        clock = self._desk.runtime.clock
+        return await settle_open(state, changes, journal, self._live, snapshot.entitlements, clock)
 
     async def _settle_earlier(self, snapshot: Snapshot) -> list[EarlierRun]:
         """Read back what unfinished runs of this plan had begun, and close them."""
@@ -178,18 +253,19 @@ class _Job:
             state = folder.state()
             journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
             with journal:
-                earlier = await settle_open(state, changes, journal, self._live, snapshot.entitlements)
+                earlier = await self._settle(state, changes, journal, snapshot)
                 close(journal, earlier)
             settled.append(earlier)
         return settled
 
-    async def _verified(self, snapshot: Snapshot, result: RunResult) -> VerificationView | TenantError | None:
+    async def _verified(
+        self, read: Callable[[], Awaitable[Snapshot]], result: RunResult
+    ) -> VerificationView | TenantError | None:
         """What reading back shows, or why it could not be read; None after an early stop."""
         if result.stopped:
             return None
         try:
-            after = await read_again(self._tenant.reads, snapshot)
-            return verification_view(verify(self._plan, after))
+            return verification_view(verify(self._plan, await read()))
         except TenantError as error:
             return error
 
@@ -200,12 +276,16 @@ class _Job:
             "report": self._desk.shown(folder.report_md),
             "not_applied": self._desk.shown(folder.not_applied),
         }
-        resume = f"Go on with `okta-plan apply {self._desk.shown(self._path)}`." if result.stopped else None
+        resume = f"Go on with `{self._resume_command(folder)}`." if result.stopped else None
         view = view.model_copy(update={"paths": paths, "resume": resume})
         folder.write(folder.report_json, view_json(view))
         folder.write(folder.report_md, run_report(view))
         folder.write(folder.not_applied, not_applied_csv(result))
         return view
+
+    def _resume_command(self, folder: RunFolder) -> str:
+        org = f" --org {self._desk.shown(self._desk.org_file)}" if self._desk.org_file else ""
+        return f"okta-plan apply {self._desk.shown(self._path)} --resume {folder.run_id}{org}"
 
     def _forecast(self, snapshot: Snapshot, changes: ChangeSet) -> ForecastView:
         return forecast_view(foresee(changes, snapshot, self._means))
@@ -241,11 +321,8 @@ class _Job:
             )
         return changes
 
-    async def _execute(
-        self, folder: RunFolder, snapshot: Snapshot, changes: ChangeSet, reviewed: ChangeSet
-    ) -> RunResult:
-        clock = self._desk.runtime.clock
-        header = Header(
+    def _header(self, changes: ChangeSet, reviewed: ChangeSet) -> Header:
+        return Header(
             tool_version=__version__,
             run_id=self._run_id,
             org_id=changes.org_id,
@@ -255,24 +332,40 @@ class _Job:
             plan_path=self._desk.shown(self._path),
             plan_digest=changes.plan_digest,
             changes_digest=changes_digest(changes),
-            started_at=iso_utc(clock.now()),
+            reviewed_digest=changes_digest(reviewed),
+            only=self._request.only,
+            started_at=iso_utc(self._desk.runtime.clock.now()),
         )
-        with Journal.create(folder.journal, header, clock) as journal:
-            return await execute(
-                changes,
-                self._waves(changes),
-                OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
-                journal,
-                clock,
-                reviewed=reviewer_of(reviewed),
-                entitlements=snapshot.entitlements,
-                progress=self._person.show,
-                stop=self._stop,
-                concurrency=self._request.concurrency,
-                turn=WriteTurns(self._tenant.client.pace).turn,
-            )
 
-    def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster:
+    async def _execute(
+        self,
+        journal: Journal,
+        snapshot: Snapshot,
+        changes: ChangeSet,
+        reviewed: ChangeSet,
+        *,
+        done: Mapping[Address, Outcome] | None = None,
+    ) -> RunResult:
+        clock = self._desk.runtime.clock
+        return await execute(
+            changes,
+            self._waves(changes),
+            OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
+            journal,
+            clock,
+            reviewed=reviewer_of(reviewed),
+            entitlements=snapshot.entitlements,
+            progress=self._person.show,
+            stop=self._stop,
+            done=done,
+            concurrency=self._request.concurrency,
+            turn=WriteTurns(self._tenant.client.pace).turn,
+        )
+
+    def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
+        """None where nobody has listed the app's users: then each row is read by id."""
+        if not snapshot.is_complete("app_users"):
+            return None
         return Roster(
             snapshot.app_users,
             snapshot.observed_at_s,
@@ -313,6 +406,10 @@ async def _lease(
         wait_s=wait_s,
     ):
         yield
+
+
+def _is_done(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.is_done
 
 
 def _part(change: Change) -> str:

@@ -28,7 +28,10 @@ def _report(listed: ListedRun) -> str:
     try:
         return listed.folder.report_md.read_text("utf-8")
     except FileNotFoundError:
-        return "This run ended before it could write its report. Apply the plan again: it is settled first.\n"
+        return (
+            "This run ended before it could write its report. Go on with it (okta-plan apply PLAN --resume "
+            f"{listed.folder.run_id}), or apply the plan again: then it is settled and compared afresh.\n"
+        )
     except OSError as error:
         raise InputError(
             ErrorCode.FILE_UNREADABLE,

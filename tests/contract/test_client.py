@@ -28,7 +28,6 @@ UNDESCRIBED = {
 SENDS = {
     "GET /.well-known/okta-organization",
     "GET /api/v1/apps/{appId}/users",
-    "GET /api/v1/apps/{appId}/users/{userId}",
     "GET /api/v1/users",
     "GET /api/v1/users/{id}",
     "GET /governance/api/v1/entitlements",

@@ -197,7 +197,12 @@ def go_on(place: Workplace, path: Path, change_set: ChangeSet, *, same_changes: 
         journal, entries = Journal.reopen(path, tenant.clock)
         with journal:
             earlier = await settle_open(
-                fold(entries), change_set, journal, tenant, tuple(tenant.entitlements_by_id.values())
+                fold(entries),
+                change_set,
+                journal,
+                tenant,
+                tuple(tenant.entitlements_by_id.values()),
+                tenant.clock,
             )
             assert len(tenant.writes) == writes_before
             if same_changes:

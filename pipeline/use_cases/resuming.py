@@ -1,0 +1,81 @@
+"""Going on with an unfinished run: which run is meant, and whether it may go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.changes.codec import changes_digest, from_json
+from pipeline.changes.model import ChangeSet
+from pipeline.changes.snapshot import Snapshot
+from pipeline.errors import ErrorCode, RefusedError
+from pipeline.plan.digest import plan_digest
+from pipeline.plan.model import Plan
+from pipeline.run.entries import Header
+from pipeline.run.fold import RunState
+from pipeline.run.folder import RunFolder, find_run
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.reviewing import read_json
+
+AFRESH = "Apply the plan without --resume: it is compared with the tenant afresh."
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that can go on: its change set, what of it was reviewed, and where it stands."""
+
+    folder: RunFolder
+    header: Header
+    changes: ChangeSet
+    reviewed: ChangeSet
+    state: RunState
+
+
+def find_unfinished(desk: Desk, run: str, plan: Plan) -> Unfinished:
+    """The run of that id, for ``plan``. Raises RefusedError where it is closed, was for another plan, or its
+    papers do not belong together; InputError where there is none or its journal is damaged.
+    """
+    folder = find_run(desk.runtime.runs_dir, run)
+    state = folder.state()
+    header = state.header
+    if header is None:
+        raise _refused(
+            ErrorCode.OTHER_RUN, run, "it ended before its journal had a first line, so it had sent nothing"
+        )
+    if state.closed is not None:
+        raise _refused(ErrorCode.RUN_CLOSED, run, "it is closed: it finished, or a later run settled it")
+    if header.plan_digest != plan_digest(plan):
+        raise _refused(
+            ErrorCode.OTHER_RUN, run, "it was of another plan, or the plan was edited since it started"
+        )
+    changes = _stored(desk, folder, folder.changes.name, header.changes_digest)
+    is_whole = header.reviewed_digest == header.changes_digest
+    reviewed = changes if is_whole else _stored(desk, folder, folder.reviewed.name, header.reviewed_digest)
+    return Unfinished(folder, header, changes, reviewed, state)
+
+
+def refuse_elsewhere(header: Header, snapshot: Snapshot) -> None:
+    """Raises RefusedError where the run was on another org or app than ``snapshot``."""
+    if header.org_id != snapshot.org_id:
+        raise RefusedError(
+            ErrorCode.OTHER_ORG,
+            "The run cannot go on here",
+            f"Run {header.run_id} was on {header.org_host} ({header.org_id}), not on {snapshot.org_host}.",
+            next_step="Check OKTA_DOMAIN.",
+        )
+    if header.okta_app_id != snapshot.okta_app.id:
+        found = f"the plan's app is now {snapshot.okta_app.id}, not {header.okta_app_id}"
+        raise _refused(ErrorCode.OTHER_RUN, header.run_id, found)
+
+
+def _stored(desk: Desk, folder: RunFolder, name: str, digest: str) -> ChangeSet:
+    path = folder.path / name
+    found = from_json(read_json(path), desk.shown(path))
+    if changes_digest(found) != digest:
+        raise _refused(ErrorCode.OTHER_RUN, folder.run_id, f"{name} is not what its journal names")
+    return found
+
+
+def _refused(code: ErrorCode, run: str, why: str) -> RefusedError:
+    return RefusedError(
+        code, "The run cannot be resumed", f"Run {run} cannot go on: {why}.", next_step=AFRESH
+    )
