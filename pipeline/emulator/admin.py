@@ -181,8 +181,9 @@ def _revoke_all(desk: _Desk) -> Step | None:
 def _add_bundle(desk: _Desk) -> Step | None:
     app_id, user_id = desk.place.okta_app["id"], desk.place.user["id"]
     free = desk.tenant.rows(
-        "SELECT * FROM bundles WHERE app_id = ? AND (? IS NULL OR name = ?) AND id NOT IN (SELECT bundle_id"
-        " FROM grants WHERE app_id = ? AND user_id = ? AND bundle_id IS NOT NULL) ORDER BY id",
+        "SELECT * FROM bundles WHERE app_id = ? AND status = 'ACTIVE' AND (? IS NULL OR name = ?)"
+        " AND id NOT IN (SELECT bundle_id FROM grants"
+        " WHERE app_id = ? AND user_id = ? AND bundle_id IS NOT NULL) ORDER BY id",
         *(app_id, desk.asked.bundle, desk.asked.bundle, app_id, user_id),
     )
     bundle = desk.pick("bundle", free) if desk.may_be_granted() else None

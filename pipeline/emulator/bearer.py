@@ -112,7 +112,7 @@ def _challenge(tenant: Tenant, fault: Fault, route: Route | None, call: Call) ->
 
     For DPoP as in github.com/okta/okta-sdk-nodejs/issues/453 and okta/terraform-provider-okta/issues/2392.
     """
-    org = f"http://{tenant.org.org.subdomain}.okta.com"
+    org = tenant.origin.replace("https:", "http:")
     parts = [f'algs="{" ".join(ALGORITHMS)}"'] if fault.scheme == "DPoP" else []
     parts += [f'authorization_uri="{org}/oauth2/v1/authorize"', f'realm="{org}"']
     parts += [f'scope="{route.scopes[0]}"'] if route and route.scopes else []

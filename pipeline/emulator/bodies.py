@@ -58,6 +58,10 @@ class Fields:
         return self._object(self.required(key), key)
 
     def items(self, key: str, least: int, most: int | None = None) -> list[Fields]:
+        items = self.array(key, least, most)
+        return [self._object(item, f"{key}/{n}") for n, item in enumerate(items)]
+
+    def array(self, key: str, least: int, most: int | None = None) -> list[Any]:
         value = self.required(key)
         if not isinstance(value, list):
             raise self.fault(key, "must be an array", "INVALID_DATA_TYPE")
@@ -65,7 +69,14 @@ class Fields:
             raise self.fault(key, f"must have at least {least} items", "INVALID_ARRAY_LENGTH_UNDER_MIN")
         if most is not None and len(value) > most:
             raise self.fault(key, f"must have at most {most} items", "INVALID_ARRAY_LENGTH_OVER_MAX")
-        return [self._object(item, f"{key}/{n}") for n, item in enumerate(value)]
+        return value
+
+    def texts(self, key: str, least: int, most: int, longest: int) -> list[str]:
+        items = self.array(key, least, most)
+        return [
+            Fields({str(n): item}, f"{self.at}/{key}", self.domain).text(str(n), longest)
+            for n, item in enumerate(items)
+        ]
 
     def _object(self, value: object, key: str) -> Fields:
         if not isinstance(value, dict):

@@ -7,6 +7,8 @@ from itertools import islice
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.emulator.operations import dump_operations
+from pipeline.emulator.risk_rule_rows import dump_risk_rules
 from pipeline.emulator.times import precise_instant
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
     from pipeline.emulator.tenant import Row, Tenant
 
-MANAGEMENT = {"ENABLED": True, "NONE": False, "ENABLING": "ENABLING"}
+MANAGEMENT = {"ENABLED": True, "NONE": False}
+"""Any other emOptInStatus stands as it is."""
 Held = dict[str, dict[str, list[str]]]
 """Id of a grant or bundle -> external value of the entitlement -> external values."""
 
@@ -47,10 +50,12 @@ def dump_org(tenant: Tenant) -> dict[str, Any]:
     """Loads back as an org file, and that one's state is equal to this. Its long lists are generators."""
     kept = {"tokens", "clients", "limits", "latency_ms", "switches"}
     settings = tenant.org.model_dump(mode="json", include=kept)
+    preview = {"preview": True} if tenant.org.org.preview else {}
     return {
-        "org": {"subdomain": tenant.org.org.subdomain, "id": tenant.org_id},
+        "org": {"subdomain": tenant.org.org.subdomain, "id": tenant.org_id, **preview},
         "users": (_user(row) for row in tenant.each("SELECT * FROM users ORDER BY id")),
         "okta_apps": (_app(tenant, row) for row in tenant.rows("SELECT * FROM apps ORDER BY id")),
+        "operations": dump_operations(tenant),
         **settings,
     }
 
@@ -68,11 +73,12 @@ def _app(tenant: Tenant, row: Row) -> dict[str, Any]:
         "name": row["name"],
         "status": row["status"],
         "features": json.loads(row["features"]),
-        "entitlement_management": MANAGEMENT[row["management"]],
+        "entitlement_management": MANAGEMENT.get(row["management"], row["management"]),
         "implicit_assignment": bool(row["implicit_assignment"]),
         "assigned": _assigned(tenant, app_id),
         "entitlements": _entitlements(tenant, app_id),
         "bundles": _bundles(tenant, app_id),
+        "risk_rules": dump_risk_rules(tenant, app_id),
         "grants": _grants(tenant, app_id),
     }
 
@@ -108,8 +114,12 @@ def _named(row: Row) -> dict[str, Any]:
 def _bundles(tenant: Tenant, app_id: str) -> list[dict[str, Any]]:
     rows = tenant.rows("SELECT * FROM bundles WHERE app_id = ? ORDER BY id", app_id)
     held = _held(tenant, "bundle_values", "bundle_id", rows)
-    same = ("id", "name", "description")
-    return [{key: row[key] for key in same} | {"values": held.get(row["id"], {})} for row in rows]
+    same = ("id", "name", "description", "status")
+    return [
+        {key: row[key] for key in same}
+        | {"values": held.get(row["id"], {}), "created": precise_instant(row["created"])}
+        for row in rows
+    ]
 
 
 _BATCH = 500

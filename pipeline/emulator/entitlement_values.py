@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from pipeline.emulator.risk_rule_rows import invalidate_rules
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,7 +64,8 @@ def replace_value(tenant: Tenant, value: Row, wanted: Fields) -> str:
 
 
 def remove_value(tenant: Tenant, value: Row) -> None:
-    """Users and bundles lose it silently (4.5)."""
+    """Users and bundles lose it silently (4.5); a risk rule that named it is invalid from then on."""
+    invalidate_rules(tenant, value["id"])
     for table in ("grant_values", "bundle_values"):
         tenant.write(f"DELETE FROM {table} WHERE value_id = ?", value["id"])  # noqa: S608  constants
     tenant.write("DELETE FROM entitlement_values WHERE id = ?", value["id"])

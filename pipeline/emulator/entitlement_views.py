@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer, link
 from pipeline.emulator.conditions import Condition, attribute
-from pipeline.emulator.errors import invalid, not_found
+from pipeline.emulator.errors import not_found
 from pipeline.emulator.ordering import ordered
-from pipeline.emulator.orns import app_orn, last_part, value_orn
+from pipeline.emulator.orns import app_orn, value_orn
 from pipeline.emulator.paging import (
     Listing,
     fetch_page,
@@ -102,16 +102,6 @@ def show_value(tenant: Tenant, call: Call) -> Answer:
     href = f"{entitlement_href(tenant, row['id'])}/values/{found['id']}"
     body = value_with_parent(tenant, managed_app(tenant, row["app_id"]), found)
     return Answer({"_links": {"self": link(href)}, **body}, links=(("self", href),))
-
-
-def show_settings(tenant: Tenant, call: Call) -> Answer:
-    """Recording entitlement_settings__get_entitlement_settings; for an unknown ORN only 400 is documented."""
-    row = tenant.row("SELECT * FROM apps WHERE id = ?", last_part(call.parts["orn"]))
-    if row is None or app_orn(tenant, row) != call.parts["orn"]:
-        orn = call.parts["orn"]
-        raise invalid("/resourceOrn", f"{orn} not found", "INVALID_RESOURCE_ORN", place="parameter")
-    statuses = {"ENABLED": "OPTED_IN", "ENABLING": "OPTING_IN", "NONE": "OPTED_OUT"}
-    return Answer({"status": statuses[row["management"]]})
 
 
 def find_entitlement(tenant: Tenant, entitlement_id: str) -> Row:

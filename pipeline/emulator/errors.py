@@ -20,6 +20,7 @@ NOT_FOUND = ErrorKind("E0000007", 404, "Not found: Resource not found")
 NO_SUCH_PATH = ErrorKind("E0000008", 404, "The requested path was not found")
 BAD_TOKEN = ErrorKind("E0000011", 401, "Invalid token provided")
 BAD_METHOD = ErrorKind("E0000022", 405, "The endpoint does not support the provided HTTP method")
+MISSING_PARAMETER = ErrorKind("E0000028", 400, "The request is missing a required parameter.")
 BAD_PAGING = ErrorKind("E0000029", 400, "Invalid paging request")
 BAD_SEARCH = ErrorKind("E0000031", 400, "Invalid search criteria.")
 INTERNAL = ErrorKind("E0000009", 500, "Internal Server Error")
@@ -30,6 +31,7 @@ BAD_PROOF = ErrorKind("", 400, "")
 """Answered without a body: all is in WWW-Authenticate (okta-sdk-dotnet tests its reading of such answers)."""
 TOO_MANY = ErrorKind("E0000047", 429, "API call exceeded rate limit due to too many requests.")
 BAD_FILTER = ErrorKind("E0000053", 400, "Invalid SCIM filter")
+STATUS_CONFLICT = ErrorKind("E0000169", 409, "Object status conflicts with requested operation.")
 
 
 class OktaError(Exception):

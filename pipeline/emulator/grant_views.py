@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.emulator.answers import Answer, link
 from pipeline.emulator.conditions import Condition, attribute
 from pipeline.emulator.entitlement_views import audit, bare_entitlement, bare_value
-from pipeline.emulator.errors import BAD_PAGING, bad_query, not_found
+from pipeline.emulator.errors import BAD_PAGING, NOT_FOUND, bad_query, not_found
+from pipeline.emulator.filters import comparisons
 from pipeline.emulator.orns import app_orn, user_orn
 from pipeline.emulator.paging import (
     Listing,
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
 
     from pipeline.emulator.answers import Call
     from pipeline.emulator.conditions import Attribute
+    from pipeline.emulator.filters import Expression
     from pipeline.emulator.tenant import Row, Tenant
 
 PATH = "/governance/api/v1/grants"
 LIVE = "status = 'ACTIVE' AND (expires_at IS NULL OR expires_at > ?)"
 """Listings show ACTIVE grants only (okta-api.md 5.1); a passed expiry ends one."""
+GOVERNED = "app_id IN (SELECT id FROM apps WHERE management = 'ENABLED')"
 _PAGE, _MOST = 20, 200
 _INCLUDES = ("full_entitlements", "metadata")
 
 Held = dict[str, list[tuple["Row", list["Row"]]]]
-"""Id of a grant -> its entitlements, each with the values held."""
+"""Id of a grant or bundle -> its entitlements, each with the values held."""
 
 
 def list_grants(tenant: Tenant, call: Call) -> Answer:
@@ -40,6 +43,7 @@ def list_grants(tenant: Tenant, call: Call) -> Answer:
     okta_app = pinned_app(tenant, expression, TARGET)
     limit, full = governance_limit(call, _PAGE, _MOST), _wants_full(call)
     wanted = app_condition(tenant, okta_app, expression, TARGET, _filtered(tenant))
+    _check_entitlements(tenant, expression)
     live = Condition(f"({wanted.sql}) AND {LIVE}", (*wanted.values, tenant.now()))
     page = fetch_page(tenant, Listing("grants", live), governance_after(call), limit)
     items = grants_json(tenant, okta_app, page.rows, full=full)
@@ -54,7 +58,8 @@ def show_grant(tenant: Tenant, call: Call) -> Answer:
 
 
 def find_grant(tenant: Tenant, grant_id: str) -> Row:
-    found = tenant.row("SELECT * FROM grants WHERE id = ?", grant_id)
+    """Not while its app is without entitlement management: nothing of the app is shown then."""
+    found = tenant.row(f"SELECT * FROM grants WHERE id = ? AND {GOVERNED}", grant_id)  # noqa: S608  a constant
     if found is None:
         raise not_found(grant_id, "Grant")
     return found
@@ -84,13 +89,16 @@ def held_values(tenant: Tenant, rows: Sequence[Row]) -> Held:
     held: Held = {}
     own = [row["id"] for row in rows if row["bundle_id"] is None]
     _collect(tenant, held, "grant_values", "grant_id", own)
-    bundled: Held = {}
-    _collect(
-        tenant, bundled, "bundle_values", "bundle_id", {row["bundle_id"] for row in rows if row["bundle_id"]}
-    )
+    bundled = bundled_values(tenant, {row["bundle_id"] for row in rows if row["bundle_id"]})
     for row in rows:
         if row["bundle_id"] is not None:
             held[row["id"]] = bundled.get(row["bundle_id"], [])
+    return held
+
+
+def bundled_values(tenant: Tenant, bundle_ids: Iterable[str]) -> Held:
+    held: Held = {}
+    _collect(tenant, held, "bundle_values", "bundle_id", bundle_ids)
     return held
 
 
@@ -158,6 +166,17 @@ def _wants_full(call: Call) -> bool:
     if any(word not in _INCLUDES for word in asked):
         raise bad_query(BAD_PAGING, "/include", "The `include` parameter isn't valid.", "INVALID_ENUM_VALUE")
     return "full_entitlements" in asked
+
+
+def _check_entitlements(tenant: Tenant, expression: Expression) -> None:
+    """Unknown ids answer as the sample grants-list-invlaid-entitlements; its code is that of a 404."""
+    tables = {"entitlements.id": "entitlements", "entitlements.values.id": "entitlement_values"}
+    for comparison in comparisons(expression):
+        table = tables.get(comparison.attribute)
+        if table and tenant.row(f"SELECT 1 FROM {table} WHERE id = ?", comparison.value) is None:  # noqa: S608
+            cause = f"Cannot find entitlement with id {comparison.value}"
+            summary = "Resource not found exception."
+            raise bad_query(NOT_FOUND, "/query/filter", cause, "empty.openapi.validation", summary)
 
 
 def _filtered(tenant: Tenant) -> dict[str, Attribute]:

@@ -10,7 +10,7 @@ from pipeline.emulator.app_views import assign, find_app_user
 from pipeline.emulator.bodies import Fields, body_fields
 from pipeline.emulator.endings import delete_grants, take_away_app
 from pipeline.emulator.errors import WRONG_USER_STATUS, OktaError, unknown_id
-from pipeline.emulator.grant_views import find_grant, grant_href, grant_json, status_now
+from pipeline.emulator.grant_views import GOVERNED, find_grant, grant_href, grant_json, status_now
 from pipeline.emulator.times import parse_instant
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.emulator.tenant import Row, Tenant
 
 TYPES = ("CUSTOM", "POLICY", "ENTITLEMENT", "ENTITLEMENT-BUNDLE")
+ACTORS = ("API", "ACCESS_REQUEST", "ADMIN", "NONE")
 _ID, _MOST_VALUES, _TIME_ZONE = 255, 1000, 64
 _PUT_REQUIRED = (
     *("grantType", "id", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "action", "actor"),
@@ -69,14 +70,14 @@ def replace_grant(tenant: Tenant, call: Call) -> Answer:
     if row["grant_type"] != "CUSTOM" or row["action"] != "ALLOW" or status_now(tenant, row) != "ACTIVE":
         raise fields.fault("grantType", "only an active CUSTOM grant can be replaced", "INVALID_ENUM_VALUE")
     _refuse_deprovisioned(tenant.row("SELECT * FROM users WHERE id = ?", row["user_id"]))
-    value_ids = _checked_values(tenant, fields, row["app_id"])
+    value_ids = checked_values(tenant, fields, row["app_id"])
     tenant.write("DELETE FROM grant_values WHERE grant_id = ?", row["id"])
     _add_values(tenant, row["id"], value_ids)
     return _touched(tenant, row["id"])
 
 
 def patch_grant(tenant: Tenant, call: Call) -> Answer:
-    """Only the expiry; values in a PATCH are refused (5.4)."""
+    """Only the expiry; values in a PATCH are refused (5.4). That an ended grant stays ended is our choice."""
     row = _known_grant(tenant, call.parts["grant"])
     fields = body_fields(call.body)
     for key in fields.values.keys() - {"id", "scheduleSettings"}:
@@ -85,6 +86,9 @@ def patch_grant(tenant: Tenant, call: Call) -> Answer:
         raise fields.fault("id", "must be the id of the path", "STRING_FORMAT_INVALID")
     fields.inner("scheduleSettings")
     schedule = _schedule(fields)
+    if status_now(tenant, row) not in ("ACTIVE", "SCHEDULED"):
+        cause = f"a grant with the status {status_now(tenant, row)} cannot be changed"
+        raise fields.fault("id", cause, "OPERATION_STATUS_CONFLICT")
     sql = "UPDATE grants SET expires = ?, expires_at = ?, time_zone = ? WHERE id = ?"
     tenant.write(sql, schedule.expires, schedule.expires_at, schedule.time_zone, row["id"])
     return _touched(tenant, row["id"])
@@ -98,7 +102,7 @@ def _touched(tenant: Tenant, grant_id: str) -> Answer:
 
 def _known_grant(tenant: Tenant, grant_id: str) -> Row:
     """PUT and PATCH document no 404: an unknown id answers 400 (sample grant-id-missing)."""
-    found = tenant.row("SELECT * FROM grants WHERE id = ?", grant_id)
+    found = tenant.row(f"SELECT * FROM grants WHERE id = ? AND {GOVERNED}", grant_id)  # noqa: S608  a constant
     if found is None:
         raise unknown_id("/grantId", grant_id)
     return found
@@ -127,7 +131,7 @@ def _wanted(tenant: Tenant, fields: Fields) -> Wanted:
         okta_app=okta_app,
         user=user,
         action=action,
-        actor=fields.word("actor", ("API", "ACCESS_REQUEST", "ADMIN", "NONE"), default="API"),
+        actor=fields.word("actor", ACTORS, default="API"),
         value_ids=_value_ids(tenant, fields, grant_type, action, okta_app["id"]),
         bundle_id=bundle["id"] if bundle else None,
         schedule=_schedule(fields),
@@ -143,7 +147,7 @@ def _grant_type(tenant: Tenant, fields: Fields) -> str:
 
 def _bundle(tenant: Tenant, fields: Fields) -> Row:
     bundle_id = fields.text("entitlementBundleId", _ID)
-    found = tenant.row("SELECT * FROM bundles WHERE id = ?", bundle_id)
+    found = tenant.row("SELECT * FROM bundles WHERE id = ? AND status = 'ACTIVE'", bundle_id)
     if found is None:
         raise unknown_id("/entitlementBundleId", bundle_id)
     return found
@@ -190,12 +194,15 @@ def _value_ids(tenant: Tenant, fields: Fields, grant_type: str, action: str, app
         return ()
     if grant_type == "ENTITLEMENT" and not fields.required("entitlements"):
         raise fields.fault("entitlements", "must not be empty", "MISSING_ENTITLEMENTS")
-    return _checked_values(tenant, fields, app_id)
+    return checked_values(tenant, fields, app_id)
 
 
-def _checked_values(tenant: Tenant, fields: Fields, app_id: str) -> tuple[str, ...]:
+def checked_values(
+    tenant: Tenant, fields: Fields, app_id: str, *, key: str = "entitlements", held_at_once: bool = True
+) -> tuple[str, ...]:
+    """The ids in `[{id, values: [{id}]}]`, all of this app; `held_at_once` if one user is to hold them."""
     found: dict[str, None] = {}
-    for item in fields.items("entitlements", 0) if fields.has("entitlements") else []:
+    for item in fields.items(key, 0) if fields.has(key) else []:
         entitlement_id = item.text("id", _ID)
         sql = "SELECT * FROM entitlements WHERE id = ? AND app_id = ?"
         entitlement = tenant.row(sql, entitlement_id, app_id)
@@ -203,7 +210,7 @@ def _checked_values(tenant: Tenant, fields: Fields, app_id: str) -> tuple[str, .
             raise unknown_id(f"{item.at}/id", entitlement_id)
         held = _value_ids_of(tenant, entitlement, item.items("values", 1, _MOST_VALUES))
         # Whether Okta refuses or takes the last is unknown (4.6); refusing shows the mistake.
-        if len(held) > 1 and not entitlement["multi_value"]:
+        if held_at_once and len(held) > 1 and not entitlement["multi_value"]:
             raise item.fault("values", "the entitlement takes one value", "INVALID_ARRAY_LENGTH_OVER_MAX")
         found.update(dict.fromkeys(sorted(held)))
     return tuple(found)

@@ -49,6 +49,19 @@ OBSERVED: dict[str, int] = {
     "GET /governance/api/v1/principal-access": 50,
     "GET /governance/api/v1/principal-entitlements": 50,
     "GET /governance/api/v2/resources/{orn}/entitlement-settings": 50,
+    "PATCH /governance/api/v2/resources/{orn}/entitlement-settings": 50,
+    "GET /governance/api/v1/operations/{id}": 50,
+    "GET /governance/api/v1/entitlement-bundles": 50,
+    "POST /governance/api/v1/entitlement-bundles": 50,
+    "PUT /governance/api/v1/entitlement-bundles/{id}": 50,
+    "DELETE /governance/api/v1/entitlement-bundles/{id}": 50,
+    "POST /governance/api/v2/revoke-principal-access": 50,
+    "GET /governance/api/v1/risk-rules": 50,
+    "POST /governance/api/v1/risk-rules": 50,
+    "GET /governance/api/v1/risk-rules/{id}": 50,
+    "PUT /governance/api/v1/risk-rules/{id}": 50,
+    "DELETE /governance/api/v1/risk-rules/{id}": 50,
+    "POST /governance/api/v1/risk-rule-assessments": 50,
 }
 
 

@@ -8,6 +8,8 @@ from pipeline.emulator.errors import BAD_PAGING, bad_query
 from pipeline.emulator.paging import Listing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline.emulator.answers import Call
     from pipeline.emulator.conditions import Condition
 
@@ -21,10 +23,13 @@ _ORDERS = {
 """Okta names only `name` and `created`, in examples (okta-api.md 4.1); the rest is our guess."""
 
 
-def ordered(table: str, wanted: Condition, call: Call, default: str) -> tuple[Listing, str]:
-    """The order asked for, and the text of it that the links repeat."""
+def ordered(
+    table: str, wanted: Condition, call: Call, default: str, names: Collection[str] = _ORDERS
+) -> tuple[Listing, str]:
+    """The order asked for, and the text of it that the links repeat. Only the id may follow, the same way."""
     text = call.query.get("orderBy", default)
-    name, _, way = text.partition(" ")
-    if name not in _ORDERS or way not in ("", "asc", "desc"):
+    first, *rest = (part.strip() for part in text.split(","))
+    name, _, way = first.partition(" ")
+    if name not in names or way not in ("", "asc", "desc") or rest not in ([], [f"id {way}".strip()]):
         raise bad_query(BAD_PAGING, "/orderBy", "Invalid `orderBy` syntax", "STRING_FORMAT_INVALID")
     return Listing(table, wanted, _ORDERS[name], descending=way == "desc"), text

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.emulator.csvfiles import T
-    from pipeline.emulator.orgfile import Grant, OktaApp, OrgFile
+    from pipeline.emulator.orgfile import Grant, OktaApp, OrgFile, RiskRule
 
 BASE_TYPES = ("CUSTOM", "POLICY")
 
@@ -53,6 +53,9 @@ def check_references(org: OrgFile) -> None:
     _unique(org.given_ids(), "org file", "id")
     for n, okta_app in enumerate(org.okta_apps):
         _check_app(okta_app, f"okta_apps[{n}]", logins)
+    rules = (rule.name for okta_app in org.okta_apps for rule in okta_app.risk_rules)
+    _unique(rules, "risk_rules", "name")
+    _check_operations(org)
 
 
 def _logins(org: OrgFile) -> set[str]:
@@ -82,10 +85,13 @@ def _check_app(okta_app: OktaApp, where: str, logins: set[str]) -> None:
         for n, e in enumerate(okta_app.entitlements)
     }
     _unique((e.external_value for e in okta_app.entitlements), f"{where}.entitlements", "external_value")
-    bundles = _unique((b.name for b in okta_app.bundles), f"{where}.bundles", "name")
+    living = (b.name for b in okta_app.bundles if b.status == "ACTIVE")
+    bundles = _unique(living, f"{where}.bundles", "name")
     _check_assigned(okta_app, where, logins)
     for n, bundle in enumerate(okta_app.bundles):
         _check_values(bundle.values, _Entry(f"{where}.bundles", n), allowed)
+    for n, rule in enumerate(okta_app.risk_rules):
+        _check_risk_rule(rule, f"{where}.risk_rules[{n}]", allowed)
     _check_grants(okta_app, where, logins, allowed, bundles)
 
 
@@ -97,6 +103,31 @@ def _check_assigned(okta_app: OktaApp, where: str, logins: set[str]) -> None:
         if login in seen:
             raise OrgFileError(f"{place.at()}: the same user appears twice: {login}")
         seen.add(login)
+
+
+def _check_operations(org: OrgFile) -> None:
+    """One that runs belongs to an app that is on its way."""
+    ways = {okta_app.id: okta_app.entitlement_management for okta_app in org.okta_apps}
+    running: set[str] = set()
+    for n, operation in enumerate(org.operations):
+        at = f"operations[{n}]"
+        if operation.okta_app not in ways:
+            raise OrgFileError(f"{at}.okta_app: there is no app with the id {operation.okta_app!r}")
+        if operation.status == "COMPLETED":
+            continue
+        way = "ENABLING" if operation.target == "OPTED_IN" else "DISABLING"
+        if ways[operation.okta_app] != way or operation.okta_app in running:
+            raise OrgFileError(f"{at}.status: the one running operation of an app needs {way} there")
+        running.add(operation.okta_app)
+
+
+def _check_risk_rule(rule: RiskRule, where: str, allowed: Mapping[str, set[str]]) -> None:
+    for n, criterion in enumerate(rule.criteria):
+        place = _Entry(f"{where}.criteria", n)
+        _check_values(criterion.values, place, allowed)
+        if rule.status == "ACTIVE" and not criterion.values:
+            why = "name at least one value; only an INVALID rule may have lost its own"
+            raise OrgFileError(f"{place.at('values')}: {why}")
 
 
 def _check_grants(

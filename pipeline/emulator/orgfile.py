@@ -86,6 +86,8 @@ class Strict(BaseModel):
 class Org(Strict):
     subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     id: OktaId | None = None
+    preview: bool = False
+    """At oktapreview.com, where the names of apps and users differ (okta-api.md 2.3)."""
 
 
 def _attribute(value: object) -> object:
@@ -155,6 +157,26 @@ class Bundle(Strict):
     name: Text255
     description: str | None = Field(default=None, min_length=1, max_length=1000)
     values: dict[str, list[str]]
+    status: Literal["ACTIVE", "DELETED"] = "ACTIVE"
+    id: OktaId | None = None
+    created: Instant | None = None
+    """Lists of bundles are in this order."""
+
+
+class Criterion(Strict):
+    name: Text255
+    operation: Literal["CONTAINS_ONE", "CONTAINS_ALL"] = "CONTAINS_ONE"
+    values: dict[str, list[str]]
+
+
+class RiskRule(Strict):
+    """Separation of duties: who meets both criteria is in conflict."""
+
+    name: Text255
+    description: str | None = Field(default=None, min_length=1, max_length=1000)
+    notes: str | None = Field(default=None, min_length=1, max_length=1000)
+    criteria: list[Criterion] = Field(min_length=2, max_length=2)
+    status: Literal["ACTIVE", "INVALID"] = "ACTIVE"
     id: OktaId | None = None
 
 
@@ -190,16 +212,18 @@ class OktaApp(Strict):
     name: str = "oidc_client"
     status: Literal["ACTIVE", "INACTIVE"] = "ACTIVE"
     features: list[str] = []
-    entitlement_management: bool | Literal["ENABLING"] = True
+    entitlement_management: bool | Literal["ENABLING", "DISABLING", "DISABLED"] = True
     implicit_assignment: bool = False
     assigned: Annotated[list[Assignment] | Sheet[Assignment], _or_sheet(list[Assignment])] = []
     entitlements: list[Entitlement] = []
     bundles: list[Bundle] = []
+    risk_rules: list[RiskRule] = []
     grants: Annotated[list[Grant] | Sheet[Grant], _or_sheet(list[Grant])] = []
 
     def given_ids(self) -> Iterator[str]:
         values = (value.id for entitlement in self.entitlements for value in entitlement.values)
         others = (*(bundle.id for bundle in self.bundles), *_ids(self.grants))
+        others = (*others, *(rule.id for rule in self.risk_rules))
         entitlements = (entitlement.id for entitlement in self.entitlements)
         yield from (given for given in (self.id, *entitlements, *values, *others) if given)
 
@@ -217,6 +241,20 @@ class Switches(Strict):
     grant_needs_assignment: bool = False
     additive_entitlements: bool = False
     search_lag_s: float = Field(default=0, ge=0)
+    revoke_ends_empty_custom: bool = False
+    opt_in_s: float = Field(default=3, ge=0)
+    """How long turning entitlement management on or off takes."""
+
+
+class Operation(Strict):
+    """Turning entitlement management of an app on or off, begun or done."""
+
+    id: OktaId
+    okta_app: OktaId
+    target: Literal["OPTED_IN", "OPTED_OUT"]
+    status: Literal["RUNNING", "COMPLETED"]
+    created: Instant
+    due: Instant
 
 
 class Client(Strict):
@@ -244,6 +282,7 @@ class OrgFile(Strict):
     clients: list[Client] = []
     users: Annotated[list[User] | Sheet[User], _or_sheet(list[User])] = []
     okta_apps: list[OktaApp] = []
+    operations: list[Operation] = []
     limits: Literal["observed", "none"] | dict[str, int] = "observed"
     latency_ms: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] = [0, 0]
     switches: Switches = Switches()
@@ -253,6 +292,7 @@ class OrgFile(Strict):
         """Every id the file gives itself."""
         yield from (given for given in (self.org.id, *_ids(self.users)) if given)
         yield from (client.id for client in self.clients)
+        yield from (operation.id for operation in self.operations)
         for okta_app in self.okta_apps:
             yield from okta_app.given_ids()
 

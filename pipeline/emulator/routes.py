@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,19 @@ from pipeline.emulator import (
     access_views,
     app_user_writes,
     app_views,
+    bundle_views,
+    bundle_writes,
     entitlement_replacing,
+    entitlement_settings,
     entitlement_views,
     entitlement_writes,
     grant_views,
     grant_writes,
+    operations,
+    revoking,
+    risk_assessments,
+    risk_rule_views,
+    risk_rule_writes,
     signing_in,
     user_views,
 )
@@ -30,8 +38,11 @@ if TYPE_CHECKING:
 View = Callable[["Tenant", "Call"], "Answer"]
 
 _GOV = "/governance/api/v1"
+_REVOKE = "/governance/api/v2/revoke-principal-access"
+_SETTINGS = "/governance/api/v2/resources/{orn}/entitlement-settings"
 _VALUES_BUCKET = f"GET {_GOV}/entitlements"
 """List and value reads share one bucket (okta-api.md 8.5)."""
+_BUNDLES_BUCKET = f"GET {_GOV}/entitlement-bundles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Route:
     """What its scopes begin with (`security` in Okta's API descriptions; okta-api.md section 10)."""
     public: bool = False
     takes_form: bool = False
+    reads: bool = False
+    """A POST that changes nothing, for which the scope to read is enough."""
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -52,10 +65,12 @@ class Route:
         So says Okta's support article on insufficient_scope. A route without an area lets none in.
         """
         manage = (f"{self.area}.manage",) if self.area else ()
-        return (f"{self.area}.read", *manage) if self.area and self.method == "GET" else manage
+        reads = self.area and (self.reads or self.method == "GET")
+        return (f"{self.area}.read", *manage) if reads else manage
 
 
 _ORGS, _USERS, _APPS, _ENTITLEMENTS = "okta.orgs", "okta.users", "okta.apps", "okta.governance.entitlements"
+_OPERATIONS, _RISK_RULES = "okta.governance.operations", "okta.governance.riskRule"
 
 
 def _governed(method: str, path: str, view: View, bucket: str = "", area: str = _ENTITLEMENTS) -> Route:
@@ -102,13 +117,23 @@ ROUTES = (
     _governed("PATCH", "/grants/{grant}", grant_writes.patch_grant),
     _governed("GET", "/principal-access", access_views.show_access),
     _governed("GET", "/principal-entitlements", access_views.list_principal_entitlements),
-    Route(
-        "GET",
-        "/governance/api/v2/resources/{orn}/entitlement-settings",
-        entitlement_views.show_settings,
-        "GET /governance/api/v2/resources/{orn}/entitlement-settings",
-        _ENTITLEMENTS,
+    _governed("GET", "/entitlement-bundles", bundle_views.list_bundles),
+    _governed("POST", "/entitlement-bundles", bundle_writes.create_bundle),
+    _governed("GET", "/entitlement-bundles/{bundle}", bundle_views.show_bundle, _BUNDLES_BUCKET),
+    _governed("PUT", "/entitlement-bundles/{bundle}", bundle_writes.replace_bundle),
+    _governed("DELETE", "/entitlement-bundles/{bundle}", bundle_writes.delete_bundle),
+    _governed("GET", "/operations/{operation}", operations.show_operation, area=_OPERATIONS),
+    _governed("GET", "/risk-rules", risk_rule_views.list_rules, area=_RISK_RULES),
+    _governed("POST", "/risk-rules", risk_rule_writes.create_rule, area=_RISK_RULES),
+    _governed("GET", "/risk-rules/{rule}", risk_rule_views.show_rule, area=_RISK_RULES),
+    _governed("PUT", "/risk-rules/{rule}", risk_rule_writes.replace_rule, area=_RISK_RULES),
+    _governed("DELETE", "/risk-rules/{rule}", risk_rule_writes.delete_rule, area=_RISK_RULES),
+    replace(
+        _governed("POST", "/risk-rule-assessments", risk_assessments.assess, area=_RISK_RULES), reads=True
     ),
+    Route("GET", _SETTINGS, entitlement_settings.show_settings, f"GET {_SETTINGS}", _ENTITLEMENTS),
+    Route("PATCH", _SETTINGS, entitlement_settings.update_settings, f"PATCH {_SETTINGS}", _ENTITLEMENTS),
+    Route("POST", _REVOKE, revoking.revoke_access, f"POST {_REVOKE}", _ENTITLEMENTS),
 )
 
 

@@ -42,8 +42,10 @@ CREATE TABLE entitlement_values (
 CREATE INDEX values_by_app ON entitlement_values (app_id, id);
 CREATE INDEX values_by_name ON entitlement_values (entitlement_id, name, id);
 CREATE TABLE bundles (
-  id TEXT PRIMARY KEY, app_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT, UNIQUE (app_id, name)
+  id TEXT PRIMARY KEY, app_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT, status TEXT NOT NULL,
+  created REAL NOT NULL, last_updated REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX bundles_by_name ON bundles (app_id, name) WHERE status = 'ACTIVE';
 CREATE TABLE bundle_values (
   bundle_id TEXT NOT NULL, value_id TEXT NOT NULL, PRIMARY KEY (bundle_id, value_id)
 ) WITHOUT ROWID;
@@ -60,6 +62,23 @@ CREATE TABLE grant_values (
   grant_id TEXT NOT NULL, value_id TEXT NOT NULL, PRIMARY KEY (grant_id, value_id)
 ) WITHOUT ROWID;
 CREATE INDEX grants_by_value ON grant_values (value_id);
+CREATE INDEX grants_by_bundle ON grants (bundle_id) WHERE bundle_id IS NOT NULL;
+CREATE TABLE operations (
+  id TEXT PRIMARY KEY, app_id TEXT NOT NULL, target TEXT NOT NULL, status TEXT NOT NULL,
+  created REAL NOT NULL, due REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE risk_rules (
+  id TEXT PRIMARY KEY, app_id TEXT NOT NULL, name TEXT NOT NULL UNIQUE, description TEXT, notes TEXT,
+  status TEXT NOT NULL, created REAL NOT NULL, last_updated REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE risk_criteria (
+  rule_id TEXT NOT NULL, n INTEGER NOT NULL, name TEXT NOT NULL, operation TEXT NOT NULL,
+  PRIMARY KEY (rule_id, n)
+) WITHOUT ROWID;
+CREATE TABLE risk_values (
+  rule_id TEXT NOT NULL, n INTEGER NOT NULL, value_id TEXT NOT NULL, PRIMARY KEY (rule_id, n, value_id)
+) WITHOUT ROWID;
+CREATE INDEX risk_rules_by_value ON risk_values (value_id);
 CREATE TABLE spent_jwts (jwt TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX spent_jwts_by_end ON spent_jwts (until);
 CREATE TABLE requests (

@@ -8,6 +8,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from pipeline.emulator.ids import number_of
+from pipeline.emulator.operations import seed_operations
+from pipeline.emulator.risk_rule_rows import Criterion, RiskRule, add_risk_rule
 from pipeline.emulator.times import parse_instant
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ class _Names:
     bundle_ids: dict[str, str]
 
 
-_MANAGEMENT: dict[bool | str, str] = {True: "ENABLED", False: "NONE", "ENABLING": "ENABLING"}
-"""The org file's word -> emOptInStatus (okta-api.md 2.1)."""
+_MANAGEMENT: dict[bool | str, str] = {True: "ENABLED", False: "NONE"}
+"""The org file's word -> emOptInStatus (okta-api.md 2.1), where the two differ."""
 
 
 def seed_org(tenant: Tenant) -> str:
@@ -41,6 +43,7 @@ def seed_org(tenant: Tenant) -> str:
     user_ids = _add_users(tenant, org.users)
     for okta_app in org.okta_apps:
         _add_app(tenant, okta_app, user_ids)
+    seed_operations(tenant, org.operations)
     return org_id
 
 
@@ -68,7 +71,8 @@ def _user_row(user: User, user_id: str, now: float) -> tuple[object, ...]:
 
 def _add_app(tenant: Tenant, okta_app: OktaApp, user_ids: dict[str, str]) -> None:
     app_id, now = okta_app.id or tenant.new_id("0oa"), tenant.now()
-    management = _MANAGEMENT[okta_app.entitlement_management]
+    word = okta_app.entitlement_management
+    management = _MANAGEMENT.get(word, str(word))
     tenant.write(
         "INSERT INTO apps VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         *(app_id, okta_app.label, okta_app.name, okta_app.status, json.dumps(okta_app.features)),
@@ -77,6 +81,7 @@ def _add_app(tenant: Tenant, okta_app: OktaApp, user_ids: dict[str, str]) -> Non
     _add_assignments(tenant, okta_app, app_id, user_ids)
     value_ids = _add_entitlements(tenant, okta_app, app_id)
     bundle_ids = _add_bundles(tenant, okta_app, app_id, value_ids)
+    _add_risk_rules(tenant, okta_app, app_id, value_ids)
     _add_grants(tenant, okta_app.grants, app_id, _Names(user_ids, value_ids, bundle_ids))
 
 
@@ -129,14 +134,34 @@ def _add_entitlements(tenant: Tenant, okta_app: OktaApp, app_id: str) -> ValueId
 
 
 def _add_bundles(tenant: Tenant, okta_app: OktaApp, app_id: str, value_ids: ValueIds) -> dict[str, str]:
+    """The ids of the living ones by name."""
     bundle_ids: dict[str, str] = {}
+    now = tenant.now()
     for bundle in okta_app.bundles:
-        bundle_id = bundle_ids[bundle.name] = bundle.id or tenant.new_id("enb")
+        bundle_id = bundle.id or tenant.new_id("enb")
+        created = parse_instant(bundle.created) if bundle.created else now
+        if bundle.status == "ACTIVE":
+            bundle_ids[bundle.name] = bundle_id
         tenant.write(
-            "INSERT INTO bundles VALUES (?, ?, ?, ?)", bundle_id, app_id, bundle.name, bundle.description
+            "INSERT INTO bundles VALUES (?, ?, ?, ?, ?, ?, ?)",
+            *(bundle_id, app_id, bundle.name, bundle.description, bundle.status, *[created] * 2),
         )
         _add_values(tenant, "bundle_values", bundle_id, bundle.values, value_ids)
     return bundle_ids
+
+
+def _add_risk_rules(tenant: Tenant, okta_app: OktaApp, app_id: str, value_ids: ValueIds) -> None:
+    for rule in okta_app.risk_rules:
+        criteria = tuple(
+            Criterion(
+                criterion.name,
+                criterion.operation,
+                tuple(value_ids[key, value] for key, names in criterion.values.items() for value in names),
+            )
+            for criterion in rule.criteria
+        )
+        wanted = RiskRule(app_id, rule.name, rule.description, rule.notes, criteria, rule.status)
+        add_risk_rule(tenant, rule.id or tenant.new_id("rul"), wanted)
 
 
 def _add_values(

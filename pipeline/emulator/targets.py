@@ -61,7 +61,11 @@ def pinned_app(tenant: Tenant, expression: Expression, names: AppFilter) -> Row:
         raise _bad_target("Multiple values found for target resource")
     if not ids:
         raise _bad_target("Cannot find value found for target resource")
-    return managed_app(tenant, ids.pop())
+    okta_app = managed_app(tenant, ids.pop())
+    # Apps of a preview org are named with another partition than its values (okta-api.md 2.3).
+    if not found.get(names.orn_attribute, set()) <= {app_orn(tenant, okta_app)}:
+        raise _bad_target("Cannot find value found for target resource")
+    return okta_app
 
 
 def _required_eq(expression: Expression) -> dict[str, set[str]]:
@@ -133,7 +137,8 @@ def pinned_principal(tenant: Tenant, expression: Expression) -> Row:
         cause = "The filter must name one target principal"
         raise bad_query(BAD_PAGING, "/query/filter", cause, "empty.openapi.validation", "Invalid filter")
     user = tenant.row("SELECT * FROM users WHERE id = ?", ids.pop())
-    if user is None:
+    orns = found.get("targetPrincipalOrn", set())
+    if user is None or not orns <= {user_orn(tenant, user["id"])}:
         raise OktaError(NOT_FOUND, "Resource not found exception")
     return user
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.ids import okta_id
+from pipeline.emulator.operations import next_due, settle
 from pipeline.emulator.schema import TABLE_NAMES, open_database
 from pipeline.emulator.seeding import seed_org
 
@@ -34,19 +36,25 @@ class Tenant:
     owner_id: str = ""
     """The user whose token it is (okta-api.md 10): the first ACTIVE user of the org file."""
     last_number: int = 0
+    due_at: float = math.inf
+    """When the next running operation completes."""
 
     @property
     def switches(self) -> Switches:
         return self.org.switches
 
     @property
+    def partition(self) -> str:
+        return "oktapreview" if self.org.org.preview else "okta"
+
+    @property
     def origin(self) -> str:
-        return f"https://{self.org.org.subdomain}.okta.com"
+        return f"https://{self.org.org.subdomain}.{self.partition}.com"
 
     @property
     def admin_origin(self) -> str:
         """Where links of governance answers point (okta-api.md 7)."""
-        return f"https://{self.org.org.subdomain}-admin.okta.com"
+        return f"https://{self.org.org.subdomain}-admin.{self.partition}.com"
 
     def new_id(self, prefix: str) -> str:
         self.last_number += 1
@@ -106,6 +114,11 @@ class Tenant:
         """
         if not self.org_id and not self._continues():
             self.start_over()
+        if self.now() >= self.due_at:
+            # Nobody looked since it was due, so nobody can tell that it completes only now.
+            with self.transaction():
+                settle(self)
+            self.due_at = next_due(self)
 
     def start_over(self) -> None:
         """The state of the org file, whatever happened before."""
@@ -117,6 +130,7 @@ class Tenant:
             self._remember("org_id", self.org_id)
             self._remember("org_file", self.fingerprint)
         self._find_owner()
+        self.due_at = next_due(self)
 
     def _continues(self) -> bool:
         known = {row["key"]: row["value"] for row in self.rows("SELECT key, value FROM meta")}
@@ -125,6 +139,7 @@ class Tenant:
         self.org_id = known["org_id"]
         self.last_number = int(known.get("last_number", "0"))
         self._find_owner()
+        self.due_at = next_due(self)
         return True
 
     def _remember(self, key: str, value: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -119,6 +119,7 @@ class _Found:
     values: dict[str, dict[str, Any]]
     bundles: dict[str, dict[str, Any]]
     totals: dict[str, int]
+    unseen_bundles: set[str] = field(default_factory=set)
 
     def note(self, item: dict[str, Any]) -> None:
         kind = str(item.get("id", ""))[:3]
@@ -138,11 +139,13 @@ class _Found:
                 self.note({**entitlement, "parent": item["target"]})
 
     def note_total(self, answer: Json) -> None:
-        """How many entitlements the app has, beyond the page that was recorded."""
+        """How many entitlements the app has, and that it has bundles, beyond the page that was recorded."""
         if isinstance(answer, dict) and "total" in answer.get("metadata", {}):
             for item in answer.get("data", [])[:1]:
                 if str(item["id"]).startswith("esp"):
                     self.totals[item["parent"]["externalId"]] = answer["metadata"]["total"]
+                elif "next" in answer["_links"]:
+                    self.unseen_bundles.add(item["target"]["externalId"])
 
     def org_file(self, *, users_go_on: bool) -> dict[str, Any]:
         more = [{"login": "beyond@the.page", "id": "00uzzzzzzzzzzzzzzzzz"}] if users_go_on else []
@@ -170,6 +173,9 @@ class _Found:
         orns += [each["targetResourceOrn"] for each in self.bundles.values()]
         name = next(orn.split(":")[5] for orn in orns if orn.endswith(app_id))
         bundles = [_bundle(each) for each in self.bundles.values() if each["target"]["externalId"] == app_id]
+        if app_id in self.unseen_bundles:
+            older = {"created": "2020-01-01T00:00:00Z", "status": "ACTIVE"}
+            bundles.append({"name": "beyond the page", "values": {}, **older})
         entitlements = list(self._entitlements(app_id))
         return {
             "id": app_id,
@@ -204,7 +210,8 @@ def _bundle(read: dict[str, Any]) -> dict[str, Any]:
         for entitlement in read["entitlements"]
     }
     described = {"description": read["description"]} if "description" in read else {}
-    return {"id": read["id"], "name": read["name"], "values": held, **described}
+    about = {"id": read["id"], "name": read["name"], "created": read["created"]}
+    return {**about, "values": held, **described}
 
 
 def _named(read: dict[str, Any]) -> dict[str, Any]:

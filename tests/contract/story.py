@@ -13,11 +13,13 @@ Json = Any
 GOV = "/governance/api/v1"
 
 ORG_ID = "00o1contract000000x7"
-APP, BARE_APP = "0oa1contract000000x7", "0oa2contract000000x7"
+APP, BARE_APP, COMING_APP = (f"0oa{n}contract000000x7" for n in range(1, 4))
 ALICE, BOB, CAROL, GONE = (f"00u{n}contract000000x7" for n in range(1, 5))
 ROLE, TIER, SPARE = (f"esp{n}contract000000x7" for n in range(1, 4))
 ADMIN, AUDITOR, GOLD, SPARE_VALUE = (f"ent{n}contract000000x7" for n in range(1, 5))
-BUNDLE = "enb1contract000000x7"
+BUNDLE, SPENT = (f"enb{n}contract000000x7" for n in range(1, 3))
+DONE, RUNNING = (f"cpa{n}contract000000x7" for n in range(1, 3))
+RULE = "rul1contract000000x7"
 CUSTOM, POLICY, BUNDLED = (f"gra{n}contract000000x7" for n in range(1, 4))
 NOWHERE = "0000nothing000000000"
 APP_ORN = f"orn:okta:idp:{ORG_ID}:apps:oidc_client:{APP}"
@@ -34,6 +36,11 @@ def _users() -> list[dict[str, Any]]:
         for id_, name in named.items()
     ]
     return [*users[:3], {**users[3], "status": "DEPROVISIONED"}]
+
+
+def _criteria() -> list[dict[str, Any]]:
+    sides = (("list1", "CONTAINS_ONE", "Admin"), ("list2", "CONTAINS_ALL", "Auditor"))
+    return [{"name": name, "operation": how, "values": {"Role": [value]}} for name, how, value in sides]
 
 
 def _erp() -> dict[str, Any]:
@@ -59,17 +66,30 @@ def _erp() -> dict[str, Any]:
         "label": "ERP",
         "assigned": [alice, {"user": carol, "scope": "GROUP"}],
         "entitlements": [roles, tier, spare],
-        "bundles": [basics],
+        "bundles": [basics, {"name": "Spent", "id": SPENT, "values": {}, "status": "DELETED"}],
+        "risk_rules": [{"name": "Both", "id": RULE, "notes": "By audit", "criteria": _criteria()}],
         "grants": grants,
     }
 
 
 def org() -> dict[str, Any]:
     """As an org file; the caller adds the service app's key."""
+    coming = {"id": COMING_APP, "label": "Soon", "entitlement_management": "ENABLING"}
+    begun = {"okta_app": COMING_APP, "target": "OPTED_IN", "created": "2026-09-21T14:00:00Z"}
+    operations = [
+        {"id": DONE, "status": "COMPLETED", "due": "2026-09-21T14:00:03Z", **begun},
+        {"id": RUNNING, "status": "RUNNING", "due": "2026-09-30T00:00:00Z", **begun},
+    ]
     bare = {"id": BARE_APP, "label": "Wiki", "entitlement_management": False}
     about = {"org": {"subdomain": "acme", "id": ORG_ID}, "tokens": ["good"], "limits": "none"}
     switches = {"additive_entitlements": True}
-    return {**about, "users": _users(), "okta_apps": [_erp(), bare], "switches": switches}
+    return {
+        **about,
+        "users": _users(),
+        "okta_apps": [_erp(), bare, coming],
+        "operations": operations,
+        "switches": switches,
+    }
 
 
 @dataclass(frozen=True)
@@ -214,6 +234,81 @@ _SETTINGS = f"/governance/api/v2/resources/{APP_ORN}/entitlement-settings"
 SETTINGS = (
     _step("GET", _SETTINGS, 200),
     _step("GET", _SETTINGS.replace(APP, NOWHERE), 400),
+    _step("PATCH", _SETTINGS, 400, {"status": "OPTED_IN"}),
+    _step("PATCH", _SETTINGS.replace(APP, BARE_APP), 202, {"status": "OPTED_IN"}),
+    *(_step("GET", f"{GOV}/operations/{each}", 200) for each in (DONE, RUNNING)),
+    _step("GET", f"{GOV}/operations/{NOWHERE}", 400),
 )
 
-STORY = (*GRANTS, *ENTITLEMENTS, *SETTINGS, *CORE)
+_ADMIN = {"entitlements": [{"id": ROLE, "values": [{"id": ADMIN}]}]}
+
+
+def _bundle_replaced(answers: dict[str, Json]) -> Json:
+    return {**answers[f"GET {GOV}/entitlement-bundles/{BUNDLE}"], **_ADMIN}
+
+
+BUNDLES = (
+    _step("GET", f"{GOV}/entitlement-bundles", 200, limit="1"),
+    _step("GET", f"{GOV}/entitlement-bundles", 200, filter=TARGET, include="full_entitlements"),
+    _step("GET", f"{GOV}/entitlement-bundles", 200, filter='status eq "DELETED"', orderBy="lastUpdated asc"),
+    _step("GET", f"{GOV}/entitlement-bundles", 400, after=""),
+    _step("GET", f"{GOV}/entitlement-bundles", 404, filter=TARGET.replace(APP, NOWHERE)),
+    _step("GET", f"{GOV}/entitlement-bundles/{BUNDLE}", 200),
+    _step("GET", f"{GOV}/entitlement-bundles/{SPENT}", 200),
+    _step("GET", f"{GOV}/entitlement-bundles/{NOWHERE}", 404),
+    _step(
+        "POST", f"{GOV}/entitlement-bundles", 201, {"name": "New", "description": "One", **_ON_APP, **_ADMIN}
+    ),
+    _step("POST", f"{GOV}/entitlement-bundles", 400, {"name": "New", **_ON_APP}),
+    _step("PUT", f"{GOV}/entitlement-bundles/{BUNDLE}", 200, _bundle_replaced),
+    _step("PUT", f"{GOV}/entitlement-bundles/{BUNDLE}", 400, {}),
+    _step("PUT", f"{GOV}/entitlement-bundles/{NOWHERE}", 404, {}),
+    _step("DELETE", f"{GOV}/entitlement-bundles/{BUNDLE}", 204),
+    _step("DELETE", f"{GOV}/entitlement-bundles/{SPENT}", 409),
+    _step("DELETE", f"{GOV}/entitlement-bundles/{NOWHERE}", 404),
+)
+
+
+def _orn(service: str, kind: str, named: str) -> str:
+    return f"orn:okta:{service}:{ORG_ID}:{kind}:{named}"
+
+
+_ALICE = {"principalOrn": _orn("directory", "users", ALICE)}
+_ONE_VALUE = _orn("governance", "entitlement-values", AUDITOR)
+_REVOKE = "/governance/api/v2/revoke-principal-access"
+REVOKING = (
+    _step("POST", _REVOKE, 200, {**_ALICE, "actor": "API", "revokeOrns": [_ONE_VALUE]}),
+    _step("POST", _REVOKE, 400, {**_ALICE, "revokeOrns": []}),
+)
+
+
+def _rule(name: str) -> dict[str, Any]:
+    value = {"type": "ENTITLEMENTS", "value": _ADMIN["entitlements"]}
+    side = {"attribute": "principal.effective_grants", "operation": "CONTAINS_ONE", "value": value}
+    sides = [{"name": "list1", **side}, {"name": "list2", **side}]
+    about = {"name": name, "description": "New", "type": "SEPARATION_OF_DUTIES"}
+    return {**about, "resources": [{"resourceOrn": APP_ORN}], "conflictCriteria": {"and": sides}}
+
+
+RISK_RULES = (
+    _step("GET", f"{GOV}/risk-rules", 200, limit="1"),
+    _step("GET", f"{GOV}/risk-rules", 400, filter="odd"),
+    _step("POST", f"{GOV}/risk-rules", 201, _rule("New")),
+    _step("POST", f"{GOV}/risk-rules", 400, _rule("Both")),
+    _step("GET", f"{GOV}/risk-rules/{RULE}", 200),
+    _step("GET", f"{GOV}/risk-rules/{NOWHERE}", 400),
+    _step("POST", f"{GOV}/risk-rule-assessments", 200, {**_ALICE, "resourceOrnList": [_ONE_VALUE]}),
+    _step(
+        "POST",
+        f"{GOV}/risk-rule-assessments",
+        200,
+        {**_ALICE, "resourceOrn": _orn("governance", "entitlement-bundles", BUNDLE)},
+    ),
+    _step("POST", f"{GOV}/risk-rule-assessments", 400, _ALICE),
+    _step("PUT", f"{GOV}/risk-rules/{RULE}", 200, {"id": RULE, "name": "Never both"}),
+    _step("PUT", f"{GOV}/risk-rules/{RULE}", 400, {}),
+    _step("DELETE", f"{GOV}/risk-rules/{RULE}", 204),
+    _step("DELETE", f"{GOV}/risk-rules/{RULE}", 400),
+)
+
+STORY = (*RISK_RULES, *GRANTS, *BUNDLES, *REVOKING, *ENTITLEMENTS, *SETTINGS, *CORE)

@@ -33,24 +33,9 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="Okta's API descript
 NOW_S = 1_790_000_000.0
 REFUSALS = frozenset({400, 401, 403, 404, 409})
 
-_COMING = "nothing reads or writes it yet"
 ABSENT = {
     "GET /governance/api/v1/principal-entitlements/history": "who held what when: no question of ours",
     "GET /governance/api/v1/principal-entitlements-changes/{}": "one entry of that history",
-    "GET /governance/api/v1/entitlement-bundles": _COMING,
-    "POST /governance/api/v1/entitlement-bundles": _COMING,
-    "GET /governance/api/v1/entitlement-bundles/{}": _COMING,
-    "PUT /governance/api/v1/entitlement-bundles/{}": _COMING,
-    "DELETE /governance/api/v1/entitlement-bundles/{}": _COMING,
-    "GET /governance/api/v1/operations/{}": _COMING,
-    "POST /governance/api/v1/risk-rule-assessments": _COMING,
-    "GET /governance/api/v1/risk-rules": _COMING,
-    "POST /governance/api/v1/risk-rules": _COMING,
-    "GET /governance/api/v1/risk-rules/{}": _COMING,
-    "PUT /governance/api/v1/risk-rules/{}": _COMING,
-    "DELETE /governance/api/v1/risk-rules/{}": _COMING,
-    "PATCH /governance/api/v2/resources/{}/entitlement-settings": _COMING,
-    "POST /governance/api/v2/revoke-principal-access": _COMING,
 }
 """Described, but not in the emulator."""
 

@@ -273,11 +273,20 @@ def test_a_token_without_the_scope_is_403_and_the_challenge_names_the_scope() ->
         ("GET", f"{GOV}/principal-access", "okta.governance.entitlements.read"),
         ("POST", f"{GOV}/grants", "okta.governance.entitlements.manage"),
         ("PATCH", f"{GOV}/entitlements/esp1", "okta.governance.entitlements.manage"),
+        ("GET", f"{GOV}/entitlement-bundles", "okta.governance.entitlements.read"),
+        ("DELETE", f"{GOV}/entitlement-bundles/enb1", "okta.governance.entitlements.manage"),
+        ("PATCH", f"{GOV[:-1]}2/resources/orn/entitlement-settings", "okta.governance.entitlements.manage"),
+        ("POST", f"{GOV[:-1]}2/revoke-principal-access", "okta.governance.entitlements.manage"),
+        ("GET", f"{GOV}/operations/cpa1", "okta.governance.operations.read"),
+        ("GET", f"{GOV}/risk-rules", "okta.governance.riskRule.read"),
+        ("PUT", f"{GOV}/risk-rules/rul1", "okta.governance.riskRule.manage"),
+        ("POST", f"{GOV}/risk-rule-assessments", "okta.governance.riskRule.read"),
     ],
 )
 def test_scopes_let_in_where_they_belong_and_nowhere_else(method: str, path: str, scope: str) -> None:
     every = [f"okta.{area}.{word}" for area in ("orgs", "users", "apps") for word in ("read", "manage")]
-    every += [f"okta.governance.entitlements.{word}" for word in ("read", "manage")]
+    governed = ("entitlements", "operations", "riskRule")
+    every += [f"okta.governance.{area}.{word}" for area in governed for word in ("read", "manage")]
 
     async def story(app: App) -> None:
         async def status(scopes: list[str]) -> int:
