@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,14 +31,13 @@ from pipeline.run.executor import execute
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
 from pipeline.run.journal import Journal, iso_utc
-from pipeline.run.lease import Owner, hold_lease, lease_path
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
-from pipeline.run.process import process_start, this_host
 from pipeline.run.result import EarlierRun, Outcome, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.leasing import app_lease
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
     diff_view,
@@ -110,7 +107,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             concurrency=request.concurrency,
             run=run_id,
         ) as tenant,
-        _lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
+        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
     ):
         job = _Job(desk, request, person, tenant=tenant, path=path, plan=plan, run_id=run_id, stop=stop)
         with stop_on_signals(stop):
@@ -384,28 +381,6 @@ class _Job:
             for wave in waves(changes)
         )
         return tuple(wave for wave in kept if wave.chains)
-
-
-@asynccontextmanager
-async def _lease(
-    desk: Desk, tenant: Tenant, plan: Plan, *, run_id: str, wait_s: float, stop: asyncio.Event
-) -> AsyncIterator[None]:
-    """One live apply at a time for each org and app."""
-    org_id = await tenant.reads.organization()
-    okta_app = await tenant.reads.okta_app(plan.okta_app)
-    owner = Owner(
-        pid=os.getpid(), process_started=process_start(os.getpid()), host=this_host(), run_id=run_id
-    )
-    async with hold_lease(
-        lease_path(desk.runtime.runs_dir, org_id, okta_app.id),
-        owner,
-        desk.runtime.clock,
-        desk.runtime.rng,
-        process_start=process_start,
-        stop=stop,
-        wait_s=wait_s,
-    ):
-        yield
 
 
 def _is_done(outcome: Outcome | None) -> bool:
