@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from pipeline.emulator.admin import list_changes
 from pipeline.emulator.answers import Answer, Call
@@ -74,18 +74,24 @@ def create_app(
     gate = Gate(tenant, windows, in_flight, trouble, Chance(seed), sleep, latency_s)
     app = Starlette(
         routes=[
-            Route("/_emulator/state", gate.state, methods=["GET"]),
-            Route("/_emulator/requests", gate.requests, methods=["GET"]),
-            Route("/_emulator/changes", gate.changes, methods=["GET"]),
-            Route("/_emulator/faults", gate.show_faults, methods=["GET"]),
-            Route("/_emulator/faults", gate.replace_faults, methods=["POST"]),
-            Route("/_emulator/reset", gate.reset, methods=["POST"]),
+            Mount("/_emulator", routes=_beside_okta(gate)),
             Route("/{path:path}", gate.api, methods=METHODS),
         ]
     )
     # Closes the database when called, else when the app is forgotten.
     app.state.close = weakref.finalize(app, tenant.db.close)
     return app
+
+
+def _beside_okta(gate: Gate) -> list[Route]:
+    return [
+        Route("/state", gate.state, methods=["GET"]),
+        Route("/requests", gate.requests, methods=["GET"]),
+        Route("/changes", gate.changes, methods=["GET"]),
+        Route("/faults", gate.show_faults, methods=["GET"]),
+        Route("/faults", gate.replace_faults, methods=["POST"]),
+        Route("/reset", gate.reset, methods=["POST"]),
+    ]
 
 
 def _latency_s(org: OrgFile) -> tuple[float, float]:

@@ -33,9 +33,9 @@ class StormyRoom(Room):
         org = org_file_from(org_data(**changes))
         app = self.app = create_app(org, now=self.clock.now, sleep=self.clock.sleep)
         self.close = app.state.close
-        first = app.routes[0]
-        assert isinstance(first, Route)
-        endpoint: Any = first.endpoint
+        last = app.routes[-1]
+        assert isinstance(last, Route)
+        endpoint: Any = last.endpoint
         self.gate: Gate = endpoint.__self__
         self.client = httpx.AsyncClient(
             transport=InMemoryTransport(app),
