@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.emulator.answers import Answer, governance_url
+from pipeline.emulator.access_views import access_url
+from pipeline.emulator.answers import Answer
 from pipeline.emulator.bodies import Fields, body_fields
 from pipeline.emulator.endings import delete_grants, take_away_app
 from pipeline.emulator.errors import VALIDATION, OktaError
@@ -121,11 +122,8 @@ def _end_if_empty(tenant: Tenant, grant: Row) -> None:
 
 def _links(tenant: Tenant, app_id: str, user_id: str) -> dict[str, Any]:
     """Sample revoke-principal-access-response-example: one entry for each resource, even of the same app."""
-    parent = f'parent.externalId eq "{app_id}" AND parent.type eq "APPLICATION"'
-    who = f'targetPrincipal.externalId eq "{user_id}" AND targetPrincipal.type eq "OKTA_USER"'
-    asked = {"filter": f"{parent} AND {who}"}
     views = ("principal-access", "principal-entitlements")
-    urls = {view: governance_url(tenant.admin_origin, f"/governance/api/v1/{view}", asked) for view in views}
+    urls = {view: access_url(tenant, view, app_id, user_id) for view in views}
     return {"_links": {view: {"href": url} for view, url in urls.items()}}
 
 
