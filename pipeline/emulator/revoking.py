@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.emulator.access_records import touch
 from pipeline.emulator.access_views import access_url
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.bodies import Fields, body_fields
@@ -104,6 +105,7 @@ def _revoke_value(tenant: Tenant, user_id: str, value: _Resource) -> None:
     """Out of CUSTOM and ENTITLEMENT grants; what policy or a bundle gives stays (5.4)."""
     sql = f"""SELECT * FROM grants WHERE {_HELD} AND grant_type IN ('CUSTOM', 'ENTITLEMENT')
       AND id IN (SELECT grant_id FROM grant_values WHERE value_id = ?)"""  # noqa: S608  constants
+    touch(tenant, value.app_id, [user_id])
     for grant in tenant.rows(sql, user_id, value.app_id, tenant.now(), value.id):
         tenant.write("DELETE FROM grant_values WHERE grant_id = ? AND value_id = ?", grant["id"], value.id)
         tenant.write("UPDATE grants SET last_updated = ? WHERE id = ?", tenant.now(), grant["id"])
