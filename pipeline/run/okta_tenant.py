@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from pipeline.changes.model import Action, EntitlementTarget, NewValue
 from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.buckets import bucket_of
+from pipeline.okta.orns import NamedGrants
 from pipeline.okta.pace import Pace
 from pipeline.okta.pages import require
 from pipeline.okta.reads import Reads
@@ -54,6 +55,11 @@ class OktaTenant:
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         return await self._writes.put_grant(grant, pairs, not_after_s=not_after_s)
 
+    async def revoke_values(
+        self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
+    ) -> WriteAnswer:
+        return await self._writes.revoke_values(principal_orn, value_orns, not_after_s=not_after_s)
+
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         """Raises TenantError where one of the two listings is incomplete."""
         entitlements, listings = await self._reads.entitlements(app_id)
@@ -62,6 +68,9 @@ class OktaTenant:
 
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         return await self._reads.grants_of(app_id, user_id)
+
+    async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
+        return await self._reads.named_grants(app_id, user_id)
 
     async def grant(self, grant_id: str) -> dict[str, Any] | None:
         return await self._reads.grant(grant_id)

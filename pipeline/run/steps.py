@@ -19,6 +19,7 @@ from pipeline.changes.model import (
 from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.catalog import Catalog
+from pipeline.run.removing import removal_step
 from pipeline.run.standing import (
     Drifted,
     InEffect,
@@ -40,6 +41,8 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
         return AssignStep(tenant, app_id, change.person.user_id)
     if change.action in (Action.GRANT, Action.EXTEND) and change.person is not None:
         return _grant_step(change, change.person, tenant, app_id, catalog)
+    if change.action is Action.REVOKE and change.person is not None:
+        return removal_step(change, change.person, tenant, app_id, catalog)
     return Drifted(HoldReason.NOT_SUPPORTED, f"This version does not send the action {change.action}.")
 
 
