@@ -84,8 +84,10 @@ class PersonTarget:
     user_id: str
     login: str
     grant_id: str | None = None
-    """The base grant an extend rewrites."""
+    """The base grant that is written."""
     expires: str | None = None
+    expires_before: str | None = None
+    """The end that a retime replaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ class Change:
     """One difference at one address. Exactly one of ``entitlement`` and ``person`` is set.
 
     ``before`` and ``after`` are what stands at the address: for create and add the entitlement's own values
-    (one key), for grant and extend what the person's base grant holds, for assign both are empty.
+    (one key), for changes of a grant what the person's base grant holds, for assign both are empty.
     """
 
     address: Address
@@ -161,6 +163,13 @@ def added(change: Change) -> Holding:
     return holding(
         {entitlement: set(values) - before.get(entitlement, set()) for entitlement, values in change.after}
     )
+
+
+def beside_values(change: Change) -> frozenset[tuple[str, str]]:
+    """What ``change`` writes beside values, as (what, text) pairs: the new end of a grant."""
+    if change.action is Action.RETIME and change.person is not None:
+        return frozenset({("expires", change.person.expires or "")})
+    return frozenset()
 
 
 def removed(change: Change) -> Holding:

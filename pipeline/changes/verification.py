@@ -13,6 +13,9 @@ from pipeline.changes.wanted import Person, resolve, wishes
 from pipeline.errors import ErrorCode, TenantError
 from pipeline.plan.model import Plan
 
+PUTTING_RIGHT = frozenset({Action.RETIME})
+"""Actions after which people hold the same values as before."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class PersonValue:
@@ -25,21 +28,23 @@ class PersonValue:
 class Verification:
     """Planned pairs by what was found.
 
-    ``missing`` and ``not_assigned`` are differences: another apply would send them. What stands under one of
-    ``holds`` (people who could not be resolved among them) is apart: it carries its reason. ``extras`` are
-    values that people of the plan hold and the plan does not name.
+    ``missing``, ``not_assigned`` and ``otherwise`` are differences: another apply would send them. What
+    stands under one of ``holds`` (people who could not be resolved among them) is apart: it carries its
+    reason. ``extras`` are values that people of the plan hold and the plan does not name.
     """
 
     pairs_planned: int
     pairs_held: int
     missing: tuple[PersonValue, ...]
     not_assigned: tuple[str, ...]
+    otherwise: tuple[str, ...]
+    """What is there but not as the plan wants it: what another apply would send to put it right."""
     extras: tuple[PersonValue, ...]
     holds: tuple[Hold, ...]
 
     @property
     def is_good(self) -> bool:
-        return not (self.missing or self.not_assigned or self.holds)
+        return not (self.missing or self.not_assigned or self.otherwise or self.holds)
 
 
 def verify(plan: Plan, snapshot: Snapshot) -> Verification:
@@ -75,6 +80,7 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
         pairs_held=held_count,
         missing=tuple(sorted(missing)),
         not_assigned=tuple(sorted(not_assigned)),
+        otherwise=tuple(each.message for each in again.changes if each.action in PUTTING_RIGHT),
         extras=tuple(sorted(extras)),
         holds=again.holds,
     )
