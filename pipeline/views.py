@@ -194,13 +194,15 @@ class VerificationView(Part):
     pairs_held: int
     missing: list[MissingView] = []
     not_assigned: list[str] = []
+    otherwise: list[str] = []
+    """What is there but not as the plan wants it: what another apply would send to put it right."""
     held_back: list[HeldView] = []
     extras: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is missing but what is held for a reason."""
-        return not (self.missing or self.not_assigned)
+        return not (self.missing or self.not_assigned or self.otherwise)
 
     @property
     def pairs_held_back(self) -> int:

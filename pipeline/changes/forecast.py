@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.changes.model import Action, Change, ChangeSet
+from pipeline.changes.risks import firsts
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.waves import RISK_KINDS
 
 CREATE_VALUES_MAX = 1000
 PATCH_VALUES_MAX = 100
@@ -40,6 +40,7 @@ class CallKind(StrEnum):
     GRANT_LIST = "grant_list"
     GRANT_READ = "grant_read"
     EXTEND = "extend"
+    RETIME = "retime"
     ENTITLEMENT_LIST = "entitlement_list"
 
 
@@ -205,12 +206,19 @@ def _people(change_set: ChangeSet) -> Counter[CallKind]:
     for change in change_set.changes:
         if change.entitlement is None:
             calls.update(_calls_of(change))
-    kinds = {change.action for change in change_set.changes}.intersection(RISK_KINDS)
-    calls[CallKind.GRANT_LIST] += CANARY_READS * len(kinds)
+    calls[CallKind.GRANT_LIST] += CANARY_READS * sum(1 for _ in firsts(change_set.changes))
     return calls
 
 
-def _calls_of(change: Change) -> dict[CallKind, int]:
+_CALLS_OF_PEOPLE: Mapping[Action, Mapping[CallKind, int]] = {
+    Action.ASSIGN: {CallKind.ASSIGN: 1},
+    Action.GRANT: {CallKind.GRANT_LIST: 1, CallKind.GRANT: 1},
+    Action.EXTEND: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
+    Action.RETIME: {CallKind.GRANT_READ: 1, CallKind.RETIME: 1},
+}
+
+
+def _calls_of(change: Change) -> Mapping[CallKind, int]:
     """The writes of one change, with the read directly before each. Who has the app is known from the
     listing: an assign needs no read of its own.
     """
@@ -221,14 +229,8 @@ def _calls_of(change: Change) -> dict[CallKind, int]:
             return {CallKind.CREATE: 1, CallKind.ADD: math.ceil(rest / PATCH_VALUES_MAX)}
         case Action.ADD:
             return {CallKind.ADD: math.ceil(new / PATCH_VALUES_MAX)}
-        case Action.ASSIGN:
-            return {CallKind.ASSIGN: 1}
-        case Action.GRANT:
-            return {CallKind.GRANT_LIST: 1, CallKind.GRANT: 1}
-        case Action.EXTEND:
-            return {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1}
         case _:
-            return {}
+            return _CALLS_OF_PEOPLE.get(change.action, {})
 
 
 def _rechecks(

@@ -18,6 +18,7 @@ _SHARED = {
     ("GET", "/governance/api/v1/grants/{id}"): "governance grants read",
     ("POST", "/governance/api/v1/grants"): "governance grants write",
     ("PUT", "/governance/api/v1/grants/{id}"): "governance grants write",
+    ("PATCH", "/governance/api/v1/grants/{id}"): "governance grants write",
     ("GET", "/api/v1/apps"): "app users",
     ("GET", "/api/v1/apps/{id}"): "app",
     ("GET", "/api/v1/apps/{id}/users"): "app users",

@@ -47,6 +47,7 @@ def run_report(view: ApplyView) -> str:
                 ("missing for", "entitlement", "value"),
                 [(each.principal, each.entitlement, each.value) for each in found.missing],
             ),
+            *_table(("not yet done",), [(each,) for each in found.otherwise]),
         ]
     if view.error:
         lines += ["## Stopped", "", f"{cell(view.error.summary)}. {cell(view.error.detail)}", ""]

@@ -339,8 +339,7 @@ def _bottleneck(forecast: ForecastView) -> str:
 
 
 def _verification(console: Console, found: VerificationView) -> None:
-    good = not (found.missing or found.not_assigned)
-    state = "[green]verified[/]" if good else "[red]differences[/]"
+    state = "[green]verified[/]" if found.is_good else "[red]differences[/]"
     console.print(f"{state}: {verified_line(found)}")
     for each in found.missing[:SHOWN]:
         console.print(
@@ -350,6 +349,9 @@ def _verification(console: Console, found: VerificationView) -> None:
     for principal in found.not_assigned[:SHOWN]:
         console.print(f"  [red]not assigned[/] {plain(principal)}")
     _more(console, len(found.not_assigned))
+    for message in found.otherwise[:SHOWN]:
+        console.print(f"  [red]not yet[/] {plain(message)}")
+    _more(console, len(found.otherwise))
 
 
 def _cohort(console: Console, cohort: CohortView) -> None:

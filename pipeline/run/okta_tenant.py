@@ -24,6 +24,7 @@ _BUCKETS: Mapping[Action, tuple[str | None, str]] = {
     Action.ASSIGN: (None, bucket_of("POST", _ASSIGNMENTS)),
     Action.GRANT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
     Action.EXTEND: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
+    Action.RETIME: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PATCH", f"{_GRANTS}/{{id}}")),
 }
 """The bucket of the read directly before each write, if there is one, and that of the write."""
 
@@ -59,6 +60,9 @@ class OktaTenant:
         self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
     ) -> WriteAnswer:
         return await self._writes.revoke_values(principal_orn, value_orns, not_after_s=not_after_s)
+
+    async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
+        return await self._writes.patch_grant(grant_id, expires, not_after_s=not_after_s)
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         """Raises TenantError where one of the two listings is incomplete."""

@@ -47,6 +47,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.GRANT_LIST: bucket_of("GET", "/governance/api/v1/grants"),
     CallKind.GRANT_READ: bucket_of("GET", "/governance/api/v1/grants/{id}"),
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
+    CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 
@@ -207,6 +208,7 @@ def verification_view(found: Verification) -> VerificationView:
             for each in found.missing
         ],
         not_assigned=list(found.not_assigned),
+        otherwise=list(found.otherwise),
         held_back=held_views(found.holds),
         extras=len(found.extras),
     )
