@@ -10,7 +10,11 @@ RISKY = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND, Action.RETIME})
 
 
 def risk_kind(change: Change) -> str | None:
-    """The kind of which the first change is a canary; None for what cannot touch anybody's access."""
+    """The kind of which the first change is a canary; None for what cannot touch anybody's access. Writing a
+    grant smaller and taking values by name are two kinds.
+    """
+    if change.action is Action.REVOKE and change.person is not None:
+        return "revoke" if change.person.grant_id else "revoke by name"
     return change.action.value if change.action in RISKY and change.person is not None else None
 
 

@@ -48,6 +48,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.GRANT_READ: bucket_of("GET", "/governance/api/v1/grants/{id}"),
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
+    CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 
@@ -164,7 +165,14 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) ->
 
 async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
     """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
-    snapshot = await read_snapshot(tenant.reads, plan, tenant.host, tenant.client.pace, desk.runtime.clock)
+    snapshot = await read_snapshot(
+        tenant.reads,
+        plan,
+        tenant.host,
+        tenant.client.pace,
+        desk.runtime.clock,
+        protected=desk.settings.protected,
+    )
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
