@@ -32,7 +32,7 @@ async def read_snapshot(
     protected: frozenset[str] = frozenset(),
 ) -> Snapshot:
     """The snapshot for ``plan``; ``observed_at_s`` is when reading began, so nothing in it is older.
-    ``protected`` are names of people from whom nothing is taken; the credential's own user is added.
+    ``protected`` are names and ids of people from whom nothing is taken.
 
     Where entitlement management is not on, the governance listings are empty and not complete. Raises
     TenantError where the org or the app cannot be read, CredentialError where the credential is refused.
@@ -45,11 +45,10 @@ async def read_snapshot(
     principals = [user for cohort in (*plan.access, *plan.removals) for user in cohort.users]
     principals += plan.assignments.users
     match = plan.mapping.user.match if plan.mapping else ("login", "email")
-    (entitlements, structure), (grants, granted), ((app_users, assigned), people), own = await asyncio.gather(
+    (entitlements, structure), (grants, granted), ((app_users, assigned), people) = await asyncio.gather(
         reads.entitlements(okta_app.id),
         reads.grants(okta_app.id),
         _app_users_and_people(reads, okta_app.id, principals, match, pace),
-        _own_user(reads, plan),
     )
     return Snapshot(
         org_id=org_id,
@@ -67,17 +66,8 @@ async def read_snapshot(
             took_s=clock.now() - observed_at_s,
             call_s=pace.typical_s(),
         ),
-        protected=protected | own,
+        protected=protected,
     )
-
-
-async def _own_user(reads: Reads, plan: Plan) -> frozenset[str]:
-    """The id of the credential's own user, where the plan takes something from somebody; a service app has
-    none.
-    """
-    takes = bool(plan.removals) or plan.grants.policy_users == "convert"
-    me = await reads.me() if takes else None
-    return frozenset({me.id} if me else ())
 
 
 async def _app_users_and_people(

@@ -171,10 +171,19 @@ async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, Cha
         tenant.host,
         tenant.client.pace,
         desk.runtime.clock,
-        protected=desk.settings.protected,
+        protected=desk.settings.protected | await _own_user(tenant, plan),
     )
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
+
+
+async def _own_user(tenant: Tenant, plan: Plan) -> frozenset[str]:
+    """The id of the credential's own user, where the plan may take something from somebody. A service app is
+    no user.
+    """
+    takes = bool(plan.removals) or plan.grants.policy_users == "convert"
+    me = await tenant.reads.me() if takes and tenant.client.service_app is None else None
+    return frozenset({me.id} if me else ())
 
 
 def store_changes(desk: Desk, changes: ChangeSet) -> Path:
