@@ -54,7 +54,8 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     assert sorted(f"{each.principal}: {each.reason}" for each in differs.held) == expected.get("held", [])
     assert [each.code.value for each in differs.findings] == expected.get("findings", [])
     assert tenant.writes() == 0
-    applied = tenant.apply()
+    reviewed = tmp_path / differs.paths["changes"]
+    applied = tenant.apply(changes=reviewed)
     assert applied.exit_code == (3 if "held" in expected else 0), applied
     assert tenant.held() == before | expected.get("held_after", {})
     assert tenant.ends() == expected.get("ends_after", tenant.ends())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
 from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.verification import Verification
+from pipeline.changes.verification import PersonValue, Verification
 from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
@@ -220,15 +221,21 @@ def verification_view(found: Verification) -> VerificationView:
     return VerificationView(
         pairs_planned=found.pairs_planned,
         pairs_held=found.pairs_held,
-        missing=[
-            MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
-            for each in found.missing
-        ],
+        missing=_pair_views(found.missing),
         not_assigned=list(found.not_assigned),
+        still_held=_pair_views(found.still_held),
+        pairs_removed=found.pairs_removed,
         otherwise=list(found.otherwise),
         held_back=held_views(found.holds),
         extras=len(found.extras),
     )
+
+
+def _pair_views(pairs: Iterable[PersonValue]) -> list[MissingView]:
+    return [
+        MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
+        for each in pairs
+    ]
 
 
 def verify_exit(verification: VerificationView) -> Exit:
@@ -253,8 +260,9 @@ def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
 
 
 def count_actions(changes: ChangeSet) -> dict[str, int]:
+    """Revocations first, then as they are sent."""
     counts: dict[str, int] = {}
-    for change in changes.changes:
+    for change in sorted(changes.changes, key=lambda change: not removed(change)):
         counts[change.action] = counts.get(change.action, 0) + 1
     if changes.keeps:
         counts["keep"] = len(changes.keeps)
