@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address
 from pipeline.changes.holdings import Holdings, ValueNames
+from pipeline.changes.lengthening import lengthening, lengthens
 from pipeline.changes.model import (
     Action,
     Change,
@@ -186,7 +187,7 @@ def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verd
     held = terms.names.holdings(grants)
     missing = wanted.pairs - held.pairs
     if not missing:
-        return _kept(person, wanted, held)
+        return _kept(terms, person, wanted, held)
     case = Case(
         person=person,
         held=held,
@@ -203,8 +204,11 @@ def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verd
     return _write(case, wanted)
 
 
-def _kept(person: Person, wanted: Wanted, held: Holdings) -> Hold | Keep:
+def _kept(terms: Terms, person: Person, wanted: Wanted, held: Holdings) -> Verdict:
     obstacle = against_keep(person, wanted.pairs, held)
+    is_additive = terms.plan.grants.type == "additive"
+    if obstacle is not None and not is_additive and lengthens(person, wanted.pairs, held, terms.now_s):
+        return _retime(person, wanted, held)
     if obstacle is not None:
         return _hold(person, Action.RETIME, obstacle, frozenset())
     beyond_base = wanted.pairs - held.in_base
@@ -212,6 +216,19 @@ def _kept(person: Person, wanted: Wanted, held: Holdings) -> Hold | Keep:
     if held.base is not None and held.has_policy_base and wanted.pairs & held.in_base:
         via.add(held.base.grant.type)
     return Keep(address=person.grant_address, principals=person.principals, via=", ".join(sorted(via)))
+
+
+def _retime(person: Person, wanted: Wanted, held: Holdings) -> Change:
+    base = _by_entitlement(held.in_base)
+    target = _target(person, held.base.grant.id if held.base else None)
+    return Change(
+        address=person.grant_address,
+        action=Action.RETIME,
+        message=lengthening(_who(person), person, held, wanted.pairs),
+        before=base,
+        after=base,
+        person=replace(target, expires_before=held.base.grant.expires if held.base else None),
+    )
 
 
 def _write(case: Case, wanted: Wanted) -> Change:

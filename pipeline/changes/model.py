@@ -86,8 +86,10 @@ class PersonTarget:
     user_id: str
     login: str
     grant_id: str | None = None
-    """The base grant an extend or a revoke rewrites; a revoke without one takes the values by name."""
+    """The base grant that is written; a revoke without one takes the values by name."""
     expires: str | None = None
+    expires_before: str | None = None
+    """The end that a retime replaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +97,9 @@ class Change:
     """One difference at one address. Exactly one of ``entitlement`` and ``person`` is set.
 
     ``before`` and ``after`` are what stands at the address: for create and add the entitlement's own values
-    (one key), for grant and extend what the person's base grant holds, for assign both are empty. For a
-    revoke they are what the rewritten base grant held and will hold, the plan's additions to it included,
-    since that is one write; or, where values are taken by name, what CUSTOM and ENTITLEMENT grants hold.
+    (one key), for changes of a grant what the person's base grant holds, for assign both are empty. Values
+    that are taken by name leave CUSTOM and ENTITLEMENT grants: then it is what these hold together. What the
+    plan adds to a base grant that loses values stands in the same change, since that is one write.
     """
 
     address: Address
@@ -166,6 +168,13 @@ def added(change: Change) -> Holding:
     return holding(
         {entitlement: set(values) - before.get(entitlement, set()) for entitlement, values in change.after}
     )
+
+
+def beside_values(change: Change) -> frozenset[tuple[str, str]]:
+    """What ``change`` writes beside values, as (what, text) pairs: the new end of a grant."""
+    if change.action is Action.RETIME and change.person is not None:
+        return frozenset({("expires", change.person.expires or "")})
+    return frozenset()
 
 
 def removed(change: Change) -> Holding:

@@ -145,7 +145,8 @@ def with_revoke(taking: Taking, wanted: Sequence[Verdict]) -> list[Verdict]:
         (extend,) = extends
         rest: list[Verdict] = [each for each in wanted if each is not extend]
         return [*rest, _together(taking, extend), *taking.others]
-    return [*wanted, _revoke(taking), *taking.others]
+    ends = [each.person for each in wanted if isinstance(each, Change) and each.action is Action.RETIME]
+    return [*wanted, _revoke(taking, ends[0] if ends else None), *taking.others]
 
 
 def _together(taking: Taking, extend: Change) -> Change:
@@ -162,7 +163,8 @@ def _together(taking: Taking, extend: Change) -> Change:
     )
 
 
-def _revoke(taking: Taking) -> Change:
+def _revoke(taking: Taking, retimed: PersonTarget | None) -> Change:
+    """``retimed``: the grant gets another end before."""
     base = taking.held.base
     by_name = not taking.from_base or taking.pairs == taking.held.in_base
     sources = [each for each in taking.held.grants if each.grant.type in TAKEABLE] if by_name else [base]
@@ -179,7 +181,7 @@ def _revoke(taking: Taking) -> Change:
             user_id=person.user.id,
             login=person.user.login,
             grant_id=None if by_name or base is None else base.grant.id,
-            expires=None if by_name or base is None else base.grant.expires,
+            expires=None if by_name or base is None else (retimed or base.grant).expires,
         ),
     )
 

@@ -14,6 +14,9 @@ from pipeline.changes.wanted import Person, resolve, wishes
 from pipeline.errors import ErrorCode, TenantError
 from pipeline.plan.model import Plan
 
+PUTTING_RIGHT = frozenset({Action.RETIME})
+"""Actions after which people hold the same values as before."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class PersonValue:
@@ -26,10 +29,10 @@ class PersonValue:
 class Verification:
     """Planned pairs by what was found.
 
-    ``missing``, ``not_assigned`` and ``still_held`` (what was to be removed) are differences: another apply
-    would send them. ``pairs_removed`` counts what the plan removes and is gone. What stands under one of
-    ``holds`` (people who could not be resolved among them) is apart: it carries its reason. ``extras`` are
-    values that people of the plan hold and the plan does not name.
+    ``missing``, ``not_assigned``, ``still_held`` (what was to be removed) and ``otherwise`` are differences:
+    another apply would send them. ``pairs_removed`` counts what the plan removes and is gone. What stands
+    under one of ``holds`` (people who could not be resolved among them) is apart: it carries its reason.
+    ``extras`` are values that people of the plan hold and the plan does not name.
     """
 
     pairs_planned: int
@@ -38,12 +41,14 @@ class Verification:
     not_assigned: tuple[str, ...]
     still_held: tuple[PersonValue, ...]
     pairs_removed: int
+    otherwise: tuple[str, ...]
+    """What is there but not as the plan wants it: what another apply would send to put it right."""
     extras: tuple[PersonValue, ...]
     holds: tuple[Hold, ...]
 
     @property
     def is_good(self) -> bool:
-        return not (self.missing or self.not_assigned or self.still_held or self.holds)
+        return not (self.missing or self.not_assigned or self.still_held or self.otherwise or self.holds)
 
 
 def verify(plan: Plan, snapshot: Snapshot) -> Verification:
@@ -88,6 +93,7 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
         not_assigned=tuple(sorted(not_assigned)),
         still_held=tuple(sorted(still_held)),
         pairs_removed=removed_count,
+        otherwise=tuple(each.message for each in again.changes if each.action in PUTTING_RIGHT),
         extras=tuple(sorted(extras)),
         holds=again.holds,
     )

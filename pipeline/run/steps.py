@@ -20,6 +20,7 @@ from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.catalog import Catalog
 from pipeline.run.removing import removal_step
+from pipeline.run.retiming import RetimeStep
 from pipeline.run.standing import (
     Drifted,
     InEffect,
@@ -39,7 +40,7 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
         return StructureStep(tenant, app_id, change.action, change.entitlement, catalog)
     if change.action is Action.ASSIGN and change.person is not None:
         return AssignStep(tenant, app_id, change.person.user_id)
-    if change.action in (Action.GRANT, Action.EXTEND) and change.person is not None:
+    if change.action in (Action.GRANT, Action.EXTEND, Action.RETIME) and change.person is not None:
         return _grant_step(change, change.person, tenant, app_id, catalog)
     if change.action is Action.REVOKE and change.person is not None:
         return removal_step(change, change.person, tenant, app_id, catalog)
@@ -52,6 +53,8 @@ def _grant_step(
     before, gone = catalog.resolve(change.before)
     if gone:
         return drifted(f"Values the person held are no longer in the app: {', '.join(gone)}.")
+    if change.action is Action.RETIME:
+        return RetimeStep(tenant, app_id, person, before)
     adds, missing = catalog.resolve(added(change))
     if missing:
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")

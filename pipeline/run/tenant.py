@@ -60,6 +60,10 @@ class Tenant(Protocol):
         """Take up to ORNS_PER_REVOKE values out of the person's CUSTOM and ENTITLEMENT grants."""
         ...
 
+    async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
+        """Give the grant another end, by ``not_after_s`` or not at all."""
+        ...
+
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         """All entitlements of the app with all their values."""
         ...

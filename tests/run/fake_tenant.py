@@ -198,6 +198,20 @@ class FakeTenant:
 
         return await self._write(f"revoke {user_id}", user_id, effect)
 
+    async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
+        user_id = self.raw_grants[grant_id]["targetPrincipal"]["externalId"]
+        if self._is_late(not_after_s):
+            return NotSent()
+
+        def effect() -> WriteAnswer:
+            if grant_id not in self.raw_grants:
+                return _refused("no such grant")
+            ends = {"scheduleSettings": {"expirationDate": expires}}
+            self.raw_grants[grant_id] = {**self.raw_grants[grant_id], **ends}
+            return Accepted(200, {"id": grant_id}, "req")
+
+        return await self._write(f"patch {user_id}", user_id, effect)
+
     # -- reads --
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
