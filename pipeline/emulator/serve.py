@@ -59,6 +59,7 @@ def serve(
         log_level="warning",
         access_log=False,
         lifespan="off",
+        ws="none",
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=GRACE_S,
