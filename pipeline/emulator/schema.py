@@ -12,6 +12,7 @@ APPLICATION_ID = 0x0C7A0B0C
 """Marks a database as an emulated org, so that no other file is ever overwritten."""
 
 TABLES = """
+-- meta: org_id, org_file, owner_id, last_number
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE users (
   id TEXT PRIMARY KEY, status TEXT NOT NULL, login TEXT NOT NULL, login_key TEXT NOT NULL UNIQUE,
