@@ -83,6 +83,11 @@ class OrgModel:
     def values_of(self, app: str) -> list[str]:
         return [value for each in self.entitlements.values() if each.app == app for value in each.values]
 
+    def ids(self) -> set[str]:
+        """Of all that clients make."""
+        values = (value for each in self.entitlements.values() for value in each.values)
+        return {*self.entitlements, *values, *self.bundles, *self.grants}
+
     def live(self, grant: Grant, now: float) -> bool:
         return grant.ends_at is None or grant.ends_at > now
 

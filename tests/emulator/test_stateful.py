@@ -165,6 +165,13 @@ class OrgMachine(OrgSteps):
         assert {path: self.get(f"/_emulator/{path}") for path in kept} == kept
         assert self.listings(APPS[0]).everything() == shown
 
+    @precondition(lambda self: len(self.model.grants) > 2)
+    @rule()
+    def reset(self) -> None:
+        """Back to the org file, where the same users have the same ids."""
+        assert self.run(self.room.client.post("/_emulator/reset")).status_code == 200
+        self.model = OrgModel(self.model.rules, APPS, self.model.users)
+
     def listings(self, app: str) -> Listings:
         return Listings(self.get, self.model, app, self.room.now_s)
 
