@@ -23,6 +23,7 @@ from pipeline.emulator.edge_headers import OF_ANSWERS, OF_TOO_MANY
 from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
 from pipeline.emulator.fault_kinds import FaultsError, fault_set_from
 from pipeline.emulator.faults import Faults
+from pipeline.emulator.history_views import list_access_changes
 from pipeline.emulator.ids import Chance
 from pipeline.emulator.limits import (
     OTHER,
@@ -80,6 +81,7 @@ def create_app(
             Route("/_emulator/state", gate.state, methods=["GET"]),
             Route("/_emulator/requests", gate.requests, methods=["GET"]),
             Route("/_emulator/changes", gate.changes, methods=["GET"]),
+            Route("/_emulator/access-changes", gate.access_changes, methods=["GET"]),
             Route("/_emulator/faults", gate.show_faults, methods=["GET"]),
             Route("/_emulator/faults", gate.replace_faults, methods=["POST"]),
             Route("/_emulator/reset", gate.reset, methods=["POST"]),
@@ -197,6 +199,11 @@ class Gate:
         self.tenant.wake()
         since = _since(request)
         return _bad_since() if since is None else JSONResponse(list_changes(self.tenant, since))
+
+    async def access_changes(self, request: Request) -> Response:
+        self.tenant.wake()
+        since = _since(request)
+        return _bad_since() if since is None else JSONResponse(list_access_changes(self.tenant, since))
 
     async def show_faults(self, _request: Request) -> Response:
         return JSONResponse(self.faults.told())

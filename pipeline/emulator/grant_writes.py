@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.emulator.access_records import touch
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.app_views import assign, find_app_user
 from pipeline.emulator.bodies import Fields, body_fields
@@ -73,6 +74,7 @@ def replace_grant(tenant: Tenant, call: Call) -> Answer:
         raise fields.fault("grantType", "only an active CUSTOM grant can be replaced", "INVALID_ENUM_VALUE")
     _refuse_deprovisioned(tenant.row("SELECT * FROM users WHERE id = ?", row["user_id"]))
     value_ids = checked_values(tenant, fields, row["app_id"])
+    touch(tenant, row["app_id"], [row["user_id"]])
     tenant.write("DELETE FROM grant_values WHERE grant_id = ?", row["id"])
     _add_values(tenant, row["id"], value_ids)
     return _touched(tenant, row["id"])
@@ -91,6 +93,7 @@ def patch_grant(tenant: Tenant, call: Call) -> Answer:
     if status_now(tenant, row) not in ("ACTIVE", "SCHEDULED"):
         cause = f"a grant with the status {status_now(tenant, row)} cannot be changed"
         raise fields.fault("id", cause, "OPERATION_STATUS_CONFLICT")
+    touch(tenant, row["app_id"], [row["user_id"]])
     sql = "UPDATE grants SET expires = ?, expires_at = ?, time_zone = ? WHERE id = ?"
     tenant.write(sql, schedule.expires, schedule.expires_at, schedule.time_zone, row["id"])
     return _touched(tenant, row["id"])
@@ -283,6 +286,7 @@ def _make_room(tenant: Tenant, wanted: Wanted) -> None:
 
 def _add(tenant: Tenant, wanted: Wanted) -> Row:
     grant_id, now, schedule = tenant.new_id("gra"), tenant.now(), wanted.schedule
+    touch(tenant, wanted.okta_app["id"], [wanted.user["id"]])
     tenant.write(
         "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, 'ACTIVE', ?, ?, ?, ?, ?)",
         *(grant_id, wanted.okta_app["id"], wanted.user["id"], wanted.grant_type, wanted.bundle_id),

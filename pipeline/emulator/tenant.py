@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.emulator.access_records import record_touched
 from pipeline.emulator.ids import okta_id
 from pipeline.emulator.operations import next_due, settle
 from pipeline.emulator.schema import TABLE_NAMES, open_database
@@ -38,6 +39,8 @@ class Tenant:
     last_number: int = 0
     due_at: float = math.inf
     """When the next running operation completes."""
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    """Apps, each with the users whose access may change in this transaction."""
 
     @property
     def switches(self) -> Switches:
@@ -87,8 +90,10 @@ class Tenant:
         before = self.last_number
         try:
             yield
+            record_touched(self)
         except BaseException:
             self.db.execute("ROLLBACK")
+            self.touched.clear()
             self.last_number = before
             raise
         if self.last_number != before:

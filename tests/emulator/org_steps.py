@@ -135,8 +135,9 @@ class OrgSteps(RuleBasedStateMachine):
                 found.append({"id": key, "values": [{"id": value}]})
         return found
 
-    def values(self, app: str, picks: Iterable[int]) -> list[str]:
-        known = self.model.values_of(app)
+    def values(self, app: str, picks: Iterable[int], *, only_single: bool = False) -> list[str]:
+        """Of single-value entitlements it is easily one too many, or one that another grant outdoes."""
+        known = self.model.values_of(app, only_single=only_single)
         return sorted({picked(known, pick) for pick in picks}) if known else []
 
     # Entitlements and values.

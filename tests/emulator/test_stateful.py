@@ -28,7 +28,8 @@ class OrgMachine(OrgSteps):
 
     @rule(app=APP, pick=PICKS, picks=SEVERAL, delay_s=DELAYS_S, split=st.booleans())
     def grant_custom(self, app: str, pick: int, picks: list[int], delay_s: int | None, split: bool) -> None:
-        self.grant_on_app(Grant(self.pair(app, pick), "CUSTOM", set(self.values(app, picks))), delay_s, split)
+        values = set(self.values(app, picks, only_single=split))
+        self.grant_on_app(Grant(self.pair(app, pick), "CUSTOM", values), delay_s, split)
 
     @rule(
         app=APP,
@@ -38,7 +39,7 @@ class OrgMachine(OrgSteps):
         split=st.booleans(),
     )
     def grant_more(self, app: str, pick: int, picks: list[int], delay_s: int | None, split: bool) -> None:
-        values = set(self.values(app, picks))
+        values = set(self.values(app, picks, only_single=split))
         self.grant_on_app(Grant(self.pair(app, pick), "ENTITLEMENT", values), delay_s, split)
 
     @rule(app=APP, pick=PICKS, delay_s=DELAYS_S)
@@ -90,7 +91,7 @@ class OrgMachine(OrgSteps):
     @rule(pick=PICKS, picks=SEVERAL, split=st.booleans())
     def put_grant(self, pick: int, picks: list[int], split: bool) -> None:
         key = picked(sorted(self.model.grants), pick)
-        values = self.values(self.model.grants[key].pair[0], picks)
+        values = self.values(self.model.grants[key].pair[0], picks, only_single=split)
         read = self.get(f"{GOV}/grants/{key}")
         body = {**read, "entitlements": self.groups(values, split=split)}
         now = self.room.now_s
