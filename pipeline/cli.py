@@ -255,6 +255,21 @@ def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json:
 
 
 @okta_plan.command()
+def undo(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, as `okta-plan runs` lists it.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/undo-RUN.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the plan that takes away what a run gave. Offline; says what it does not take back."""
+    from pipeline.use_cases import undoing
+
+    _answer("undo", json, lambda: undoing.undo(_desk(), run, output=output, force=force))
+
+
+@okta_plan.command()
 def schema(
     write: Annotated[bool, typer.Option("--write", help="Write them to schemas/ of the workspace.")] = False,
     json: Json = False,
