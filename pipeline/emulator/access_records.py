@@ -60,7 +60,8 @@ def record_touched(tenant: Tenant) -> None:
             for user_id, holder in holders(tenant, app_id, list(known)).items():
                 record = _supersede(tenant, known[user_id], now, holder.effective(now))
                 # Expiries before these writes are settled; they must not be judged by the grants of today.
-                tenant.write("UPDATE access_records SET checked = ? WHERE n = ?", now, record["n"])
+                if record["checked"] < now:
+                    tenant.write("UPDATE access_records SET checked = ? WHERE n = ?", now, record["n"])
     tenant.touched.clear()
 
 
