@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address
+from pipeline.changes.converting import is_of, with_base
 from pipeline.changes.holdings import Holdings, ValueNames
 from pipeline.changes.lengthening import lengthening, lengthens
 from pipeline.changes.model import (
@@ -177,7 +178,8 @@ def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
     obstacle = strange(grants) if terms.snapshot.is_complete("grants") else GRANTS_TORN
     if obstacle is not None:
         return _hold(person, Action.GRANT, obstacle, wanted.pairs)
-    held = terms.names.holdings(grants)
+    base = terms.snapshot.bases.get(person.user.id)
+    held = terms.names.holdings(with_base(grants, base))
     missing = wanted.pairs - held.pairs
     if not missing:
         return _kept(terms, person, wanted, held)
@@ -189,6 +191,7 @@ def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
         single_valued=terms.single_valued,
         privileged=terms.privileged,
         now_s=terms.now_s,
+        base_is_read=base is not None and any(is_of(base, each) for each in grants),
     )
     obstacle = against_write(case)
     if obstacle is not None:
@@ -242,6 +245,9 @@ def _message(case: Case) -> str:
     if case.action is Action.GRANT:
         return f"grant {_who(case.person)} {values}{until}"
     kept = len(case.held.in_base)
+    if case.action is Action.CONVERT:
+        own = f"{kept} value{'' if kept == 1 else 's'} of the policy as their own"
+        return f"convert {_who(case.person)} + {values}{until}: leaves the policy, keeps {own}"
     return f"extend {_who(case.person)} + {values} (keeps {kept} value{'' if kept == 1 else 's'})"
 
 

@@ -117,9 +117,11 @@ def what_went_wrong(
     after: tuple[OktaGrant, ...],
 ) -> StoppedError | None:
     """Why the canary ``change`` failed, judged by all grants of its person; None where it did not."""
-    lost = (pairs_of(before) | adds) - pairs_of(after)
+    compared, _ = catalog.resolve(change.before)
+    lost = (pairs_of(before) | compared | adds) - pairs_of(after)
     if lost:
-        return _failed(change, catalog.names(lost), restoring_calls(before, after, adds))
+        calls = restoring_calls(before, after, adds) or [_restore_base(after, pairs_of(after) | lost)]
+        return _failed(change, catalog.names(lost), calls)
     if change.action is Action.RETIME and (other := more_than_the_end(change, before, after)):
         return _touched(change, other)
     return None

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pipeline.changes.model import Action, EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.buckets import bucket_of
 from pipeline.okta.pace import Pace
@@ -23,9 +23,13 @@ _BUCKETS: Mapping[Action, tuple[str | None, str]] = {
     Action.ASSIGN: (None, bucket_of("POST", _ASSIGNMENTS)),
     Action.GRANT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
     Action.EXTEND: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
+    Action.CONVERT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
     Action.RETIME: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PATCH", f"{_GRANTS}/{{id}}")),
 }
 """The bucket of the read directly before each write, if there is one, and that of the write."""
+_MORE_READS: Mapping[Action, tuple[str, ...]] = {
+    Action.CONVERT: (bucket_of("GET", "/governance/api/v1/principal-access"),)
+}
 
 
 class OktaTenant:
@@ -67,6 +71,9 @@ class OktaTenant:
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         return await self._reads.grants_of(app_id, user_id)
 
+    async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
+        return await self._reads.base_access(app_id, user_id)
+
     async def grant(self, grant_id: str) -> dict[str, Any] | None:
         return await self._reads.grant(grant_id)
 
@@ -87,10 +94,10 @@ class WriteTurns:
 
     @asynccontextmanager
     async def turn(self, action: Action) -> AsyncIterator[None]:
-        """Wait until there is room for one write of ``action`` and its read beside the turns under way."""
+        """Wait until there is room for one write of ``action`` and its reads beside the turns under way."""
         if action not in _BUCKETS:
             yield
             return
         read, write = _BUCKETS[action]
-        async with self._pace.turn(read, write):
+        async with self._pace.turn(read, write, *_MORE_READS.get(action, ())):
             yield

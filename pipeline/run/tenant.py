@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
 from pipeline.okta.answers import WriteAnswer
 
 Pairs = frozenset[tuple[str, str]]
@@ -63,6 +63,10 @@ class Tenant(Protocol):
 
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         """The ACTIVE grants of one user on the app."""
+        ...
+
+    async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
+        """The base grant of one user with all its values; None where there is none."""
         ...
 
     async def grant(self, grant_id: str) -> dict[str, Any] | None:
