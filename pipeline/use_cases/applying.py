@@ -31,13 +31,14 @@ from pipeline.run.executor import execute
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
 from pipeline.run.journal import Journal, iso_utc
+from pipeline.run.lease import Lease
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import EarlierRun, Outcome, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.leasing import app_lease
+from pipeline.use_cases.leasing import app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
     diff_view,
@@ -107,9 +108,11 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             concurrency=request.concurrency,
             run=run_id,
         ) as tenant,
-        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
+        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
     ):
-        job = _Job(desk, request, person, tenant=tenant, path=path, plan=plan, run_id=run_id, stop=stop)
+        job = _Job(
+            desk, request, person, tenant=tenant, path=path, plan=plan, lease=lease, run_id=run_id, stop=stop
+        )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
 
@@ -137,6 +140,7 @@ class _Job:
         tenant: Tenant,
         path: Path,
         plan: Plan,
+        lease: Lease,
         run_id: str,
         stop: asyncio.Event,
     ) -> None:
@@ -146,6 +150,7 @@ class _Job:
         self._tenant = tenant
         self._path = path
         self._plan = plan
+        self._lease = lease
         self._run_id = run_id
         self._stop = stop
         self._live = OktaTenant(tenant.reads, tenant.writes)
@@ -344,7 +349,7 @@ class _Job:
         done: Mapping[Address, Outcome] | None = None,
     ) -> RunResult:
         clock = self._desk.runtime.clock
-        return await execute(
+        result = await execute(
             changes,
             self._waves(changes),
             OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
@@ -358,6 +363,7 @@ class _Job:
             concurrency=self._request.concurrency,
             turn=WriteTurns(self._tenant.client.pace).turn,
         )
+        return replace(result, halt=result.halt or lease_lost(self._lease)) if result.stopped else result
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
         """None where nobody has listed the app's users: then each row is read by id."""

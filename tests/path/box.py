@@ -8,12 +8,14 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "sandbox-token-4f1c9e"
@@ -83,6 +85,36 @@ def okta_plan(workspace: Path, box: Box | None, *words: str, **more: str) -> sub
         text=True,
         check=False,
         timeout=120,
+    )
+
+
+def start(workspace: Path, box: Box, *words: str, **more: str) -> subprocess.Popen[str]:
+    """Start one command with nobody at a terminal."""
+    return subprocess.Popen(
+        command(workspace, *words),
+        env=environment(box, **more),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_outcomes(process: subprocess.Popen[str], count: int) -> None:
+    """Read the process's own progress until so many changes ended."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if int(line.partition("/")[0]) >= count:
+            return
+    pytest.fail("the run ended before it could be stopped")
+
+
+def grant_writes(box: Box) -> Counter[str]:
+    """POSTs of a grant by the user they are for."""
+    return Counter(
+        each["body"]["targetPrincipal"]["externalId"]
+        for each in box.writes()
+        if each["path"] == "/governance/api/v1/grants"
     )
 
 

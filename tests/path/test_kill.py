@@ -1,11 +1,9 @@
-"""A run that is killed, stopped, or meets another one."""
+"""A run that is killed or stopped."""
 
 from __future__ import annotations
 
 import json
 import signal
-import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +12,13 @@ import pytest
 from tests.path.box import (
     ROOT,
     Box,
-    command,
-    environment,
+    grant_writes,
     new_workspace,
     okta_plan,
     permitted,
     served,
+    start,
+    wait_for_outcomes,
     write_org,
 )
 
@@ -33,41 +32,12 @@ def slow_box(tmp_path: Path) -> Iterator[Box]:
         yield box
 
 
-def start(workspace: Path, box: Box) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(workspace, "apply", "t", "--yes"),
-        env=environment(box),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for_outcomes(process: subprocess.Popen[str], count: int) -> None:
-    """Read the process's own progress until so many changes ended."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if int(line.partition("/")[0]) >= count:
-            return
-    pytest.fail("the run ended before it could be stopped")
-
-
-def grant_writes(box: Box) -> Counter[str]:
-    """POSTs of a grant by the user they are for."""
-    return Counter(
-        each["body"]["targetPrincipal"]["externalId"]
-        for each in box.writes()
-        if each["path"] == "/governance/api/v1/grants"
-    )
-
-
 @pytest.mark.parametrize("outcomes", [3, 12, 21])
 def test_killed_and_run_again_it_ends_right_and_repeats_nothing_without_need(
     outcomes: int, slow_box: Box, tmp_path: Path
 ) -> None:
     workspace = new_workspace(tmp_path / "w", SOURCE)
-    process = start(workspace, slow_box)
+    process = start(workspace, slow_box, "apply", "t", "--yes")
     wait_for_outcomes(process, outcomes)
     process.kill()
     process.communicate()
@@ -89,7 +59,7 @@ def test_sigterm_lets_calls_in_flight_finish_and_names_the_command_that_goes_on(
     slow_box: Box, tmp_path: Path
 ) -> None:
     workspace = new_workspace(tmp_path / "w", SOURCE)
-    process = start(workspace, slow_box)
+    process = start(workspace, slow_box, "apply", "t", "--yes")
     wait_for_outcomes(process, 6)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()
@@ -98,21 +68,3 @@ def test_sigterm_lets_calls_in_flight_finish_and_names_the_command_that_goes_on(
     assert okta_plan(workspace, slow_box, "apply", "t", "--yes").returncode == 0
     assert slow_box.held() == permitted(SOURCE)
     assert set(grant_writes(slow_box).values()) == {1}
-
-
-def test_a_second_apply_beside_a_live_one_is_refused_and_names_the_owner(
-    slow_box: Box, tmp_path: Path
-) -> None:
-    workspace = new_workspace(tmp_path / "w", SOURCE)
-    process = start(workspace, slow_box)
-    wait_for_outcomes(process, 3)
-    process.send_signal(signal.SIGSTOP)  # alive, and sure not to end before the second one asks
-    second = okta_plan(workspace, slow_box, "apply", "t", "--yes", "--json")
-    process.send_signal(signal.SIGCONT)
-    process.communicate()
-    assert process.returncode == 0
-    assert second.returncode == 4
-    error = json.loads(second.stdout)["error"]
-    assert error["code"] == "lease_held"
-    assert str(process.pid) in error["detail"]
-    assert slow_box.held() == permitted(SOURCE)
