@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,9 +125,20 @@ def new_workspace(folder: Path, source: Path) -> Path:
     (folder / "csv").mkdir(parents=True)
     (folder / "plans").mkdir()
     (folder / "csv" / source.name).write_bytes(source.read_bytes())
-    made = okta_plan(folder, None, "generate", f"csv/{source.name}", "--app", "ERP", "--name", "t")
-    assert made.returncode == 0, made.stderr
+    (folder / "plans" / "t.yaml").write_bytes(_plan_of(source))
     return folder
+
+
+@functools.cache
+def _plan_of(source: Path) -> bytes:
+    """The plan that ``generate`` writes: the same bytes in every workspace, so it is asked once."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "csv").mkdir()
+        (folder / "csv" / source.name).write_bytes(source.read_bytes())
+        made = okta_plan(folder, None, "generate", f"csv/{source.name}", "--app", "ERP", "--name", "t")
+        assert made.returncode == 0, made.stderr
+        return (folder / "plans" / "t.yaml").read_bytes()
 
 
 def permitted(source: Path) -> set[Pair]:
