@@ -69,7 +69,7 @@ def options(
 @okta_plan.command()
 def demo(json: Json = False) -> None:
     """The whole story on a sample, against the emulator, in a temporary workspace."""
-    from pipeline.report.terminal import show_progress
+    from pipeline.report.progress import show_progress
     from pipeline.use_cases.demo import run_demo
 
     _answer("demo", json, lambda: run_demo(show_steps=not json, show_progress=show_progress()))
@@ -228,6 +228,27 @@ def apply(
 
 
 @okta_plan.command()
+def simulate(
+    plan: PlanName,
+    rate_share: RateShare = 0.70,
+    concurrency: Concurrency = 10,
+    org: Org = None,
+    json: Json = False,
+) -> None:
+    """The same apply in virtual time, against an emulator that holds what the tenant holds now."""
+    from pipeline.use_cases import simulating
+    from pipeline.use_cases.live import run_live
+
+    means = simulating.Means(rate_share, concurrency)
+
+    def call() -> View:
+        seen = run_live(lambda: _desk(org), lambda desk: simulating.observed(desk, plan, means))
+        return simulating.simulate(seen, means)
+
+    _answer("simulate", json, call)
+
+
+@okta_plan.command()
 def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
     """Read back: does the tenant hold what the plan says?"""
     from pipeline.use_cases import online
@@ -315,7 +336,8 @@ def _desk(org: Path | None = None) -> Desk:
 
 def _person(json: bool) -> Person:
     """Who can be asked and shown progress: a person at a terminal, both on stderr."""
-    from pipeline.report.terminal import ask, show_progress
+    from pipeline.report.progress import show_progress
+    from pipeline.report.terminal import ask
     from pipeline.use_cases.applying import Person
 
     can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()

@@ -252,6 +252,26 @@ class ApplyView(View):
     """The command that goes on where this run stopped."""
 
 
+class SimulateView(View):
+    """An apply that was carried out in virtual time; nothing of it was sent to the tenant."""
+
+    schema_: Annotated[Literal["okta-plan/simulate/v1"], Field(alias="schema")] = "okta-plan/simulate/v1"
+    command: Literal["simulate"] = "simulate"
+    plan: str = ""
+    okta_app: str = ""
+    org_id: str = ""
+    org_host: str = ""
+    outcomes: Counts = {}
+    problems: list[OutcomeView] = []
+    simulated: ForecastView | None = None
+    """The calls that were made and the virtual time that they took, reading and verifying included."""
+    forecast: ForecastView | None = None
+    """What ``diff`` foretold."""
+    verification: VerificationView | None = None
+    unlike: list[str] = []
+    """What of the tenant the simulation could not show."""
+
+
 class RunView(Part):
     run: str
     plan: str
@@ -309,6 +329,7 @@ VIEWS: tuple[type[View], ...] = (
     RunsView,
     SchemaView,
     ShowView,
+    SimulateView,
     ValidateView,
     VerifyView,
 )

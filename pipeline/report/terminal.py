@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatch
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
-from pipeline.run.result import Progress
+from pipeline.report.progress import MINUTE_S, duration
 from pipeline.views import (
     AnalyzeView,
     ApplyView,
@@ -28,13 +27,13 @@ from pipeline.views import (
     SchemaView,
     ScopeView,
     ShowView,
+    SimulateView,
     TotalsView,
     ValidateView,
     VerificationView,
     VerifyView,
 )
 
-MINUTE_S = 60
 WHOLE_SECONDS = 1.0
 """Okta's Date header has whole seconds: a smaller difference is none."""
 SHOWN = 20
@@ -72,42 +71,9 @@ def ask(view: DiffView) -> bool:
     return console.input("Send these changes? Type yes: ").strip() == "yes"
 
 
-def show_progress() -> Callable[[Progress], None]:
-    """A follower of a run that writes one line of progress on stderr: in place on a terminal, else now and
-    then.
-    """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    last = 0
-
-    def show(progress: Progress) -> None:
-        nonlocal last
-        rate = 60 * progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
-        left = (progress.total - progress.done) * 60 / rate if rate else 0.0
-        line = f"{progress.done}/{progress.total} changes, {rate:.0f}/min, {duration(left)} left"
-        is_last = progress.done >= progress.total
-        if console.is_terminal:
-            console.print(f"\r{line:<60}", end="\n" if is_last else "")
-        elif is_last or progress.done * 10 // max(1, progress.total) > last:
-            last = progress.done * 10 // max(1, progress.total)
-            console.print(line)
-
-    return show
-
-
 def plain(text: str) -> str:
     """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
     return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < MINUTE_S:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 @singledispatch
@@ -230,6 +196,32 @@ def _(view: ApplyView, console: Console) -> None:
 
 
 @_render.register
+def _(view: SimulateView, console: Console) -> None:
+    console.print(
+        f"[bold]{plain(view.plan)}[/] on app {plain(view.okta_app)}, as {plain(view.org_host)} is now"
+    )
+    done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing to do"
+    console.print(f"[bold]Simulated[/], nothing was sent: {done}")
+    for each in view.problems[:SHOWN]:
+        console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
+    _more(console, len(view.problems))
+    _held(console, view.held)
+    _findings(console, view.findings)
+    if view.simulated:
+        table = _table("calls to", "calls", "limit/min")
+        for bucket, calls in sorted(view.simulated.calls.items(), key=lambda each: -each[1]):
+            table.add_row(bucket, str(calls), str(view.simulated.limit_per_min.get(bucket, "")))
+        console.print(table)
+        _took(console, view.simulated)
+    if view.verification:
+        _verification(console, view.verification)
+    for difference in view.unlike:
+        console.print(f"  [cyan]unlike the tenant[/]: {plain(difference)}")
+    if view.error:
+        console.print(f"[bold red]Stopped:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
+
+
+@_render.register
 def _(view: VerifyView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     if view.verification:
@@ -330,6 +322,13 @@ def _forecast(console: Console, forecast: ForecastView | None) -> None:
     share = f"{forecast.rate_share:.0%} of the limits"
     time = "under a minute" if forecast.seconds < MINUTE_S else f"about {duration(forecast.seconds)}"
     console.print(f"Forecast: {calls} calls, {time} at {share}{slowest}")
+
+
+def _took(console: Console, simulated: ForecastView) -> None:
+    calls = sum(simulated.calls.values())
+    slowest = f"; slowest: {simulated.bottleneck}" if simulated.bottleneck else ""
+    share = f"{simulated.rate_share:.0%} of the limits"
+    console.print(f"{calls} calls in {duration(simulated.seconds)} at {share}{slowest}")
 
 
 def _bottleneck(forecast: ForecastView) -> str:

@@ -1,0 +1,57 @@
+"""How far a run is: a bar in place on a terminal, a line now and then elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipeline.run.result import Progress
+
+MINUTE_S = 60
+BAR_WIDTH = 24
+
+
+def show_progress() -> Callable[[Progress], None]:
+    """A follower of a run: rate, time left, and how many are held."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    last = 0
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        is_last = progress.done >= progress.total
+        if console.is_terminal:
+            draw(console, progress, end="\n" if is_last else "")
+        elif is_last or progress.done * 10 // max(1, progress.total) > last:
+            last = progress.done * 10 // max(1, progress.total)
+            console.print(progress_line(progress))
+
+    return show
+
+
+def draw(console: Console, progress: Progress, *, end: str = "", more: str = "") -> None:
+    """The bar and ``more`` in place of what the terminal's last line shows, cut to its width."""
+    done = BAR_WIDTH * min(progress.done, progress.total) // max(1, progress.total)
+    line = f"{progress_line(progress)}{more}"[: max(1, console.width - BAR_WIDTH - 2)]
+    bar = f"[green]{'━' * done}[/][dim]{'━' * (BAR_WIDTH - done)}[/]"
+    console.print(f"\r{bar} {escape(line)}\x1b[K", end=end)
+
+
+def progress_line(progress: Progress) -> str:
+    """``12/30 changes, 45/min, 24 s left``, and how many are held."""
+    rate = MINUTE_S * progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+    left = f", {duration((progress.total - progress.done) * MINUTE_S / rate)} left" if rate else ""
+    held = f", {progress.held} held" if progress.held else ""
+    return f"{progress.done}/{progress.total} changes, {rate:.0f}/min{left}{held}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < MINUTE_S:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
