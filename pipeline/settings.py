@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     aws_endpoint_url: Annotated[
         str, Field(validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
     ] = ""
+    okta_plan_protected: Annotated[str, Field(validation_alias="OKTA_PLAN_PROTECTED")] = ""
+    """Logins or e-mails, separated by commas or blanks, of people from whom nothing is taken."""
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """The people of ``okta_plan_protected``, case-folded."""
+        return frozenset(self.okta_plan_protected.replace(",", " ").casefold().split())
 
 
 def find_workspace(given: Path | None, environment: Mapping[str, str], current: Path) -> Path:

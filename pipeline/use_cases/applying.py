@@ -14,11 +14,10 @@ from pipeline.address import Address
 from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
 from pipeline.changes.forecast import RECHECK_S, Means
 from pipeline.changes.limits import refuse_over_limits
-from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
+from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
-from pipeline.changes.waves import Wave, waves
 from pipeline.envelope import to_json as view_json
 from pipeline.errors import ErrorCode, RefusedError, TenantError
 from pipeline.okta.scopes import to_apply
@@ -49,13 +48,18 @@ from pipeline.use_cases.online import (
     subject_of,
     verification_view,
 )
+from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
-from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json, refuse_other
+from pipeline.use_cases.reviewing import (
+    accepted_reasons,
+    bad_option,
+    read_json,
+    refuse_other,
+    refuse_yes_alone,
+)
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
 from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
-
-PARTS = ("structure", "grants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +309,10 @@ class _Job:
             refuse_other(reviewed, changes)
             return reviewed
         store_changes(self._desk, changes)
-        if self._request.yes or not changes.changes:
+        if not changes.changes:
+            return changes
+        if self._request.yes:
+            refuse_yes_alone(changes)
             return changes
         if self._person.ask is None:
             raise RefusedError(
@@ -351,7 +358,7 @@ class _Job:
         clock = self._desk.runtime.clock
         result = await execute(
             changes,
-            self._waves(changes),
+            waves_of(changes, self._request.only),
             OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
             journal,
             clock,
@@ -378,20 +385,6 @@ class _Job:
             assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
         )
 
-    def _waves(self, changes: ChangeSet) -> tuple[Wave, ...]:
-        """The waves of the part that was asked for; the executor accounts for the rest."""
-        only = self._request.only
-        part = {change.address for change in changes.changes if only in (None, _part(change))}
-        kept = (
-            replace(wave, chains=tuple(chain for chain in wave.chains if chain[0].address in part))
-            for wave in waves(changes)
-        )
-        return tuple(wave for wave in kept if wave.chains)
-
 
 def _is_done(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.is_done
-
-
-def _part(change: Change) -> str:
-    return PARTS[0] if change.entitlement is not None else PARTS[1]
