@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from pipeline import __version__
-from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
+from pipeline.errors import Exit, OktaPlanError
+from pipeline.telling_errors import show_error, show_unforeseen, show_usage
 
 if TYPE_CHECKING:
     from pipeline.envelope import View
@@ -332,9 +333,9 @@ def _run() -> int | None:
     except (typer.Abort, KeyboardInterrupt):
         return Exit.STOPPED
     except typer.TyperException as error:
-        return _usage(error)
+        return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return _unforeseen(error)
+        return show_unforeseen(error, debug=switches.debug)
     return code
 
 
@@ -375,46 +376,5 @@ def _guarded(command: str, json: bool, call: Callable[[], R]) -> R:
     try:
         return call()
     except OktaPlanError as error:
-        _show_error(error, command, json)
+        show_error(error, command, json=json, debug=switches.debug)
         raise typer.Exit(int(error.exit_code)) from None
-
-
-def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
-    from pipeline.envelope import error_answer, to_json
-    from pipeline.report.terminal import render_error
-
-    if switches.debug:
-        import traceback
-
-        traceback.print_exception(error, file=sys.stderr)
-    answer = error_answer(error, command)
-    sys.stdout.write(to_json(answer)) if json else render_error(answer)
-
-
-def _usage(error: typer.TyperException) -> int:
-    command = " ".join(word for word in sys.argv[1:2] if not word.startswith("-"))
-    # The parser's own sentence, without the frame it would print around it.
-    message = getattr(error, "format_message", None)
-    said = str(message() if callable(message) else error)
-    is_known = bool(command) and not said.startswith("No such command")
-    known = UsageError(
-        ErrorCode.USAGE,
-        "The command line is off",
-        said,
-        next_step=f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`.",
-    )
-    _show_error(known, command, "--json" in sys.argv)
-    return Exit.USAGE
-
-
-def _unforeseen(error: Exception) -> int:
-    command = " ".join(sys.argv[1:2])
-    known = OktaPlanError(
-        ErrorCode.INTERNAL,
-        "Something unforeseen went wrong",
-        f"{type(error).__name__} in `{command}`. This is a defect of okta-plan.",
-        next_step="Run the command again with --debug and report what it prints.",
-    )
-    known.__cause__ = error
-    _show_error(known, command, "--json" in sys.argv)
-    return Exit.ERROR

@@ -60,7 +60,7 @@ def _grant_step(
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")
     if change.action is Action.GRANT:
         return GrantStep(tenant, app_id, person, before | adds)
-    return ExtendStep(tenant, app_id, person, before, adds)
+    return ExtendStep(tenant, app_id, person, before, adds, catalog)
 
 
 @dataclass(slots=True)
@@ -132,6 +132,7 @@ class ExtendStep:
     person: PersonTarget
     before: Pairs
     adds: Pairs
+    catalog: Catalog
     known: Standing | None = None
     refusal_may_mean_done: bool = False
 
@@ -153,7 +154,8 @@ class ExtendStep:
         if self.adds <= live.pairs:
             return InEffect(self.person.grant_id)
         pairs = live.pairs | self.adds
-        return Ready(pairs, partial(self._send, raw, pairs), self._accepted)
+        adds = self.catalog.held(self.adds - live.pairs) if self.adds & live.pairs else None
+        return Ready(pairs, partial(self._send, raw, pairs), self._accepted, adds)
 
     async def _send(self, raw: Mapping[str, Any], pairs: Pairs, not_after_s: float) -> WriteAnswer:
         return await self.tenant.put_grant(raw, pairs, not_after_s=not_after_s)
