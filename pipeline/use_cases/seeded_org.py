@@ -16,7 +16,9 @@ TOKEN = "simulation"
 OKTA_ID = re.compile(r"[0-9A-Za-z]{20}")
 OTHERS = "not-in-the-plan.invalid"
 """Domain of the logins made up for people who have access and whom the plan does not name."""
-CORE_CALLS = {
+OWNER = {"login": f"owner@{OTHERS}", "id": "0" * 20}
+"""Whose token it is here; the emulator takes the ACTIVE user of the lowest id for that."""
+EXAMPLE_CALLS = {
     "/api/v1/users": ("GET", "/api/v1/users"),
     "/api/v1/users/{id}": ("GET", "/api/v1/users/{id}"),
     "/api/v1/apps": ("GET", "/api/v1/apps/{id}/users"),
@@ -33,6 +35,8 @@ class Seeds:
     """Plain data of an org file, and in words what of the tenant it does not show."""
 
     org: dict[str, Any]
+    protected: tuple[str, ...]
+    """Logins and e-mails of people from whom nothing is taken, the credential's own user among them."""
     unlike: tuple[str, ...]
 
 
@@ -50,12 +54,13 @@ def seeds_of(snapshot: Snapshot, subdomain: str) -> Seeds:
     org = {
         "org": {"subdomain": subdomain, **_id(snapshot.org_id)},
         "tokens": [TOKEN],
-        "users": [*_people(snapshot), *_others(snapshot, logins)],
+        "users": [OWNER, *_people(snapshot), *_others(snapshot, logins)],
         "okta_apps": [_app(snapshot, known, names, logins)],
         "limits": _limits(snapshot.bucket_limits),
         "latency_ms": [call_ms, call_ms],
     }
-    return Seeds(org, tuple(_unlike(snapshot, listed, names)))
+    protected = tuple(sorted(logins.get(each, each) for each in snapshot.protected))
+    return Seeds(org, protected, tuple(_unlike(snapshot, listed, names)))
 
 
 def _logins(snapshot: Snapshot) -> dict[str, str]:
@@ -161,7 +166,7 @@ def _limits(seen: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in OBSERVED:
         method, _, template = name.rpartition(" ")
-        bucket = bucket_of(*CORE_CALLS.get(name, (method, template)))
+        bucket = bucket_of(*EXAMPLE_CALLS.get(name, (method, template)))
         if limits.get(bucket):
             found[name] = limits[bucket]
     return found

@@ -88,7 +88,13 @@ async def _rehearse(seen: Observed, means: Means, workspace: Path) -> SimulateVi
     okta = create_app(org_file_from(seeds.org), now=clock.now, sleep=clock.sleep)
     # seeded: a simulation of the same tenant is the same each time
     runtime = Runtime(clock, random.Random(0), InMemoryTransport(okta), workspace)  # noqa: S311
-    settings = Settings.model_validate({"OKTA_DOMAIN": seen.snapshot.org_host, "OKTA_API_TOKEN": TOKEN})
+    settings = Settings.model_validate(
+        {
+            "OKTA_DOMAIN": seen.snapshot.org_host,
+            "OKTA_API_TOKEN": TOKEN,
+            "OKTA_PLAN_PROTECTED": " ".join(seeds.protected),
+        }
+    )
     request = ApplyRequest(
         plan=PLAN,
         changes=Path(REVIEWED),
