@@ -276,6 +276,20 @@ def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json:
 
 
 @okta_plan.command()
+def watch(run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `okta-plan runs`.")]) -> None:
+    """Follow a run that another process carries out, until it ends."""
+    from pipeline.report.progress import show_watched
+    from pipeline.use_cases import watching
+    from pipeline.use_cases.live import run_live
+
+    raise typer.Exit(
+        _guarded(
+            "watch", False, lambda: run_live(_desk, lambda desk: watching.watch(desk, run, show_watched()))
+        )
+    )
+
+
+@okta_plan.command()
 def schema(
     write: Annotated[bool, typer.Option("--write", help="Write them to schemas/ of the workspace.")] = False,
     json: Json = False,

@@ -11,6 +11,8 @@ from pipeline.run.result import Progress
 
 MINUTE_S = 60
 BAR_WIDTH = 24
+LINE_EVERY_S = 10.0
+"""Where no terminal shows the bar of a run that is watched."""
 
 
 def show_progress() -> Callable[[Progress], None]:
@@ -28,6 +30,33 @@ def show_progress() -> Callable[[Progress], None]:
             console.print(progress_line(progress))
 
     return show
+
+
+def show_watched() -> Callable[[Watched], None]:
+    """A follower of another process's run, on stdout: it is what ``watch`` answers."""
+    console = Console(highlight=False, soft_wrap=True)
+    said_at_s = 0.0
+
+    def show(watched: Watched) -> None:
+        nonlocal said_at_s
+        progress = watched.progress
+        last = f"; {plain(watched.last)}" if watched.last else ""
+        if console.is_terminal:
+            draw(console, progress, end="\n" if watched.over else "", more=last)
+        elif watched.over or not said_at_s or progress.elapsed_s - said_at_s >= LINE_EVERY_S:
+            said_at_s = progress.elapsed_s
+            console.print(escape(f"{progress_line(progress)}{last}"))
+        if watched.over:
+            console.print(_ended(watched))
+
+    return show
+
+
+def _ended(watched: Watched) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(watched.counts.items())) or "nothing sent"
+    end = "its process has ended" if watched.over == "abandoned" else str(watched.over)
+    resume = f"\n[bold]Next:[/] go on with `{plain(watched.resume)}`." if watched.resume else ""
+    return f"[bold]Run {watched.run}[/] {end}: {counts}{resume}"
 
 
 def draw(console: Console, progress: Progress, *, end: str = "", more: str = "") -> None:

@@ -79,6 +79,10 @@ class LeasePlace(Protocol):
         """Take the lease: None when it is ours now, else the lease of its living owner."""
         ...
 
+    async def holder(self) -> LeaseText | None:
+        """The lease as it stands, whoever holds it."""
+        ...
+
     async def renew(self, text: LeaseText) -> bool:
         """Replace our lease by ``text``; False where it is no longer ours."""
         ...

@@ -31,6 +31,9 @@ class FileLease:
     async def claim(self, text: LeaseText) -> LeaseText | None:
         return claim(self._path, text, self._process_start)
 
+    async def holder(self) -> LeaseText | None:
+        return _read(self._path)
+
     async def renew(self, text: LeaseText) -> bool:
         with locked(_guard(self._path)):
             is_ours = self._is_ours(text)

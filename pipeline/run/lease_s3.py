@@ -83,6 +83,10 @@ class S3Lease:
         await self._refuse_blind_store(content)
         return None
 
+    async def holder(self) -> LeaseText | None:
+        found = await self._objects.read(self._key)
+        return read_lease(found.content, self._shown) if found else None
+
     async def renew(self, text: LeaseText) -> bool:
         content = text.dump().encode()
         while True:

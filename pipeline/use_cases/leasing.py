@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import ErrorCode, InputError, StoppedError
 from pipeline.plan.model import Plan
-from pipeline.run.lease import Lease, LeasePlace, Owner, hold_lease
+from pipeline.run.lease import Lease, LeasePlace, LeaseText, Owner, hold_lease
 from pipeline.run.lease_file import FileLease, lease_path
 from pipeline.run.lease_s3 import S3Lease
 from pipeline.run.process import process_start, this_host
@@ -50,10 +50,23 @@ def lease_lost(lease: Lease) -> StoppedError | None:
     )
 
 
+async def lease_of(desk: Desk, org_id: str, app_id: str, run_id: str) -> LeaseText | None:
+    """The lease of that run; None where nobody holds one for it. Raises InputError as ``app_lease`` does."""
+    for place in (_own_place(desk, org_id, app_id), _place(desk, org_id, app_id)):
+        found = await place.holder()
+        if found is not None and found.run_id == run_id:
+            return found
+    return None
+
+
+def _own_place(desk: Desk, org_id: str, app_id: str) -> LeasePlace:
+    return FileLease(lease_path(desk.runtime.runs_dir, org_id, app_id), process_start)
+
+
 def _place(desk: Desk, org_id: str, app_id: str) -> LeasePlace:
     """An embedded emulator is of this workspace alone, and so is its lease."""
     if desk.org_file is not None or not desk.settings.shared:
-        return FileLease(lease_path(desk.runtime.runs_dir, org_id, app_id), process_start)
+        return _own_place(desk, org_id, app_id)
     from pipeline.use_cases.s3 import s3_objects
 
     bucket, prefix = shared_place(desk.settings.shared)
