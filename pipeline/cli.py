@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from pipeline import __version__
+from pipeline.cli_options import Concurrency, Csv, Json, Org, PlanName, RateShare
 from pipeline.errors import Exit, OktaPlanError
 from pipeline.telling_errors import show_error, show_unforeseen, show_usage
 
@@ -31,18 +32,6 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-Org = Annotated[
-    Path | None,
-    typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),
-]
-PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
-Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
-RateShare = Annotated[
-    float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
-]
-Concurrency = Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")]
 
 
 @dataclass(slots=True)
@@ -248,15 +237,9 @@ def simulate(
 ) -> None:
     """The same apply in virtual time, against an emulator that holds what the tenant holds now."""
     from pipeline.use_cases import simulating
-    from pipeline.use_cases.live import run_live
 
     means = simulating.Means(rate_share, concurrency)
-
-    def call() -> View:
-        seen = run_live(lambda: _desk(org), lambda desk: simulating.observed(desk, plan, means))
-        return simulating.simulate(seen, means)
-
-    _answer("simulate", json, call)
+    _answer("simulate", json, lambda: simulating.simulate_live(lambda: _desk(org), plan, means))
 
 
 @okta_plan.command()
@@ -279,14 +262,26 @@ def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json:
 def watch(run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `okta-plan runs`.")]) -> None:
     """Follow a run that another process carries out, until it ends."""
     from pipeline.report.progress import show_watched
-    from pipeline.use_cases import watching
     from pipeline.use_cases.live import run_live
+    from pipeline.use_cases.watching import watch as follow
 
-    raise typer.Exit(
-        _guarded(
-            "watch", False, lambda: run_live(_desk, lambda desk: watching.watch(desk, run, show_watched()))
-        )
-    )
+    show = show_watched()
+    raise typer.Exit(_guarded("watch", False, lambda: run_live(_desk, lambda desk: follow(desk, run, show))))
+
+
+@okta_plan.command()
+def undo(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, as `okta-plan runs` lists it.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/undo-RUN.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the plan that takes away what a run gave. Offline; says what it does not take back."""
+    from pipeline.use_cases import undoing
+
+    _answer("undo", json, lambda: undoing.undo(_desk(), run, output=output, force=force))
 
 
 @okta_plan.command()

@@ -299,6 +299,43 @@ class RunsView(View):
     """The report of the run asked for, as Markdown."""
 
 
+class CreatedGrantView(Part):
+    principal: str
+    grant_id: str
+
+
+class RemainsView(Part):
+    """What a run left in the tenant that its undo does not take back."""
+
+    entitlements: list[str] = []
+    values: ValueLists = {}
+    """Values added to entitlements, those of created ones included."""
+    assigned: list[str] = []
+    """Who was assigned to the app."""
+    grants: list[CreatedGrantView] = []
+    """Grants that were created: they stay, without the values."""
+    revoked: list[MissingView] = []
+    """What the run took away: to be given again by a plan."""
+    reworked: list[str] = []
+    """What was changed beside values, as the run's messages."""
+    unsure: list[str] = []
+    """Sent, and not known whether they took effect: look at these people yourself."""
+
+
+class UndoView(View):
+    schema_: Annotated[Literal["okta-plan/undo/v1"], Field(alias="schema")] = "okta-plan/undo/v1"
+    command: Literal["undo"] = "undo"
+    plan: str | None = None
+    """None where the run gave nobody anything."""
+    okta_app: str = ""
+    org_host: str = ""
+    written: bool = False
+    people: int = 0
+    values: int = 0
+    """(person, value) pairs that the run added and the plan removes."""
+    remains: RemainsView = RemainsView()
+
+
 class SchemaView(View):
     schema_: Annotated[Literal["okta-plan/schema/v1"], Field(alias="schema")] = "okta-plan/schema/v1"
     command: Literal["schema"] = "schema"
@@ -340,6 +377,7 @@ VIEWS: tuple[type[View], ...] = (
     SchemaView,
     ShowView,
     SimulateView,
+    UndoView,
     ValidateView,
     VerifyView,
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.markup import escape
 
+from pipeline.report.text import MINUTE_S, duration, plain
 from pipeline.run.result import Progress
+from pipeline.run.tail import Watched
 
-MINUTE_S = 60
 BAR_WIDTH = 24
 LINE_EVERY_S = 10.0
 """Where no terminal shows the bar of a run that is watched."""
@@ -40,12 +40,12 @@ def show_watched() -> Callable[[Watched], None]:
     def show(watched: Watched) -> None:
         nonlocal said_at_s
         progress = watched.progress
-        last = f"; {plain(watched.last)}" if watched.last else ""
+        last = f"; {' '.join(watched.last.split())}" if watched.last else ""
         if console.is_terminal:
             draw(console, progress, end="\n" if watched.over else "", more=last)
         elif watched.over or not said_at_s or progress.elapsed_s - said_at_s >= LINE_EVERY_S:
             said_at_s = progress.elapsed_s
-            console.print(escape(f"{progress_line(progress)}{last}"))
+            console.print(plain(f"{progress_line(progress)}{last}"))
         if watched.over:
             console.print(_ended(watched))
 
@@ -64,7 +64,7 @@ def draw(console: Console, progress: Progress, *, end: str = "", more: str = "")
     done = BAR_WIDTH * min(progress.done, progress.total) // max(1, progress.total)
     line = f"{progress_line(progress)}{more}"[: max(1, console.width - BAR_WIDTH - 2)]
     bar = f"[green]{'━' * done}[/][dim]{'━' * (BAR_WIDTH - done)}[/]"
-    console.print(f"\r{bar} {escape(line)}\x1b[K", end=end)
+    console.print(f"\r{bar} {plain(line)}\x1b[K", end=end)
 
 
 def progress_line(progress: Progress) -> str:
@@ -73,14 +73,3 @@ def progress_line(progress: Progress) -> str:
     left = f", {duration((progress.total - progress.done) * MINUTE_S / rate)} left" if rate else ""
     held = f", {progress.held} held" if progress.held else ""
     return f"{progress.done}/{progress.total} changes, {rate:.0f}/min{left}{held}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < MINUTE_S:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
-from pipeline.report.progress import MINUTE_S, duration
+from pipeline.report.text import MINUTE_S, SHOWN, duration, more, plain, shortened
+from pipeline.report.undone import show_undo
 from pipeline.views import (
     AnalyzeView,
     ApplyView,
@@ -29,6 +30,7 @@ from pipeline.views import (
     ShowView,
     SimulateView,
     TotalsView,
+    UndoView,
     ValidateView,
     VerificationView,
     VerifyView,
@@ -36,8 +38,6 @@ from pipeline.views import (
 
 WHOLE_SECONDS = 1.0
 """Okta's Date header has whole seconds: a smaller difference is none."""
-SHOWN = 20
-"""Rows shown of a long list; --json has them all."""
 
 
 def render(view: View, console: Console | None = None) -> None:
@@ -75,11 +75,6 @@ def ask(view: DiffView) -> bool:
     return console.input(f"Send these changes? Type {word}: ").strip() == word
 
 
-def plain(text: str) -> str:
-    """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
-    return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
-
-
 @singledispatch
 def _render(view: View, _console: Console) -> None:
     raise TypeError(f"no text form for {type(view).__name__}")
@@ -102,7 +97,7 @@ def _(view: AnalyzeView, console: Console) -> None:
         table.add_row(plain(each.name), plain(each.role), plain(each.reason))
     console.print(table)
     for entitlement in view.entitlements:
-        values = _shortened([plain(value) for value in entitlement.values])
+        values = shortened([plain(value) for value in entitlement.values])
         console.print(f"[bold]{plain(entitlement.name)}[/] ({len(entitlement.values)} values): {values}")
     _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
     _findings(console, view.findings)
@@ -134,7 +129,7 @@ def _(view: ShowView, console: Console) -> None:
         return _person(console, view.person)
     _totals(console, view.totals)
     for each in view.entitlements:
-        console.print(f"{plain(each.name)}: {_shortened([plain(value) for value in each.values])}")
+        console.print(f"{plain(each.name)}: {shortened([plain(value) for value in each.values])}")
     for cohort in view.removals:
         _cohort(console, cohort, " lose")
     for cohort in view.access:
@@ -165,7 +160,7 @@ def _(view: DiffView, console: Console) -> None:
     _counts(console, view)
     for each in sorted(view.changes, key=lambda each: not each.removes)[:SHOWN]:
         console.print(f"  {'[red]-[/]' if each.removes else '[green]+[/]'} {plain(each.message)}")
-    _more(console, len(view.changes))
+    more(console, len(view.changes))
     _held(console, view.held)
     _findings(console, view.findings)
     if view.changes:
@@ -188,10 +183,10 @@ def _(view: ApplyView, console: Console) -> None:
     for revoked in view.revoked[:SHOWN]:
         value = f"{plain(revoked.entitlement)}: {plain(revoked.value)}"
         console.print(f"  [red]revoked[/] {plain(revoked.principal)} {value}")
-    _more(console, len(view.revoked))
+    more(console, len(view.revoked))
     for each in view.problems[:SHOWN]:
         console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
-    _more(console, len(view.problems))
+    more(console, len(view.problems))
     _held(console, view.held)
     _findings(console, view.findings)
     if view.verification:
@@ -214,7 +209,7 @@ def _(view: SimulateView, console: Console) -> None:
     console.print(f"[bold]Simulated[/], nothing was sent: {done}")
     for each in view.problems[:SHOWN]:
         console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
-    _more(console, len(view.problems))
+    more(console, len(view.problems))
     _held(console, view.held)
     _findings(console, view.findings)
     if view.simulated:
@@ -252,6 +247,11 @@ def _(view: RunsView, console: Console) -> None:
         table.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
     if view.runs:
         console.print(table)
+
+
+@_render.register
+def _(view: UndoView, console: Console) -> None:
+    show_undo(view, console)
 
 
 @_render.register
@@ -298,7 +298,7 @@ def _totals(console: Console, totals: TotalsView | None) -> None:
 def _rejected(console: Console, rows: list[tuple[int, str, str]]) -> None:
     for line, reason, detail in rows[:SHOWN]:
         console.print(f"  [yellow]rejected[/] line {line}: {reason}: {plain(detail)}")
-    _more(console, len(rows))
+    more(console, len(rows))
 
 
 def _findings(console: Console, findings: list[FindingView]) -> None:
@@ -309,14 +309,14 @@ def _findings(console: Console, findings: list[FindingView]) -> None:
         console.print(
             f"  {place}[{shade}]{each.severity}[/] {each.code}: {plain(each.detail or each.summary)}"
         )
-    _more(console, len(findings))
+    more(console, len(findings))
 
 
 def _held(console: Console, held: list[HeldView]) -> None:
     for each in held[:SHOWN]:
         who = each.principal or each.address
         console.print(f"  [yellow]held[/] {plain(who)}: {each.reason}: {plain(each.detail)}")
-    _more(console, len(held))
+    more(console, len(held))
 
 
 def _counts(console: Console, view: View) -> None:
@@ -354,25 +354,25 @@ def _verification(console: Console, found: VerificationView) -> None:
         console.print(
             f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
         )
-    _more(console, len(found.missing))
+    more(console, len(found.missing))
     for each in found.still_held[:SHOWN]:
         console.print(
             f"  [red]still held[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
         )
-    _more(console, len(found.still_held))
+    more(console, len(found.still_held))
     for principal in found.not_assigned[:SHOWN]:
         console.print(f"  [red]not assigned[/] {plain(principal)}")
-    _more(console, len(found.not_assigned))
+    more(console, len(found.not_assigned))
     for message in found.otherwise[:SHOWN]:
         console.print(f"  [red]not yet[/] {plain(message)}")
-    _more(console, len(found.otherwise))
+    more(console, len(found.otherwise))
 
 
 def _cohort(console: Console, cohort: CohortView, lose: str = "") -> None:
     values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
     ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
     console.print(f"[bold]{len(cohort.users)}[/] people{lose}: {values}{ends}")
-    console.print(f"  {_shortened([plain(user) for user in cohort.users])}")
+    console.print(f"  {shortened([plain(user) for user in cohort.users])}")
 
 
 def _person(console: Console, person: PersonView) -> None:
@@ -383,13 +383,3 @@ def _person(console: Console, person: PersonView) -> None:
         console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
     for end in person.expires:
         console.print(f"  until {plain(end)}")
-
-
-def _shortened(items: list[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
-
-
-def _more(console: Console, count: int) -> None:
-    if count > SHOWN:
-        console.print(f"  ... and {count - SHOWN} more (--json lists all)")

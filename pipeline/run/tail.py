@@ -18,7 +18,7 @@ _DONE = frozenset(outcome.value for outcome in Outcome if outcome.is_done)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Where a run stands. ``over`` says how it ended: finished, stopped, halted, or abandoned by its owner."""
+    """Where a run stands. ``over`` says how it ended: finished, stopped, halted, abandoned."""
 
     run: str
     progress: Progress

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pipeline.runtime import Runtime
 from pipeline.settings import Settings
 from pipeline.use_cases.applying import ApplyRequest, Person, apply
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.live import run_live
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import observe
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, open_tenant
@@ -63,6 +65,11 @@ async def observed(desk: Desk, given: str, means: Means) -> Observed:
             next_step="Try again; nothing was changed.",
         )
     return Observed(path.read_text("utf-8"), desk.shown(path), snapshot, changes)
+
+
+def simulate_live(build: Callable[[], Desk], given: str, means: Means) -> SimulateView:
+    """Read the tenant on a loop of its own, then simulate. Raises as ``observed`` and ``simulate`` do."""
+    return simulate(run_live(build, lambda desk: observed(desk, given, means)), means)
 
 
 def simulate(seen: Observed, means: Means) -> SimulateView:

@@ -88,5 +88,7 @@ def _watched(desk: Desk, run: str, tail: Tail, total: int) -> Watched:
         elapsed_s=max(0.0, desk.runtime.clock.now() - begun_s),
     )
     ended_early = tail.over not in (None, "finished") and tail.header is not None
-    resume = f"okta-plan apply {tail.header.plan_path} --resume {run}" if ended_early and tail.header else None
+    resume = (
+        f"okta-plan apply {tail.header.plan_path} --resume {run}" if ended_early and tail.header else None
+    )
     return Watched(run, progress, dict(counts), tail.last, tail.over, resume)
