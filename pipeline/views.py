@@ -184,9 +184,12 @@ class DiffView(View):
 
 
 class MissingView(Part):
+    """``why`` tells of a difference what the tenant shows, and what the runs of the workspace made of it."""
+
     principal: str
     entitlement: str
     value: str
+    why: str = ""
 
 
 class VerificationView(Part):
@@ -204,6 +207,8 @@ class VerificationView(Part):
     """What is there but not as the plan wants it: what another apply would send to put it right."""
     held_back: list[HeldView] = []
     extras: int = 0
+    beyond: list[MissingView] = []
+    """The extras: what people of the plan hold and the plan does not name. No differences."""
 
     @property
     def is_good(self) -> bool:

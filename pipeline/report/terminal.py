@@ -22,6 +22,7 @@ from pipeline.views import (
     FilesView,
     ForecastView,
     GenerateView,
+    MissingView,
     PersonView,
     ResetView,
     RunsView,
@@ -232,6 +233,9 @@ def _(view: VerifyView, console: Console) -> None:
     if view.verification:
         _verification(console, view.verification)
         _held(console, view.verification.held_back)
+        for pair in view.verification.beyond[:SHOWN]:
+            console.print(f"  beyond the plan {_pair(pair)}")
+        more(console, len(view.verification.beyond))
 
 
 @_render.register
@@ -347,18 +351,19 @@ def _bottleneck(forecast: ForecastView) -> str:
     return str(forecast.bottleneck)
 
 
+def _pair(pair: MissingView) -> str:
+    why = f": {plain(pair.why)}" if pair.why else ""
+    return f"{plain(pair.principal)}: {plain(pair.entitlement)} {plain(pair.value)}{why}"
+
+
 def _verification(console: Console, found: VerificationView) -> None:
     state = "[green]verified[/]" if found.is_good else "[red]differences[/]"
     console.print(f"{state}: {verified_line(found)}")
     for each in found.missing[:SHOWN]:
-        console.print(
-            f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
-        )
+        console.print(f"  [red]missing[/] {_pair(each)}")
     more(console, len(found.missing))
     for each in found.still_held[:SHOWN]:
-        console.print(
-            f"  [red]still held[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
-        )
+        console.print(f"  [red]still held[/] {_pair(each)}")
     more(console, len(found.still_held))
     for principal in found.not_assigned[:SHOWN]:
         console.print(f"  [red]not assigned[/] {plain(principal)}")
