@@ -292,7 +292,8 @@ class RunView(Part):
     plan: str
     org_host: str
     started_at: str
-    state: Literal["finished", "unfinished", "damaged"]
+    state: Literal["finished", "running", "unfinished", "damaged"]
+    """``running``: a process of this host is at it. One of another host shows as unfinished."""
     outcomes: Counts = {}
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 from starlette.applications import Starlette
 
-from pipeline.emulator import create_app, load_org_file
+from pipeline.emulator import InMemoryTransport, create_app, load_org_file
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
 from pipeline.use_cases import applying, offline, online, simulating, undoing
@@ -49,7 +49,7 @@ class Tenant:
         runtime = Runtime(
             clock=clock,
             rng=self._rng,
-            transport=self.wrap(httpx.ASGITransport(app=okta)),
+            transport=self.wrap(InMemoryTransport(okta)),
             workspace=self.workspace.resolve(),
         )
         sign_in = self.settings or {"OKTA_API_TOKEN": self._org.tokens[0]}

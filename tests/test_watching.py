@@ -17,7 +17,7 @@ from pipeline.run.journal import Journal
 from pipeline.run.process import process_start, this_host
 from pipeline.run.result import Outcome
 from pipeline.run.tail import Watched
-from pipeline.use_cases import watching
+from pipeline.use_cases import history, watching
 from pipeline.use_cases.desk import Desk
 from tests.in_process import Tenant
 from tests.test_resuming import journal_of, killed
@@ -136,6 +136,24 @@ def test_a_resumed_run_counts_from_where_it_went_on(under_way: tuple[Tenant, str
     _, seen, _ = follow(org, run, go_on)
     before = seen[0].progress.done
     assert (seen[-1].progress.done, seen[-1].progress.total) == (1, TOTAL - before)
+
+
+def test_the_list_of_runs_tells_a_run_that_is_under_way_from_one_that_ended(
+    under_way: tuple[Tenant, str],
+) -> None:
+    org, run = under_way
+
+    async def listed(desk: Desk) -> tuple[str, str | None]:
+        view = history.runs(desk, run)
+        return view.runs[0].state, view.report
+
+    state, report = org._run(listed)
+    assert state == "running"
+    assert f"okta-plan watch {run}" in str(report)
+    lease(org, run, 2**22 - 1)
+    state, report = org._run(listed)
+    assert state == "unfinished"
+    assert f"--resume {run}" in str(report)
 
 
 def test_an_unknown_run_is_refused(tmp_path: Path) -> None:

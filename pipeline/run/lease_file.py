@@ -15,6 +15,7 @@ from pipeline.findings import Location
 from pipeline.run.file_lock import locked
 from pipeline.run.folder import write_private
 from pipeline.run.lease import STALE_S, LeaseText, ProcessStart, read_lease
+from pipeline.run.process import process_start, this_host
 
 
 class FileLease:
@@ -53,6 +54,13 @@ class FileLease:
 
 def lease_path(runs_dir: Path, org_id: str, app_id: str) -> Path:
     return runs_dir / "leases" / f"{org_id}-{app_id}.json"
+
+
+def is_running(runs_dir: Path, org_id: str, app_id: str, run_id: str) -> bool:
+    """Whether a living process of this host carries out the run. Raises InputError as ``claim`` does."""
+    found = _read(lease_path(runs_dir, org_id, app_id))
+    here = found is not None and found.run_id == run_id and found.host == this_host()
+    return here and found is not None and not found.is_dead(process_start)
 
 
 def claim(path: Path, text: LeaseText, process_start: ProcessStart) -> LeaseText | None:
