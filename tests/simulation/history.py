@@ -82,6 +82,7 @@ class History:
         self.evidence = evidence
         states = [evidence.before, *(each.state for each in evidence.steps)]
         self.names, self.entitlements = _names(states)
+        self.names |= _names_shown(evidence.sent, self.entitlements)
         self.login_of = {user["id"]: user["login"] for user in evidence.before["users"]}
         self.gone_values: set[Pair] = set()
         self.writes: list[Write] = []
@@ -290,6 +291,16 @@ def _names(states: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Pair], dict[s
     return names, entitlements
 
 
+def _names_shown(sent: Iterable[Sent], entitlements: Mapping[str, str]) -> dict[str, Pair]:
+    """Of values that came and went between two states: a client has seen their ids in a listing."""
+    return {
+        item["id"]: (entitlements[item["entitlementId"]], item["externalValue"])
+        for each in sent
+        if each.path == f"{ENTITLEMENTS}/values" and each.tells
+        for item in each.json.get("data", ())
+    }
+
+
 def named_pairs(values: Mapping[str, Iterable[str]]) -> frozenset[Pair]:
     return frozenset((name, value) for name, held in values.items() for value in held)
 
@@ -309,9 +320,10 @@ def access_of(state: Mapping[str, Any]) -> dict[str, Access]:
     found: dict[str, Access] = {}
     for row in state["okta_apps"][0]["assigned"]:
         found[row["user"]] = Access(assigned=row["scope"])
+    bundles = {each["name"]: each["values"] for each in state["okta_apps"][0]["bundles"]}
     for grant in active_grants(state, -inf):
         had = found.get(grant["user"], Access())
-        pairs = named_pairs(grant["values"])
+        pairs = named_pairs(bundles[grant["bundle"]] if grant["bundle"] else grant["values"])
         if grant["type"] in ADDITIVE:
             found[grant["user"]] = replace(had, additive={**had.additive, grant["type"]: pairs})
         else:

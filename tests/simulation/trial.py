@@ -58,8 +58,8 @@ class Happened:
     state: dict[str, Any] = field(default_factory=dict)
     """The org afterwards."""
     faults: list[dict[str, Any]] = field(default_factory=list)
-    requests: int = 0
-    """How many the org had seen when the step ended."""
+    not_applied: str = ""
+    """What the run then had in not-applied.csv; a later one that goes on with it writes it anew."""
     ended_at: float = 0.0
 
     @property
@@ -138,7 +138,6 @@ class _Trial:
             happened.error = error
         happened.state = await self._get("/_emulator/state")
         happened.faults = (await self._get("/_emulator/faults"))["faults"]
-        happened.requests = len(await self._get("/_emulator/requests"))
         happened.ended_at = self._clock.now()
         return happened
 
@@ -177,7 +176,10 @@ class _Trial:
         death = Death(self._runs_dir, step.cut_at_byte, step.cut_at_request, applied.cancel)
         self._wire.start_step(number, death)
         try:
-            happened.view = await self._in_time(applied)
+            view = happened.view = await self._in_time(applied)
+            if view.run:
+                path = self._runs_dir / view.run / "not-applied.csv"
+                happened.not_applied = path.read_text("utf-8")
         except asyncio.CancelledError:
             if not death.came:
                 raise

@@ -294,7 +294,7 @@ class Witness:
         listed = {_key(each.principal or "") for each in view.held}
         listed |= {_key(each.address.partition("/")[2]) for each in view.problems}
         if view.run:
-            rows = self._not_applied(view.run)
+            rows = {_key(row["principal"]) for row in csv.DictReader(io.StringIO(happened.not_applied))}
             yield from self._same_lists(listed, rows, view.run)
             listed |= rows
         start = self.evidence.steps[number - 1].ended_at if number else 0.0
@@ -309,10 +309,6 @@ class Witness:
         missing = {each for each in listed if "@" in each} - rows
         if missing:
             yield f"8: not-applied.csv of {run} leaves out {sorted(missing)}"
-
-    def _not_applied(self, run: str) -> set[str]:
-        text = (self.runs_dir / run / "not-applied.csv").read_text("utf-8")
-        return {_key(row["principal"]) for row in csv.DictReader(io.StringIO(text))}
 
     def _held_during(self, login: str, start: float, end: float) -> frozenset[Pair]:
         return frozenset().union(*(each.pairs for each in self.history.during(login, start, end)))
