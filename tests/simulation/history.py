@@ -86,7 +86,6 @@ class History:
         self.login_of = {user["id"]: user["login"] for user in evidence.before["users"]}
         self.gone_values: set[Pair] = set()
         self.writes: list[Write] = []
-        self.admin_touched: set[str] = set()
         self.odd: list[str] = []
         self._replaces = evidence.before["switches"]["custom_post_replaces_additive"]
         self._assigns = evidence.before["switches"]["custom_post_assigns_app"]
@@ -193,7 +192,6 @@ class History:
             self._forget(at, (change["entitlement"], change["value"]))
         if login is None:
             return
-        self.admin_touched.add(login)
         had = self.now(login, at)
         pair = (change.get("entitlement", ""), change.get("value", ""))
         self._enter(login, at, self._changed(name, had, pair), name)
@@ -212,20 +210,21 @@ class History:
         if base is None:
             self.odd.append(f"the admin made {name} without a base grant")
             return had
+        return replace(had, base=self._changed_base(name, base, pair))
+
+    def _changed_base(self, name: str, base: Base, pair: Pair) -> Base:
         if name == "to_policy":
-            return self._posted(had, Base("POLICY", "ALLOW", base.pairs))
+            return Base("POLICY", "ALLOW", base.pairs)
         if name == "remove_value":
-            return replace(had, base=replace(base, pairs=base.pairs - {pair}))
-        kept = base.pairs if self._multi[pair[0]] else {each for each in base.pairs if each[0] != pair[0]}
-        return replace(had, base=replace(base, pairs=frozenset(kept) | {pair}))
+            return replace(base, pairs=base.pairs - {pair})
+        kept = {each for each in base.pairs if self._multi[pair[0]] or each[0] != pair[0]}
+        return replace(base, pairs=frozenset(kept) | {pair})
 
     def _forget(self, at: float, pair: Pair) -> None:
         """A value that the app has no longer is held by nobody."""
         self.gone_values.add(pair)
         for login in self.moments:
             had = self.now(login, at)
-            if pair in had.pairs:
-                self.admin_touched.add(login)
             base = replace(had.base, pairs=had.base.pairs - {pair}) if had.base else None
             additive = {kind: pairs - {pair} for kind, pairs in had.additive.items()}
             self._enter(login, at, replace(had, base=base, additive=additive), "remove_entitlement_value")
@@ -239,7 +238,9 @@ class History:
         real = access_of(last.state)
         for login in self.moments:
             told, is_so = self.now(login, last.ended_at), real.get(login, Access()).at(last.ended_at)
-            same_base = _without_lost(told.base, self.gone_values) == _without_lost(is_so.base, self.gone_values)
+            same_base = _without_lost(told.base, self.gone_values) == _without_lost(
+                is_so.base, self.gone_values
+            )
             if not same_base or told.assigned != is_so.assigned or set(told.additive) != set(is_so.additive):
                 self.odd.append(f"{login}: the record comes to {told}, the org says {is_so}")
 

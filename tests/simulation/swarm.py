@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import sys
 import tempfile
 import traceback
 from collections import Counter
@@ -30,10 +29,9 @@ class Judged:
     seen: Counter[str] = field(default_factory=Counter)
     broken: dict[int, list[str]] = field(default_factory=dict)
 
-    def __iadd__(self, other: Judged) -> Judged:
+    def add(self, other: Judged) -> None:
         self.seen += other.seen
         self.broken |= other.broken
-        return self
 
 
 def workspace_folder() -> str | None:
@@ -72,7 +70,7 @@ def try_many(seeds: Sequence[int], *, workers: int) -> Judged:
     # Not forked: threads of the test run may be about.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for part in pool.map(partial(try_some), chunks):
-            judged += part
+            judged.add(part)
             if len(judged.broken) >= 5:
                 pool.shutdown(cancel_futures=True)
                 break
@@ -107,4 +105,4 @@ def what_occurred(evidence: Evidence) -> Iterator[str]:
 
 def reproduce(seed: int) -> str:
     """The command that shows one seed again."""
-    return f"{Path(sys.executable).name if sys.prefix == sys.base_prefix else '.venv/bin/python'} -m tests.simulation {seed}"
+    return f".venv/bin/python -m tests.simulation {seed}"

@@ -82,7 +82,7 @@ class Evidence:
 
 
 def carry_out(world: World, workspace: Path) -> Evidence:
-    """Everything ``world`` says, in an empty ``workspace``. Raises whatever no door would know how to tell."""
+    """Everything ``world`` says, in an empty ``workspace``. Raises what no door would know how to tell."""
     (workspace / "plans").mkdir()
     (workspace / "plans" / "t.yaml").write_text(yaml.dump(world.plan, Dumper=yaml.CSafeDumper), "utf-8")
     logging.getLogger("asyncio").disabled = True
@@ -141,9 +141,7 @@ class _Trial:
         happened.ended_at = self._clock.now()
         return happened
 
-    async def _prepared(
-        self, happened: Happened, request: applying.ApplyRequest
-    ) -> applying.ApplyRequest:
+    async def _prepared(self, happened: Happened, request: applying.ApplyRequest) -> applying.ApplyRequest:
         """``request`` with what the step goes on with or may send."""
         from dataclasses import replace
 
@@ -193,17 +191,19 @@ class _Trial:
             raise Breach(f"5: nothing came of it within {STEP_S_MAX:g} s") from error
 
     def _desk(self) -> Desk:
-        runtime = Runtime(
-            clock=self._clock, rng=self._rng, transport=self._wire, workspace=self._workspace
+        runtime = Runtime(clock=self._clock, rng=self._rng, transport=self._wire, workspace=self._workspace)
+        return Desk(
+            runtime, _SETTINGS, log_file=self._workspace / "calls.log" if self._world.seed % 4 == 0 else None
         )
-        return Desk(runtime, _SETTINGS, log_file=self._workspace / "calls.log" if self._world.seed % 4 == 0 else None)
 
     async def _get(self, path: str) -> Any:
         return await self._ask("GET", path)
 
     async def _ask(self, method: str, path: str, content: bytes = b"") -> Any:
         """Beside the wire: nobody but the witness."""
-        answer = await self._witness_line.handle_async_request(httpx.Request(method, ORIGIN + path, content=content))
+        answer = await self._witness_line.handle_async_request(
+            httpx.Request(method, ORIGIN + path, content=content)
+        )
         await answer.aread()
         assert answer.status_code == 200, answer.text
         return answer.json()

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from tests.simulation.history import ENTITLEMENTS, GRANTS, Access, History, Write, active_grants
@@ -70,7 +71,10 @@ class Witness:
         lost = frozenset.intersection(*(each.base_pairs for each in had)) - body
         if lost:
             yield f"1: {shown(write)} takes {sorted(lost)} from {write.user}"
-        if all(each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW") for each in had):
+        if all(
+            each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW")
+            for each in had
+        ):
             yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"
         if write.method == "POST" and all(each.additive for each in had):
             yield f"1: {shown(write)} is made beside {had[-1].additive} of {write.user}"
@@ -96,7 +100,7 @@ class Witness:
 
     def keeps_group_rows(self) -> Iterator[str]:
         for login, moments in self.history.moments.items():
-            for before, after in zip(moments, moments[1:], strict=False):
+            for before, after in pairwise(moments):
                 if isinstance(after.by, Write) and before.access.assigned == "GROUP" != after.access.assigned:
                     yield f"1: {shown(after.by)} turns the group's row of {login} into one of its own"
 
@@ -316,7 +320,9 @@ class Witness:
     def _meant(self, principal: str) -> list[str]:
         """Logins of whom a principal may name."""
         users = self.evidence.before["users"]
-        return [each["login"] for each in users if _key(principal) in (_key(each["login"]), _key(each["email"]))]
+        return [
+            each["login"] for each in users if _key(principal) in (_key(each["login"]), _key(each["email"]))
+        ]
 
     def ends_as_wanted(self) -> Iterator[str]:
         """After an apply without faults, a diff has nothing to send and names what else is missing."""
@@ -325,7 +331,8 @@ class Witness:
             yield f"8: without faults, apply failed: {last.error}"
             return
         if differs is None or differs.changes:
-            yield f"8: a last diff would still send {[each.message for each in differs.changes] if differs else '?'}"
+            still = [each.message for each in differs.changes] if differs else "?"
+            yield f"8: a last diff would still send {still}"
             return
         listed = {_key(each.principal or "") for each in differs.held}
         for principal, pairs in self.world.wanted.items():

@@ -34,7 +34,7 @@ class Step:
     resume: bool = False
     """Go on with the unfinished run, if there is one."""
     reviewed: str = "yes"
-    """What it may send: ``yes`` all it finds; ``diff`` a change set stored before; ``part`` one of its changes less."""
+    """What it may send: ``yes`` all it finds, ``diff`` what one stored before, ``part`` one change less."""
     cut_at_byte: int | None = None
     """Of what this apply adds to journals."""
     cut_at_request: int | None = None
@@ -140,7 +140,9 @@ def _okta_app(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[str, 
     bundle = _held_values(rng, entitlements) if rng.random() < 0.5 else {}
     living = [user["login"] for user in users if user["status"] != "DEPROVISIONED"]
     assigned = [
-        {"user": login, "scope": rng.choice(["USER", "USER", "GROUP"])} for login in living if rng.random() < 0.6
+        {"user": login, "scope": rng.choice(["USER", "USER", "GROUP"])}
+        for login in living
+        if rng.random() < 0.6
     ]
     grants = [
         grant
@@ -244,7 +246,8 @@ def _grant_options(rng: random.Random) -> dict[str, Any]:
 
 def _limits(rng: random.Random) -> str | dict[str, int]:
     tight = {"default": rng.choice([20, 100]), "POST /governance/api/v1/grants": rng.choice([3, 10])}
-    return rng.choice(["observed", "none", tight])
+    settings: list[str | dict[str, int]] = ["observed", "none", tight]
+    return rng.choice(settings)
 
 
 def _switches(rng: random.Random, okta_app: Mapping[str, Any]) -> dict[str, Any]:
