@@ -13,6 +13,8 @@ NEEDED_FOR = {
     "assign": ("app_users",),
     "grant": ("grants",),
     "extend": ("grants",),
+    "retime": ("grants",),
+    "revoke": ("grants", "entitlements", "values"),
     "create": ("entitlements", "values"),
     "add": ("entitlements", "values"),
 }

@@ -20,6 +20,8 @@ READS = (
 WRITES = (
     "POST /governance/api/v1/grants",
     "PUT /governance/api/v1/grants/{id}",
+    "PATCH /governance/api/v1/grants/{id}",
+    "POST /governance/api/v2/revoke-principal-access",
     "POST /governance/api/v1/entitlements",
     "PATCH /governance/api/v1/entitlements/{id}",
     "POST /api/v1/apps/{id}/users",
