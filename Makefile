@@ -6,13 +6,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test soak check bench lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
 
 test: check
 	$(BIN)/python -m pytest
+
+# The random tests six times as hard, 30 kills among them; OKTA_PLAN_SOAK=50 make soak tries harder.
+soak: $(VENV)/.dev
+	OKTA_PLAN_SOAK=$${OKTA_PLAN_SOAK:-6} $(BIN)/python -m pytest
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
