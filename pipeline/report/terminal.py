@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
-from pipeline.report.text import MINUTE_S, SHOWN, duration, more, plain, shortened
+from pipeline.report.text import MINUTE_S, SHOWN, confirmation, duration, more, plain, shortened
 from pipeline.report.undone import show_undo
 from pipeline.run.result import Progress
 from pipeline.views import (
@@ -71,8 +71,7 @@ def ask(view: DiffView) -> bool:
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     _render(view, console)
-    taking = [f"{action} {view.counts[action]}" for action in ("revoke", "convert") if action in view.counts]
-    word = " ".join(taking) or "yes"
+    word = confirmation(view.counts)
     return console.input(f"Send these changes? Type {word}: ").strip() == word
 
 

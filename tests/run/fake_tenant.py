@@ -162,6 +162,7 @@ class FakeTenant:
 
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         user_id = grant["targetPrincipal"]["externalId"]
+        assert pairs, "an empty grant"
         if self._is_late(not_after_s):
             return NotSent()
 
