@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatch
 
 from rich.console import Console
@@ -13,7 +12,6 @@ from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
 from pipeline.report.text import MINUTE_S, SHOWN, confirmation, duration, more, plain, shortened
 from pipeline.report.undone import show_undo
-from pipeline.run.result import Progress
 from pipeline.views import (
     AnalyzeView,
     ApplyView,
@@ -24,12 +22,14 @@ from pipeline.views import (
     FilesView,
     ForecastView,
     GenerateView,
+    MissingView,
     PersonView,
     ResetView,
     RunsView,
     SchemaView,
     ScopeView,
     ShowView,
+    SimulateView,
     TotalsView,
     UndoView,
     ValidateView,
@@ -73,28 +73,6 @@ def ask(view: DiffView) -> bool:
     _render(view, console)
     word = confirmation(view.counts)
     return console.input(f"Send these changes? Type {word}: ").strip() == word
-
-
-def show_progress() -> Callable[[Progress], None]:
-    """A follower of a run that writes one line of progress on stderr: in place on a terminal, else now and
-    then.
-    """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    last = 0
-
-    def show(progress: Progress) -> None:
-        nonlocal last
-        rate = 60 * progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
-        left = (progress.total - progress.done) * 60 / rate if rate else 0.0
-        line = f"{progress.done}/{progress.total} changes, {rate:.0f}/min, {duration(left)} left"
-        is_last = progress.done >= progress.total
-        if console.is_terminal:
-            console.print(f"\r{line:<60}", end="\n" if is_last else "")
-        elif is_last or progress.done * 10 // max(1, progress.total) > last:
-            last = progress.done * 10 // max(1, progress.total)
-            console.print(line)
-
-    return show
 
 
 @singledispatch
@@ -223,11 +201,40 @@ def _(view: ApplyView, console: Console) -> None:
 
 
 @_render.register
+def _(view: SimulateView, console: Console) -> None:
+    console.print(
+        f"[bold]{plain(view.plan)}[/] on app {plain(view.okta_app)}, as {plain(view.org_host)} is now"
+    )
+    done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing to do"
+    console.print(f"[bold]Simulated[/], nothing was sent: {done}")
+    for each in view.problems[:SHOWN]:
+        console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
+    more(console, len(view.problems))
+    _held(console, view.held)
+    _findings(console, view.findings)
+    if view.simulated:
+        table = _table("calls to", "calls", "limit/min")
+        for bucket, calls in sorted(view.simulated.calls.items(), key=lambda each: -each[1]):
+            table.add_row(bucket, str(calls), str(view.simulated.limit_per_min.get(bucket, "")))
+        console.print(table)
+        _took(console, view.simulated)
+    if view.verification:
+        _verification(console, view.verification)
+    for difference in view.unlike:
+        console.print(f"  [cyan]unlike the tenant[/]: {plain(difference)}")
+    if view.error:
+        console.print(f"[bold red]Stopped:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
+
+
+@_render.register
 def _(view: VerifyView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     if view.verification:
         _verification(console, view.verification)
         _held(console, view.verification.held_back)
+        for pair in view.verification.beyond[:SHOWN]:
+            console.print(f"  beyond the plan {_pair(pair)}")
+        more(console, len(view.verification.beyond))
 
 
 @_render.register
@@ -330,24 +337,32 @@ def _forecast(console: Console, forecast: ForecastView | None) -> None:
     console.print(f"Forecast: {calls} calls, {time} at {share}{slowest}")
 
 
+def _took(console: Console, simulated: ForecastView) -> None:
+    calls = sum(simulated.calls.values())
+    slowest = f"; slowest: {simulated.bottleneck}" if simulated.bottleneck else ""
+    share = f"{simulated.rate_share:.0%} of the limits"
+    console.print(f"{calls} calls in {duration(simulated.seconds)} at {share}{slowest}")
+
+
 def _bottleneck(forecast: ForecastView) -> str:
     if forecast.bottleneck == "concurrency":
         return f"only {forecast.concurrency} calls at a time (--concurrency)"
     return str(forecast.bottleneck)
 
 
+def _pair(pair: MissingView) -> str:
+    why = f": {plain(pair.why)}" if pair.why else ""
+    return f"{plain(pair.principal)}: {plain(pair.entitlement)} {plain(pair.value)}{why}"
+
+
 def _verification(console: Console, found: VerificationView) -> None:
     state = "[green]verified[/]" if found.is_good else "[red]differences[/]"
     console.print(f"{state}: {verified_line(found)}")
     for each in found.missing[:SHOWN]:
-        console.print(
-            f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
-        )
+        console.print(f"  [red]missing[/] {_pair(each)}")
     more(console, len(found.missing))
     for each in found.still_held[:SHOWN]:
-        console.print(
-            f"  [red]still held[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
-        )
+        console.print(f"  [red]still held[/] {_pair(each)}")
     more(console, len(found.still_held))
     for principal in found.not_assigned[:SHOWN]:
         console.print(f"  [red]not assigned[/] {plain(principal)}")
