@@ -41,8 +41,6 @@ def more(console: Console, count: int) -> None:
 
 
 def confirmation(counts: Mapping[str, int]) -> str:
-    """What a person types to send changes, counted by action: what takes access away is typed with its count."""
-    return (
-        " ".join(f"{action} {counts[action]}" for action in ("revoke", "convert") if action in counts)
-        or "yes"
-    )
+    """What a person types to send so many changes of each action: what takes away is typed with its count."""
+    taking = [f"{action} {counts[action]}" for action in ("revoke", "convert") if action in counts]
+    return " ".join(taking) or "yes"
