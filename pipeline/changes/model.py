@@ -88,6 +88,10 @@ class PersonTarget:
     expires: str | None = None
     expires_before: str | None = None
     """The end that a retime replaces."""
+    grant_type: str = "CUSTOM"
+    """What a grant creates: CUSTOM, or ENTITLEMENT, which adds to what there is."""
+    beside: tuple[str, ...] = ()
+    """Types of the additive grants that the person has and that the write must leave alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

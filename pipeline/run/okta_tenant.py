@@ -56,6 +56,13 @@ class OktaTenant:
     ) -> WriteAnswer:
         return await self._writes.post_custom_grant(app_id, user_id, pairs, expires, not_after_s=not_after_s)
 
+    async def post_additive_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
+    ) -> WriteAnswer:
+        return await self._writes.post_additive_grant(
+            app_id, user_id, pairs, expires, not_after_s=not_after_s
+        )
+
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         return await self._writes.put_grant(grant, pairs, not_after_s=not_after_s)
 

@@ -16,8 +16,9 @@ from pipeline.changes.model import (
     PersonTarget,
     added,
 )
-from pipeline.changes.snapshot import OktaEntitlement
+from pipeline.changes.snapshot import GrantType, OktaEntitlement
 from pipeline.okta.answers import Accepted, WriteAnswer
+from pipeline.run.adding import AddingStep
 from pipeline.run.catalog import Catalog
 from pipeline.run.converting import ConvertStep
 from pipeline.run.retiming import RetimeStep
@@ -58,6 +59,8 @@ def _grant_step(
     adds, missing = catalog.resolve(added(change))
     if missing:
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")
+    if person.grant_type == GrantType.ENTITLEMENT:
+        return AddingStep(tenant, app_id, person, adds)
     if change.action is Action.GRANT:
         return GrantStep(tenant, app_id, person, before | adds)
     write = ConvertStep if change.action is Action.CONVERT else ExtendStep
@@ -107,7 +110,7 @@ class GrantStep:
 
     async def look(self) -> Standing:
         grants = await self.tenant.grants_of(self.app_id, self.person.user_id)
-        found = judge_listing(grants, self.wanted, self.person.expires)
+        found = judge_listing(grants, self.wanted, self.person.expires, self.person.beside)
         if isinstance(found, Drifted):
             return found
         if found is not None:

@@ -47,6 +47,12 @@ class Tenant(Protocol):
         """
         ...
 
+    async def post_additive_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
+    ) -> WriteAnswer:
+        """Create an ENTITLEMENT grant, which is added to what exists, by ``not_after_s`` or not at all."""
+        ...
+
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         """Rewrite ``grant``, the full object as just read by id, with ``pairs`` as its only values, by
         ``not_after_s`` or not at all.

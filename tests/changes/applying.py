@@ -24,7 +24,7 @@ def _apply(change: Change, snapshot: Snapshot) -> Snapshot:
             return _add(change, snapshot)
         case Action.ASSIGN:
             return _assign(change, snapshot)
-        case Action.GRANT | Action.EXTEND:
+        case Action.GRANT | Action.EXTEND | Action.CONVERT:
             return _grant(change, snapshot)
         case Action.RETIME:
             return _retime(change, snapshot)
@@ -80,13 +80,13 @@ def _grant(change: Change, snapshot: Snapshot) -> Snapshot:
     assert person is not None
     assert person.user_id in snapshot.app_users
     existing = snapshot.grants.get(person.user_id, ())
-    assert [each.id for each in existing if each.type == "CUSTOM"] == [
-        each for each in [person.grant_id] if each
-    ]
+    if person.grant_type == "CUSTOM":
+        base = "POLICY" if change.action is Action.CONVERT else "CUSTOM"
+        assert [each.id for each in existing if each.type == base] == [e for e in [person.grant_id] if e]
     written = OktaGrant(
-        id=person.grant_id or okta_id("gra", person.user_id),
+        id=person.grant_id or okta_id("gra", person.user_id, person.grant_type, str(len(existing))),
         user_id=person.user_id,
-        type="CUSTOM",
+        type=person.grant_type,
         action="ALLOW",
         status="ACTIVE",
         values=_ids(change.after, snapshot),

@@ -14,7 +14,7 @@ from pipeline.address import Address, principal_key
 from pipeline.changes.codec import changes_digest, from_json, to_json
 from pipeline.changes.diff import diff
 from pipeline.changes.model import Action, Change, Holding, added, removed
-from pipeline.changes.snapshot import Lookup, LookupStatus, OktaEntitlement, OktaGrant, Snapshot
+from pipeline.changes.snapshot import BaseAccess, Lookup, LookupStatus, OktaEntitlement, OktaGrant, Snapshot
 from pipeline.changes.structure import Meant, compare_structure
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import waves
@@ -90,7 +90,11 @@ def plans(draw: st.DrawFn) -> Plan:
             missing=draw(st.sampled_from(["assign", "assign", "hold"])),
             users=tuple(draw(st.lists(st.sampled_from(LOGINS), max_size=2, unique=True))),
         ),
-        grants=GrantOptions(type=draw(st.sampled_from(["custom", "custom", "custom", "additive"]))),
+        grants=GrantOptions(
+            type=draw(st.sampled_from(["custom", "custom", "custom", "additive"])),
+            policy_users=draw(st.sampled_from(["hold", "convert"])),
+            with_additive=draw(st.sampled_from(["hold", "canary"])),
+        ),
     )
 
 
@@ -148,16 +152,30 @@ def lookups(draw: st.DrawFn) -> list[Lookup]:
 def tenants(draw: st.DrawFn, *, whole: bool = False) -> Snapshot:
     existing = draw(tenant_entitlements())
     torn = [] if whole else draw(st.sampled_from([[], [], [], ["grants"], ["app_users"], ["values"]]))
-    return snapshot(
+    grants = [grant for login in LOGINS for grant in draw(tenant_grants(login, existing))]
+    tenant = snapshot(
         people=draw(lookups()),
         assigned=[
             app_user(login, status=draw(st.sampled_from(["ACTIVE", "UNASSIGNED"])))
             for login in draw(st.lists(st.sampled_from(LOGINS), unique=True))
         ],
-        grants=[grant for login in LOGINS for grant in draw(tenant_grants(login, existing))],
+        grants=grants,
         entitlements=existing,
         incomplete=torn,
     )
+    return replace(tenant, bases=draw(policy_bases(grants)))
+
+
+@st.composite
+def policy_bases(draw: st.DrawFn, grants: list[OktaGrant]) -> dict[str, BaseAccess]:
+    """What principal-access tells: mostly as the listing does, sometimes less, sometimes nothing."""
+    policies = [
+        each for each in grants if each.type == "POLICY" and draw(st.sampled_from([True, True, False]))
+    ]
+    return {
+        each.user_id: BaseAccess(each.id, each.type, each.values if draw(st.booleans()) else frozenset())
+        for each in policies
+    }
 
 
 def pairs(held: Holding) -> set[tuple[str, str]]:
@@ -184,19 +202,26 @@ def test_no_change_takes_anything_away(wanted: Plan, tenant: Snapshot) -> None:
 
 @several
 @given(plans(), tenants())
-def test_a_grant_is_written_only_over_the_one_custom_grant_with_all_that_it_holds(
+def test_a_grant_is_written_only_over_the_one_base_grant_with_all_that_it_holds(
     wanted: Plan, tenant: Snapshot
 ) -> None:
     for change in people_changes(diff(wanted, "d", tenant).changes):
         assert change.person is not None
-        grants = tenant.grants.get(change.person.user_id, ())
+        person, grants = change.person, tenant.grants.get(change.person.user_id, ())
+        assert all((each.action, each.status) == ("ALLOW", "ACTIVE") for each in grants)
+        base = [each for each in grants if each.type in {"CUSTOM", "POLICY"}]
+        if person.grant_type == "ENTITLEMENT":
+            assert (wanted.grants.type, change.action, change.before) == ("additive", Action.GRANT, ())
+            assert not any(pairs(change.after) & names_of(tenant, each) for each in grants)
+            continue
+        assert [each.id for each in base] == [each for each in [person.grant_id] if each]
+        assert all(pairs(change.before) == names_of(tenant, each) for each in base)
         if change.action is Action.RETIME:
             assert change.before == change.after
             continue
-        assert [each.id for each in grants] == [each for each in [change.person.grant_id] if each]
-        for grant in grants:
-            assert (grant.type, grant.action, grant.status) == ("CUSTOM", "ALLOW", "ACTIVE")
-            assert pairs(change.before) == names_of(tenant, grant)
+        assert (change.action is Action.CONVERT) == any(each.type == "POLICY" for each in base)
+        assert set(person.beside) == {each.type for each in grants if each not in base}
+        assert not person.beside or wanted.grants.with_additive == "canary"
         assert added(change)
 
 

@@ -46,6 +46,7 @@ class FakeTenant:
     full_for: int = 0
     """So many grant writes find no room in time."""
     custom_replaces_additive: bool = False
+    has_additive: bool = True
     entitlements_by_id: dict[str, OktaEntitlement] = field(default_factory=dict)
     raw_grants: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[str, AppUser] = field(default_factory=dict)
@@ -158,6 +159,21 @@ class FakeTenant:
             return Accepted(201, {"id": grant_id}, "req")
 
         return await self._write(f"post {user_id}", user_id, effect)
+
+    async def post_additive_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
+    ) -> WriteAnswer:
+        """Twice posted is twice there, as at Okta."""
+        assert app_id == APP_ID
+        if self._is_late(not_after_s):
+            return NotSent()
+
+        def effect() -> WriteAnswer:
+            if not self.has_additive:
+                return _refused("grantType: ENTITLEMENT is not enabled for this org")
+            return Accepted(201, {"id": self._store(user_id, pairs, "ENTITLEMENT", expires=expires)}, "req")
+
+        return await self._write(f"add to {user_id}", user_id, effect)
 
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         user_id = grant["targetPrincipal"]["externalId"]
