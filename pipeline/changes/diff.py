@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.address import Address, Kind, principal_key
 from pipeline.changes.access import Terms, compare_person
-from pipeline.changes.model import Action, Change, ChangeSet, Hold, HoldReason, Keep, holding
+from pipeline.changes.model import Action, Change, ChangeSet, Hold, HoldReason, Keep
 from pipeline.changes.obstacles import listed
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.structure import compare_structure, pending_moves
+from pipeline.changes.structure import compare_structure
 from pipeline.changes.wanted import Person, resolve
 from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.model import Cohort, Plan
@@ -21,14 +21,17 @@ USABLE_STATUSES = frozenset({"ACTIVE", "PASSWORD_EXPIRED", "RECOVERY"})
 def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | None = None) -> ChangeSet:
     """The change set that makes the tenant hold what ``plan`` says.
 
-    Changes come in the order in which they may be sent: entitlements, values, then each person's assignment
-    and grant. Nothing wanted is missing: what cannot be sent safely is among the holds, with its reason.
+    Changes come in the order in which they may be sent: renames, entitlements, values, descriptions, then
+    each person's assignment and grant. Nothing wanted is missing: what cannot be sent safely is among the
+    holds, with its reason.
     ``plan`` is valid (its access names only values it declares); ``now_s`` (epoch seconds, default: when the
     snapshot was read) decides which wanted ends are past.
     """
     structure = compare_structure(plan, snapshot)
     resolved = resolve(plan, snapshot)
-    terms = Terms.of(plan, snapshot, structure.meant, snapshot.observed_at_s if now_s is None else now_s)
+    terms = Terms.of(
+        plan, structure.snapshot, structure.meant, snapshot.observed_at_s if now_s is None else now_s
+    )
     verdicts = [
         *structure.changes,
         *structure.holds,
@@ -36,7 +39,6 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         *resolved.holds,
         *(verdict for person in resolved.people for verdict in compare_person(terms, person)),
         *_removals(plan.removals),
-        *_moves(plan, snapshot),
     ]
     return ChangeSet(
         org_id=snapshot.org_id,
@@ -69,17 +71,6 @@ def _removals(cohorts: Iterable[Cohort]) -> Iterator[Hold]:
                 detail=f"This version removes nothing. Not removed: {listed(pairs)}.",
                 principals=(user,),
             )
-
-
-def _moves(plan: Plan, snapshot: Snapshot) -> Iterator[Hold]:
-    for (entitlement, new), old in sorted(pending_moves(plan, snapshot).items()):
-        yield Hold(
-            address=Address(Kind.ENTITLEMENT, entitlement),
-            action=Action.RENAME,
-            reason=HoldReason.NOT_SUPPORTED,
-            detail=f'This version renames nothing. Not moved: "{old}" to "{new}" in {entitlement}.',
-            adds=holding({entitlement: (new,)}),
-        )
 
 
 def _provisioning(snapshot: Snapshot) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.changes.instants import in_utc
 from pipeline.changes.model import EntitlementTarget, NewValue
+from pipeline.changes.snapshot import OktaValue
 from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
 from pipeline.okta.client import Answer, Call, OktaClient
@@ -45,6 +46,36 @@ class Writes:
         return await self._write(
             Call("PATCH", f"{GOVERNANCE}/entitlements/{{}}", (entitlement_id,), body=body)
         )
+
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float | None = None,
+    ) -> WriteAnswer:
+        """PATCH descriptions and names; together at most 100 operations. Values go as a whole, since whether
+        REPLACE keeps what it is not told is written nowhere (okta-api.md 4.4).
+        """
+        own: dict[str, Any] = {
+            "op": "REPLACE",
+            "path": "/description",
+            "refType": "ENTITLEMENT",
+            "value": description,
+        }
+        body = [own] if description is not None else []
+        body += [
+            {
+                "op": "REPLACE",
+                "path": f"/values/{each.id}",
+                "refType": "ENTITLEMENT-VALUE",
+                "value": _value(each),
+            }
+            for each in values
+        ]
+        path, ids = f"{GOVERNANCE}/entitlements/{{}}", (entitlement_id,)
+        return await self._write(Call("PATCH", path, ids, body=body, not_after_s=not_after_s))
 
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
         """POST the app user with scope USER; "already assigned" (409 E0000062) counts as accepted."""
@@ -135,7 +166,7 @@ def _grant(grant_type: str, app_id: str, user_id: str, pairs: Pairs, expires: st
     }
 
 
-def _value(value: NewValue) -> dict[str, str]:
+def _value(value: NewValue | OktaValue) -> dict[str, str]:
     described = {"description": value.description} if value.description else {}
     return {"name": value.name, "externalValue": value.external_value, **described}
 

@@ -22,6 +22,7 @@ from pipeline.run.adding import AddingStep
 from pipeline.run.catalog import Catalog
 from pipeline.run.converting import ConvertStep
 from pipeline.run.retiming import RetimeStep
+from pipeline.run.rewording import RewordStep
 from pipeline.run.standing import (
     Drifted,
     InEffect,
@@ -41,6 +42,8 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
     """How ``change`` is carried out; Drifted where its values have no ids or no such write is built."""
     if change.action in (Action.CREATE, Action.ADD) and change.entitlement is not None:
         return StructureStep(tenant, app_id, change.action, change.entitlement, catalog)
+    if change.action in (Action.RENAME, Action.DESCRIBE) and change.entitlement is not None:
+        return RewordStep(tenant, change.entitlement)
     if change.action is Action.ASSIGN and change.person is not None:
         return AssignStep(tenant, app_id, change.person.user_id)
     if change.action in OF_GRANTS and change.person is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.okta.answers import WriteAnswer
 
 Pairs = frozenset[tuple[str, str]]
@@ -33,6 +33,19 @@ class Tenant(Protocol):
 
     async def add_values(self, entitlement_id: str, values: tuple[NewValue, ...]) -> WriteAnswer:
         """Add ``values`` (at most VALUES_PER_ADD) to an entitlement."""
+        ...
+
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float,
+    ) -> WriteAnswer:
+        """Give the entitlement this description, unless None, and these values of it the texts they have
+        here (together at most VALUES_PER_ADD), by ``not_after_s`` or not at all.
+        """
         ...
 
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
@@ -61,6 +74,10 @@ class Tenant(Protocol):
 
     async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
         """Give the grant another end, by ``not_after_s`` or not at all."""
+        ...
+
+    async def entitlement(self, entitlement_id: str) -> OktaEntitlement | None:
+        """One entitlement with all its values, read by id; None where there is none."""
         ...
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:

@@ -49,6 +49,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
     CallKind.ACCESS_READ: bucket_of("GET", "/governance/api/v1/principal-access"),
+    CallKind.ENTITLEMENT_READ: bucket_of("GET", "/governance/api/v1/entitlements/{id}"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 

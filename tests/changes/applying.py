@@ -22,6 +22,8 @@ def _apply(change: Change, snapshot: Snapshot) -> Snapshot:
             return _create(change, snapshot)
         case Action.ADD:
             return _add(change, snapshot)
+        case Action.RENAME | Action.DESCRIBE:
+            return _reword(change, snapshot)
         case Action.ASSIGN:
             return _assign(change, snapshot)
         case Action.GRANT | Action.EXTEND | Action.CONVERT:
@@ -42,6 +44,7 @@ def _create(change: Change, snapshot: Snapshot) -> Snapshot:
         external_value=target.external_value,
         multi_value=target.multi_value,
         values=_new_values(change),
+        description=target.description,
     )
     return replace(snapshot, entitlements=(*snapshot.entitlements, created))
 
@@ -57,11 +60,36 @@ def _add(change: Change, snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, entitlements=entitlements)
 
 
+def _reword(change: Change, snapshot: Snapshot) -> Snapshot:
+    target = change.entitlement
+    assert target is not None
+    [found] = [each for each in snapshot.entitlements if each.id == target.id]
+    values = {each.external_value: each for each in found.values}
+    for each in target.rewordings:
+        if each.value is None:
+            found = replace(found, description=each.description)
+            continue
+        assert each.external_value not in values, "one name, one value"
+        value = values[each.value]
+        texts = {"external_value": each.external_value, "name": each.name, "description": each.description}
+        changed = replace(value, **{key: text for key, text in texts.items() if text is not None})
+        assert changed != value
+        values[each.value] = changed
+    found = replace(found, values=tuple(values.values()))
+    entitlements = tuple(found if each.id == found.id else each for each in snapshot.entitlements)
+    return replace(snapshot, entitlements=entitlements)
+
+
 def _new_values(change: Change) -> tuple[OktaValue, ...]:
     target = change.entitlement
     assert target is not None
     return tuple(
-        OktaValue(value_id(target.external_value, each.external_value), each.name, each.external_value)
+        OktaValue(
+            value_id(target.external_value, each.external_value),
+            each.name,
+            each.external_value,
+            each.description,
+        )
         for each in target.new_values
     )
 

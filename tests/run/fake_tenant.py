@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -133,6 +133,31 @@ class FakeTenant:
 
         return await self._write(f"add {entitlement_id}", "structure", effect)
 
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float,
+    ) -> WriteAnswer:
+        assert 1 <= len(values) + (description is not None) <= VALUES_PER_ADD
+        if self._is_late(not_after_s):
+            return NotSent()
+
+        def effect() -> WriteAnswer:
+            found = self.entitlements_by_id[entitlement_id]
+            new = {each.id: each for each in values}
+            stored = tuple(new.get(each.id, each) for each in found.values)
+            keys = [each.external_value for each in stored]
+            if len(set(keys)) < len(keys):
+                return _refused("a value exists")
+            text = found.description if description is None else description
+            self.entitlements_by_id[entitlement_id] = replace(found, values=stored, description=text)
+            return Accepted(200, {"values": _listed(values)}, "req")
+
+        return await self._write(f"reword {entitlement_id}", "structure", effect)
+
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
         assert app_id == APP_ID
 
@@ -207,6 +232,10 @@ class FakeTenant:
         return await self._write(f"patch {user_id}", user_id, effect)
 
     # -- reads --
+
+    async def entitlement(self, entitlement_id: str) -> OktaEntitlement | None:
+        await self._read(f"entitlement {entitlement_id}")
+        return self.entitlements_by_id.get(entitlement_id)
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         await self._read(f"entitlements {app_id}")
