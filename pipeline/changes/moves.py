@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -44,16 +43,17 @@ def move_address(entitlement: str) -> Address:
 
 
 def compare_moves(wanted: Entitlement, existing: OktaEntitlement, moves: Iterable[Move]) -> Moves:
-    """Which of the entitlement's ``moves`` are to be sent. One whose old value is gone is over."""
+    """Which of the entitlement's ``moves`` are to be sent. One whose old value is gone is over. A valid plan
+    moves each name once, and has no old name among its values.
+    """
     values = {each.external_value: each for each in existing.values}
     planned = {each.external_value: each for each in wanted.values}
-    pending = [each for each in _unique(moves, wanted) if each.from_ in values and each.to in planned]
-    names = Counter(name for each in pending for name in (each.from_, each.to))
+    pending = [each for each in _of(moves, wanted) if each.from_ in values and each.to in planned]
     blocked: dict[str, str] = {}
     found: list[tuple[OktaValue, OktaValue]] = []
     for move in pending:
         old, new = values[move.from_], planned[move.to]
-        why = _why_not(move, old, new, planned, existing, names)
+        why = _why_not(old, new, existing)
         if why is None:
             found.append((old, _renamed(old, new)))
         else:
@@ -70,26 +70,15 @@ def compare_moves(wanted: Entitlement, existing: OktaEntitlement, moves: Iterabl
 
 def held_moves(wanted: Entitlement, moves: Iterable[Move], reason: HoldReason, why: str) -> list[Hold]:
     """The entitlement's ``moves``, all held: nothing is known of it."""
-    return [_hold(wanted, move, why, reason) for move in _unique(moves, wanted)]
+    return [_hold(wanted, move, why, reason) for move in _of(moves, wanted)]
 
 
-def _unique(moves: Iterable[Move], wanted: Entitlement) -> list[Move]:
+def _of(moves: Iterable[Move], wanted: Entitlement) -> list[Move]:
     ours = {(each.to, each.from_): each for each in moves if each.entitlement == wanted.external_value}
     return [ours[key] for key in sorted(ours)]
 
 
-def _why_not(
-    move: Move,
-    old: OktaValue,
-    new: Value,
-    planned: dict[str, Value],
-    existing: OktaEntitlement,
-    names: Counter[str],
-) -> str | None:
-    if names[move.from_] + names[move.to] > len((move.from_, move.to)):
-        return "The plan moves one of the two names more than once; leave one move."
-    if move.from_ in planned:
-        return f'The plan still has "{move.from_}" among its values; leave it out, or the move.'
+def _why_not(old: OktaValue, new: Value, existing: OktaEntitlement) -> str | None:
     others = [each for each in existing.values if each.id != old.id]
     [(_, match)] = match_all([new], others)
     if match.is_absent:

@@ -51,15 +51,14 @@ several = settings(max_examples=200, deadline=None)
 
 @st.composite
 def moves(draw: st.DrawFn, declared: list[Entitlement]) -> list[Move]:
-    chosen = draw(st.lists(st.sampled_from(declared), max_size=3))
-    return [
-        Move(
-            entitlement=each.external_value,
-            from_=draw(st.sampled_from([*VALUES, "Old"])),
-            to=draw(st.sampled_from([value.external_value for value in each.values])),
-        )
-        for each in chosen
-    ]
+    """At most one of an entitlement, as a valid plan has them: from a name that is no value of the plan."""
+    found = []
+    for each in draw(st.lists(st.sampled_from(declared), max_size=2, unique_by=lambda each: each.name)):
+        values = [value.external_value for value in each.values]
+        free = [name for name in [*VALUES, *(f"y{name}" for name in VALUES)] if name not in values]
+        old, new = draw(st.sampled_from(free)), draw(st.sampled_from(values))
+        found.append(Move(entitlement=each.external_value, from_=old, to=new))
+    return found
 
 
 @st.composite
