@@ -52,6 +52,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
     CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
     CallKind.ACCESS_READ: bucket_of("GET", "/governance/api/v1/principal-access"),
+    CallKind.ENTITLEMENT_READ: bucket_of("GET", "/governance/api/v1/entitlements/{id}"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 
