@@ -209,3 +209,8 @@ def removed(change: Change) -> Holding:
     return holding(
         {entitlement: set(values) - after.get(entitlement, set()) for entitlement, values in change.before}
     )
+
+
+def revoked(change: Change) -> Holding:
+    """What people lose by ``change``: a new name for a value takes nothing from anybody."""
+    return removed(change) if change.person is not None else ()

@@ -158,8 +158,9 @@ def _(view: CheckView, console: Console) -> None:
 def _(view: DiffView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     _counts(console, view)
-    for each in sorted(view.changes, key=lambda each: not each.removes)[:SHOWN]:
-        console.print(f"  {'[red]-[/]' if each.removes else '[green]+[/]'} {plain(each.message)}")
+    for each in sorted(view.changes, key=lambda each: each.action != "revoke")[:SHOWN]:
+        sign = "[red]-[/]" if each.action == "revoke" else "[green]+[/]"
+        console.print(f"  {sign} {plain(each.message)}")
     more(console, len(view.changes))
     _held(console, view.held)
     _findings(console, view.findings)
