@@ -11,6 +11,8 @@ class Kind(StrEnum):
 
     ENTITLEMENT = "entitlement"
     VALUES = "values"
+    MOVE = "move"
+    DESCRIPTION = "description"
     ASSIGNMENT = "assignment"
     GRANT = "grant"
     REMOVAL = "removal"
