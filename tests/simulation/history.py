@@ -238,9 +238,7 @@ class History:
         real = access_of(last.state)
         for login in self.moments:
             told, is_so = self.now(login, last.ended_at), real.get(login, Access()).at(last.ended_at)
-            same_base = _without_lost(told.base, self.gone_values) == _without_lost(
-                is_so.base, self.gone_values
-            )
+            same_base = _without_lost(told.base, self.gone_values) == _without_lost(is_so.base, self.gone_values)
             if not same_base or told.assigned != is_so.assigned or set(told.additive) != set(is_so.additive):
                 self.odd.append(f"{login}: the record comes to {told}, the org says {is_so}")
 

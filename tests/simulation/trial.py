@@ -142,7 +142,9 @@ class _Trial:
         happened.ended_at = self._clock.now()
         return happened
 
-    async def _prepared(self, happened: Happened, request: applying.ApplyRequest) -> applying.ApplyRequest:
+    async def _prepared(
+        self, happened: Happened, request: applying.ApplyRequest
+    ) -> applying.ApplyRequest:
         """``request`` with what the step goes on with or may send."""
         from dataclasses import replace
 
@@ -189,19 +191,17 @@ class _Trial:
             raise Breach(f"5: nothing came of it within {STEP_S_MAX:g} s") from error
 
     def _desk(self) -> Desk:
-        runtime = Runtime(clock=self._clock, rng=self._rng, transport=self._wire, workspace=self._workspace)
-        return Desk(
-            runtime, _SETTINGS, log_file=self._workspace / "calls.log" if self._world.seed % 4 == 0 else None
+        runtime = Runtime(
+            clock=self._clock, rng=self._rng, transport=self._wire, workspace=self._workspace
         )
+        return Desk(runtime, _SETTINGS, log_file=self._workspace / "calls.log" if self._world.seed % 4 == 0 else None)
 
     async def _get(self, path: str) -> Any:
         return await self._ask("GET", path)
 
     async def _ask(self, method: str, path: str, content: bytes = b"") -> Any:
         """Beside the wire: nobody but the witness."""
-        answer = await self._witness_line.handle_async_request(
-            httpx.Request(method, ORIGIN + path, content=content)
-        )
+        answer = await self._witness_line.handle_async_request(httpx.Request(method, ORIGIN + path, content=content))
         await answer.aread()
         assert answer.status_code == 200, answer.text
         return answer.json()

@@ -70,10 +70,7 @@ class Witness:
         lost = frozenset.intersection(*(each.base_pairs for each in had)) - body
         if lost:
             yield f"1: {shown(write)} takes {sorted(lost)} from {write.user}"
-        if all(
-            each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW")
-            for each in had
-        ):
+        if all(each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW") for each in had):
             yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"
         if write.method == "POST" and all(each.additive for each in had):
             yield f"1: {shown(write)} is made beside {had[-1].additive} of {write.user}"
@@ -323,9 +320,7 @@ class Witness:
     def _meant(self, principal: str) -> list[str]:
         """Logins of whom a principal may name."""
         users = self.evidence.before["users"]
-        return [
-            each["login"] for each in users if _key(principal) in (_key(each["login"]), _key(each["email"]))
-        ]
+        return [each["login"] for each in users if _key(principal) in (_key(each["login"]), _key(each["email"]))]
 
     def ends_as_wanted(self) -> Iterator[str]:
         """After an apply without faults, a diff has nothing to send and names what else is missing."""

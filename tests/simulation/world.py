@@ -140,9 +140,7 @@ def _okta_app(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[str, 
     bundle = _held_values(rng, entitlements) if rng.random() < 0.5 else {}
     living = [user["login"] for user in users if user["status"] != "DEPROVISIONED"]
     assigned = [
-        {"user": login, "scope": rng.choice(["USER", "USER", "GROUP"])}
-        for login in living
-        if rng.random() < 0.6
+        {"user": login, "scope": rng.choice(["USER", "USER", "GROUP"])} for login in living if rng.random() < 0.6
     ]
     grants = [
         grant
