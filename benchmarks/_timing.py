@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
 
 MARGIN = 1.15
 """A measured time counts as a miss above so many times its target: on a machine that others use too, ratios
@@ -19,14 +18,16 @@ of quick turns still move by a tenth.
 class Times:
     """Seconds of works that take turns, so that what else the machine does meets all of them alike."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
+        """``process_time`` for work that this process does alone: it does not count what others take."""
         self._spent_s: defaultdict[str, list[float]] = defaultdict(list)
 
     @contextmanager
     def of(self, work: str) -> Iterator[None]:
-        started_s = perf_counter()
+        started_s = self._clock()
         yield
-        self._spent_s[work].append(perf_counter() - started_s)
+        self._spent_s[work].append(self._clock() - started_s)
 
     def quick_s(self, work: str) -> float:
         """What a fifth of its turns take at most: those that nobody disturbed, but not the luckiest one."""
@@ -34,14 +35,13 @@ class Times:
         return spent_s[len(spent_s) // 5]
 
 
-def peak_mb(whose: Literal["own", "children"] = "own") -> float | None:
-    """The most memory of this process, or of its largest child that has ended. None on Windows."""
+def peak_mb() -> float | None:
+    """The most memory of this process so far; None on Windows."""
     try:
         import resource
     except ImportError:
         return None
-    who = resource.RUSAGE_SELF if whose == "own" else resource.RUSAGE_CHILDREN
-    peak = resource.getrusage(who).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 

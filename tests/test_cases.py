@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.errors import OktaPlanError
-from pipeline.views import ApplyView, SimulateView
+from pipeline.errors import OktaPlanError, RefusedError
+from pipeline.use_cases.reviewing import TAKING_AWAY
+from pipeline.views import ApplyView, DiffView, SimulateView
 from tests.in_process import Tenant
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -34,6 +35,16 @@ def furnish(folder: Path, case: dict[str, Any]) -> Tenant:
     (folder / "plans" / "t.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), "utf-8")
     (folder / "org.yaml").write_text(yaml.safe_dump(org, sort_keys=False), "utf-8")
     return Tenant(folder, folder / "org.yaml")
+
+
+def reviewed(tenant: Tenant, differs: DiffView) -> dict[str, Any]:
+    """How the change set is to be agreed to: by itself where --yes is not enough, and is refused."""
+    if not TAKING_AWAY.intersection(each.action for each in differs.changes):
+        return {}
+    with pytest.raises(RefusedError):
+        tenant.apply()
+    assert tenant.writes() == 0
+    return {"changes": tenant.workspace / differs.paths["changes"]}
 
 
 @pytest.mark.parametrize("case", ALL)
@@ -57,8 +68,7 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     assert [each.code.value for each in differs.findings] == expected.get("findings", [])
     simulated = tenant.simulate()
     assert tenant.writes() == 0
-    reviewed = tmp_path / differs.paths["changes"]
-    applied = tenant.apply(changes=reviewed)
+    applied = tenant.apply(**reviewed(tenant, differs))
     assert_foreseen(simulated, applied)
     assert applied.exit_code == (3 if "held" in expected else 0), applied
     assert tenant.held() == before | expected.get("held_after", {})

@@ -51,6 +51,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
     CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
+    CallKind.ACCESS_READ: bucket_of("GET", "/governance/api/v1/principal-access"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 

@@ -32,8 +32,8 @@ class StormyRoom(Room):
         org = org_file_from(org_data(**changes))
         app = self.app = create_app(org, now=self.clock.now, sleep=self.clock.sleep)
         self.close = app.state.close
-        to_okta: Any = app.router.default
-        self.gate: Gate = to_okta.__self__
+        answer: Any = app.router.default
+        self.gate: Gate = answer.__self__
         self.client = httpx.AsyncClient(
             transport=InMemoryTransport(app),
             base_url="http://org.test",
