@@ -229,7 +229,8 @@ class OktaClient:
         elif call.template.startswith("/api/v1/users"):
             headers["Content-Type"] = LEAN_USERS
         query = f"?{urlencode(call.query, quote_via=quote)}" if call.query else ""
-        return self._http.build_request(call.method, call.path + query, content=content, headers=headers)
+        address = f"{self._connection.origin}{call.path}{query}"
+        return self._http.build_request(call.method, address, content=content, headers=headers)
 
     def _refuse_dead_credential(self, answer: Answer) -> None:
         if answer.status == 401:  # noqa: PLR2004 - Unauthorized

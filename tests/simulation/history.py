@@ -14,6 +14,7 @@ from tests.simulation.wire import Sent
 from tests.simulation.world import Pair
 
 GRANTS = "/governance/api/v1/grants"
+REVOKE = "/governance/api/v2/revoke-principal-access"
 ENTITLEMENTS = "/governance/api/v1/entitlements"
 UNSEEN = "unseen"
 """Whose calls never reached the org, whatever they were answered."""
@@ -82,12 +83,14 @@ class History:
         self.evidence = evidence
         states = [evidence.before, *(each.state for each in evidence.steps)]
         self.names, self.entitlements = _names(states)
+        self.names |= _names_shown(evidence.sent, self.entitlements)
         self.login_of = {user["id"]: user["login"] for user in evidence.before["users"]}
+        self._holder_of = _holders(states, evidence.sent, self.login_of)
         self.gone_values: set[Pair] = set()
         self.writes: list[Write] = []
-        self.admin_touched: set[str] = set()
         self.odd: list[str] = []
         self._replaces = evidence.before["switches"]["custom_post_replaces_additive"]
+        self._ends_empty = evidence.before["switches"]["revoke_ends_empty_custom"]
         self._assigns = evidence.before["switches"]["custom_post_assigns_app"]
         self._multi = {
             each["external_value"]: each["multi_value"]
@@ -164,19 +167,46 @@ class History:
             self._enter(login, row["at"], self._written(self.now(login, row["at"]), write), write)
 
     def _login(self, path: str, body: Any) -> str | None:
+        return self.login_of.get(self.user_id(path, body) or "")
+
+    def user_id(self, path: str, body: Any) -> str | None:
+        """Whom a write is about; None for one about entitlements."""
+        if path == REVOKE:
+            return str(body["principalOrn"]).rpartition(":")[2]
         if path.startswith(GRANTS):
-            return self.login_of.get(body["targetPrincipal"]["externalId"])
-        return self.login_of.get(body["id"]) if path.startswith("/api/v1/apps/") else None
+            principal = body.get("targetPrincipal")
+            return principal["externalId"] if principal else self._holder_of.get(body["id"])
+        return body["id"] if path.startswith("/api/v1/apps/") else None
+
+    def taken_by(self, write: Write) -> frozenset[Pair]:
+        """What a revoke takes by name."""
+        ids = [str(orn).rpartition(":")[2] for orn in write.body["revokeOrns"]]
+        return frozenset(self.names.get(each, ("?", each)) for each in ids)
 
     def _written(self, had: Access, write: Write) -> Access:
+        if write.path == REVOKE:
+            return self._revoked(had, self.taken_by(write))
         if not write.path.startswith(GRANTS):
             return replace(had, assigned=write.body.get("scope", "USER"))
         pairs = self.pairs_of(write.body.get("entitlements") or ())
-        ends_at = instant((write.body.get("scheduleSettings") or {}).get("expirationDate"))
+        ends_at = end_of(write.body)
+        if write.method == "PATCH":
+            return replace(had, base=replace(had.base, ends_at=ends_at) if had.base else None)
         base = Base(write.body["grantType"], write.body.get("action", "ALLOW"), pairs, ends_at)
         if write.method == "PUT":
             return replace(had, base=base)
         return self._posted(had, base)
+
+    def _revoked(self, had: Access, taken: frozenset[Pair]) -> Access:
+        """Out of CUSTOM and ENTITLEMENT grants; what is left empty may end."""
+        base, additive = had.base, dict(had.additive)
+        if base is not None and base.type == "CUSTOM" and base.pairs & taken:
+            base = replace(base, pairs=base.pairs - taken)
+            base = None if self._ends_empty and not base.pairs else base
+        if additive.get(ADDITIVE[1], frozenset()) & taken:
+            additive[ADDITIVE[1]] -= taken
+            additive = {kind: pairs for kind, pairs in additive.items() if pairs or kind != ADDITIVE[1]}
+        return replace(had, base=base, additive=additive)
 
     def _posted(self, had: Access, base: Base) -> Access:
         """A new base grant, with what Okta is told to do beside it."""
@@ -192,7 +222,6 @@ class History:
             self._forget(at, (change["entitlement"], change["value"]))
         if login is None:
             return
-        self.admin_touched.add(login)
         had = self.now(login, at)
         pair = (change.get("entitlement", ""), change.get("value", ""))
         self._enter(login, at, self._changed(name, had, pair), name)
@@ -211,20 +240,21 @@ class History:
         if base is None:
             self.odd.append(f"the admin made {name} without a base grant")
             return had
+        return replace(had, base=self._changed_base(name, base, pair))
+
+    def _changed_base(self, name: str, base: Base, pair: Pair) -> Base:
         if name == "to_policy":
-            return self._posted(had, Base("POLICY", "ALLOW", base.pairs))
+            return Base("POLICY", "ALLOW", base.pairs)
         if name == "remove_value":
-            return replace(had, base=replace(base, pairs=base.pairs - {pair}))
-        kept = base.pairs if self._multi[pair[0]] else {each for each in base.pairs if each[0] != pair[0]}
-        return replace(had, base=replace(base, pairs=frozenset(kept) | {pair}))
+            return replace(base, pairs=base.pairs - {pair})
+        kept = {each for each in base.pairs if self._multi[pair[0]] or each[0] != pair[0]}
+        return replace(base, pairs=frozenset(kept) | {pair})
 
     def _forget(self, at: float, pair: Pair) -> None:
         """A value that the app has no longer is held by nobody."""
         self.gone_values.add(pair)
         for login in self.moments:
             had = self.now(login, at)
-            if pair in had.pairs:
-                self.admin_touched.add(login)
             base = replace(had.base, pairs=had.base.pairs - {pair}) if had.base else None
             additive = {kind: pairs - {pair} for kind, pairs in had.additive.items()}
             self._enter(login, at, replace(had, base=base, additive=additive), "remove_entitlement_value")
@@ -238,7 +268,9 @@ class History:
         real = access_of(last.state)
         for login in self.moments:
             told, is_so = self.now(login, last.ended_at), real.get(login, Access()).at(last.ended_at)
-            same_base = _without_lost(told.base, self.gone_values) == _without_lost(is_so.base, self.gone_values)
+            same_base = _without_lost(told.base, self.gone_values) == _without_lost(
+                is_so.base, self.gone_values
+            )
             if not same_base or told.assigned != is_so.assigned or set(told.additive) != set(is_so.additive):
                 self.odd.append(f"{login}: the record comes to {told}, the org says {is_so}")
 
@@ -290,8 +322,38 @@ def _names(states: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Pair], dict[s
     return names, entitlements
 
 
+def _names_shown(sent: Iterable[Sent], entitlements: Mapping[str, str]) -> dict[str, Pair]:
+    """Of values that came and went between two states: a client has seen their ids in a listing."""
+    return {
+        item["id"]: (entitlements[item["entitlementId"]], item["externalValue"])
+        for each in sent
+        if each.path == f"{ENTITLEMENTS}/values" and each.tells
+        for item in each.json.get("data", ())
+    }
+
+
 def named_pairs(values: Mapping[str, Iterable[str]]) -> frozenset[Pair]:
     return frozenset((name, value) for name, held in values.items() for value in held)
+
+
+def _holders(
+    states: Iterable[Mapping[str, Any]], sent: Iterable[Sent], login_of: Mapping[str, str]
+) -> dict[str, str]:
+    """Id of a grant -> id of its user, of all grants that a state or an answer showed."""
+    user_of = {login: id_ for id_, login in login_of.items()}
+    found = {
+        grant["id"]: user_of[grant["user"]] for state in states for grant in state["okta_apps"][0]["grants"]
+    }
+    for each in sent:
+        if each.path == GRANTS and not each.is_write and each.tells:
+            for item in each.json.get("data", ()):
+                found[item["id"]] = item["targetPrincipal"]["externalId"]
+    return found
+
+
+def end_of(body: Mapping[str, Any]) -> float:
+    """When the grant that a body describes ends."""
+    return instant((body.get("scheduleSettings") or {}).get("expirationDate"))
 
 
 def instant(text: str | None) -> float:
@@ -309,9 +371,10 @@ def access_of(state: Mapping[str, Any]) -> dict[str, Access]:
     found: dict[str, Access] = {}
     for row in state["okta_apps"][0]["assigned"]:
         found[row["user"]] = Access(assigned=row["scope"])
+    bundles = {each["name"]: each["values"] for each in state["okta_apps"][0]["bundles"]}
     for grant in active_grants(state, -inf):
         had = found.get(grant["user"], Access())
-        pairs = named_pairs(grant["values"])
+        pairs = named_pairs(bundles[grant["bundle"]] if grant["bundle"] else grant["values"])
         if grant["type"] in ADDITIVE:
             found[grant["user"]] = replace(had, additive={**had.additive, grant["type"]: pairs})
         else:

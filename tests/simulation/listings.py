@@ -13,10 +13,14 @@ NEEDED_FOR = {
     "assign": ("app_users",),
     "grant": ("grants",),
     "extend": ("grants",),
+    "retime": ("grants",),
+    "revoke": ("grants", "entitlements", "values"),
     "create": ("entitlements", "values"),
     "add": ("entitlements", "values"),
 }
 """Which listings of the whole app a change rests on."""
+
+NEVER_CAME = "a page of it never came"
 
 
 def kind_of(sent: Sent) -> str | None:
@@ -46,10 +50,11 @@ def _why_open(pages: list[Sent]) -> str | None:
     seen: set[str] = set()
     ids: set[str] = set()
     total = 0
+    why: str | None = NEVER_CAME
     for sent in pages:
         after = dict(parse_qsl(sent.query)).get("after", "")
         if after == "" and expected != "":
-            expected, seen, ids, total = "", set(), set(), 0
+            expected, seen, ids, total, why = "", set(), set(), 0, NEVER_CAME
         if after != expected or not sent.tells:
             continue
         body = sent.json
@@ -59,12 +64,12 @@ def _why_open(pages: list[Sent]) -> str | None:
         seen.add(after)
         expected = next((_cursor(link) for link in _ways_on(sent, body)), None)
         if expected is None:
-            break_at = f"the org counts {total}, its pages showed {len(ids)}" if total > len(ids) else None
-            if break_at or sent is pages[-1]:
-                return break_at
+            why = f"the org counts {total}, its pages showed {len(ids)}" if total > len(ids) else None
         elif expected in seen:
-            return "its pages go round in a circle"
-    return None if expected is None else "a page of it never came"
+            expected, why = None, "its pages go round in a circle"
+        else:
+            why = NEVER_CAME
+    return why
 
 
 def _ways_on(sent: Sent, body: Any) -> Iterator[str]:

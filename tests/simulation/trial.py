@@ -15,8 +15,6 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 from pydantic import TypeAdapter
-from starlette.applications import Starlette
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.changes.codec import to_json
@@ -58,8 +56,8 @@ class Happened:
     state: dict[str, Any] = field(default_factory=dict)
     """The org afterwards."""
     faults: list[dict[str, Any]] = field(default_factory=list)
-    requests: int = 0
-    """How many the org had seen when the step ended."""
+    not_applied: str = ""
+    """What the run then had in not-applied.csv; a later one that goes on with it writes it anew."""
     ended_at: float = 0.0
 
     @property
@@ -82,7 +80,7 @@ class Evidence:
 
 
 def carry_out(world: World, workspace: Path) -> Evidence:
-    """Everything ``world`` says, in an empty ``workspace``. Raises whatever no door would know how to tell."""
+    """Everything ``world`` says, in an empty ``workspace``. Raises what no door would know how to tell."""
     (workspace / "plans").mkdir()
     (workspace / "plans" / "t.yaml").write_text(yaml.dump(world.plan, Dumper=yaml.CSafeDumper), "utf-8")
     logging.getLogger("asyncio").disabled = True
@@ -99,7 +97,7 @@ class _Trial:
         self._okta = create_app(org, now=self._clock.now, sleep=self._clock.sleep, seed=world.seed)
         self._witness_line = InMemoryTransport(self._okta)
         self._runs_dir = workspace / "plans" / ".runs"
-        org_line = InMemoryTransport(with_pages(api_of(self._okta), world.page_size))
+        org_line = InMemoryTransport(with_pages(self._okta.router.default, world.page_size))
         self._wire = Wire(org_line, self._clock, ORIGIN, TOKEN, self._runs_dir)
 
     async def run(self) -> Evidence:
@@ -138,13 +136,10 @@ class _Trial:
             happened.error = error
         happened.state = await self._get("/_emulator/state")
         happened.faults = (await self._get("/_emulator/faults"))["faults"]
-        happened.requests = len(await self._get("/_emulator/requests"))
         happened.ended_at = self._clock.now()
         return happened
 
-    async def _prepared(
-        self, happened: Happened, request: applying.ApplyRequest
-    ) -> applying.ApplyRequest:
+    async def _prepared(self, happened: Happened, request: applying.ApplyRequest) -> applying.ApplyRequest:
         """``request`` with what the step goes on with or may send."""
         from dataclasses import replace
 
@@ -153,7 +148,7 @@ class _Trial:
         if unfinished is not None:
             happened.resumed = unfinished
             return replace(request, resume=unfinished, only=None)
-        if step.reviewed == "yes":
+        if step.reviewed == "yes" and not self._world.unwanted:
             return request
         view = await self._in_time(online.diff(self._desk(), "t"))
         stored = json.loads((self._workspace / view.paths["changes"]).read_text("utf-8"))
@@ -177,7 +172,10 @@ class _Trial:
         death = Death(self._runs_dir, step.cut_at_byte, step.cut_at_request, applied.cancel)
         self._wire.start_step(number, death)
         try:
-            happened.view = await self._in_time(applied)
+            view = happened.view = await self._in_time(applied)
+            if view.run:
+                path = self._runs_dir / view.run / "not-applied.csv"
+                happened.not_applied = path.read_text("utf-8")
         except asyncio.CancelledError:
             if not death.came:
                 raise
@@ -191,27 +189,22 @@ class _Trial:
             raise Breach(f"5: nothing came of it within {STEP_S_MAX:g} s") from error
 
     def _desk(self) -> Desk:
-        runtime = Runtime(
-            clock=self._clock, rng=self._rng, transport=self._wire, workspace=self._workspace
+        runtime = Runtime(clock=self._clock, rng=self._rng, transport=self._wire, workspace=self._workspace)
+        return Desk(
+            runtime, _SETTINGS, log_file=self._workspace / "calls.log" if self._world.seed % 4 == 0 else None
         )
-        return Desk(runtime, _SETTINGS, log_file=self._workspace / "calls.log" if self._world.seed % 4 == 0 else None)
 
     async def _get(self, path: str) -> Any:
         return await self._ask("GET", path)
 
     async def _ask(self, method: str, path: str, content: bytes = b"") -> Any:
         """Beside the wire: nobody but the witness."""
-        answer = await self._witness_line.handle_async_request(httpx.Request(method, ORIGIN + path, content=content))
+        answer = await self._witness_line.handle_async_request(
+            httpx.Request(method, ORIGIN + path, content=content)
+        )
         await answer.aread()
         assert answer.status_code == 200, answer.text
         return answer.json()
-
-
-def api_of(okta: Starlette) -> ASGIApp:
-    """What answers Okta's paths: the last route, without the search for it at each call."""
-    route = okta.routes[-1]
-    assert isinstance(route, Route)
-    return route.app
 
 
 def with_pages(app: ASGIApp, size: int | None) -> ASGIApp:

@@ -20,6 +20,8 @@ READS = (
 WRITES = (
     "POST /governance/api/v1/grants",
     "PUT /governance/api/v1/grants/{id}",
+    "PATCH /governance/api/v1/grants/{id}",
+    "POST /governance/api/v2/revoke-principal-access",
     "POST /governance/api/v1/entitlements",
     "PATCH /governance/api/v1/entitlements/{id}",
     "POST /api/v1/apps/{id}/users",
@@ -53,7 +55,9 @@ def some_faults(rng: random.Random) -> tuple[Fault, ...]:
 
 
 def _how_often(rng: random.Random) -> Fault:
-    often = rng.choice([{"times": 1}, {"times": 2}, {"times": 6}, {"probability": 0.2}, {"probability": 0.6}])
+    often: Fault = rng.choice(
+        [{"times": 1}, {"times": 2}, {"times": 6}, {"probability": 0.2}, {"probability": 0.6}]
+    )
     return {**often, "after": rng.choice([0, 0, 1, 3, 8])}
 
 
@@ -83,7 +87,7 @@ def _slow(rng: random.Random) -> Fault:
 
 
 def _quota_taken(rng: random.Random) -> Fault:
-    rate = rng.choice([{"per_call": 1}, {"per_call": 5}, {"per_s": 0.3}, {"per_s": 2.0}])
+    rate: Fault = rng.choice([{"per_call": 1}, {"per_call": 5}, {"per_s": 0.3}, {"per_s": 2.0}])
     return {**_any_call(rng), "whose": rng.choice(["same_client", "other_clients"]), **rate}
 
 

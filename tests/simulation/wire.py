@@ -1,4 +1,4 @@
-"""The network between client and org, with eyes: what left when, what came back, and where the process dies."""
+"""The network between client and org: what left when, what came back, and where the process dies."""
 
 from __future__ import annotations
 

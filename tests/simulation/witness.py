@@ -8,9 +8,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
-from tests.simulation.history import ENTITLEMENTS, GRANTS, Access, History, Write, active_grants
+from tests.simulation.history import (
+    ENTITLEMENTS,
+    GRANTS,
+    REVOKE,
+    Access,
+    History,
+    Write,
+    active_grants,
+    end_of,
+)
 from tests.simulation.listings import NEEDED_FOR, incomplete
 from tests.simulation.trial import Evidence, Happened
 from tests.simulation.wire import Sent
@@ -18,9 +28,16 @@ from tests.simulation.world import APP_ID, TOKEN, Pair
 
 FRESH_S = 2.0
 ASSIGNMENTS = f"/api/v1/apps/{APP_ID}/users"
-PERSONS = ("assign", "grant", "extend")
 BUSY = (409, 429)
 """Answers that say that nothing happened yet, so that the same call goes out again under the same begin."""
+
+ACTIONS = {
+    ("POST", False): ("grant",),
+    ("PUT", False): ("extend", "revoke"),
+    ("PATCH", False): ("retime",),
+    ("POST", True): ("revoke",),
+}
+"""Which changes a write of grants may carry out, by its method and whether it revokes by name."""
 
 Change = Mapping[str, Any]
 
@@ -35,13 +52,18 @@ class Witness:
         self.evidence = evidence
         self.world = evidence.world
         self.history = History(evidence)
-        self.wanted = _wanted_by_login(evidence)
+        alone = dict.fromkeys(self.world.plan["assignments"]["users"], frozenset[Pair]())
+        self.wanted = self._by_login({**alone, **self.world.wanted})
+        self.unwanted = self._by_login(self.world.unwanted)
         self.runs_dir = evidence.workspace / "plans" / ".runs"
 
     def all(self) -> Iterator[str]:
         yield from (f"?: {each}" for each in self.history.odd)
         for write in self.history.writes:
-            if write.path.startswith(GRANTS):
+            if write.user is None and not write.path.startswith(ENTITLEMENTS):
+                yield f"2: {shown(write)} is for nobody of the org"
+            elif write.path.startswith((GRANTS, REVOKE)):
+                yield from self.takes_only_what_is_planned(write)
                 yield from self.preserves(write)
                 yield from self.was_just_read(write)
             yield from self.is_planned(write)
@@ -60,22 +82,38 @@ class Witness:
 
     # 1. Preservation
 
+    def had(self, write: Write) -> list[Access]:
+        """All that the person of a write had from 2 s before it left until it took effect."""
+        return self.history.between(str(write.user), write.sent.left_at - FRESH_S, write)
+
+    def takes_only_what_is_planned(self, write: Write) -> Iterator[str]:
+        """What the person held all that time, it keeps, but for what the plan takes away in writing."""
+        if write.path == REVOKE:
+            lost = self.history.taken_by(write)
+        elif write.method == "PATCH":
+            lost = frozenset()
+        else:
+            held = frozenset.intersection(*(each.base_pairs for each in self.had(write)))
+            lost = held - self._body_pairs(write)
+        if beyond := lost - self.unwanted.get(str(write.user), frozenset()):
+            yield f"1: {shown(write)} takes {sorted(beyond)} from {write.user}"
+
     def preserves(self, write: Write) -> Iterator[str]:
-        """What the person held from 2 s before the call left until it took effect, it keeps."""
-        if write.user is None:
-            yield f"2: {shown(write)} is for nobody of the org"
+        """Whatever else the grant is, it stays; it may last longer."""
+        if write.path == REVOKE:
             return
-        had = self.history.between(write.user, write.sent.left_at - FRESH_S, write)
-        body = self._body_pairs(write)
-        lost = frozenset.intersection(*(each.base_pairs for each in had)) - body
-        if lost:
-            yield f"1: {shown(write)} takes {sorted(lost)} from {write.user}"
-        if all(each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW") for each in had):
+        had = self.had(write)
+        if all(
+            each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW")
+            for each in had
+        ):
             yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"
         if write.method == "POST" and all(each.additive for each in had):
             yield f"1: {shown(write)} is made beside {had[-1].additive} of {write.user}"
         ends = [each.base.ends_at for each in had if each.base is not None]
-        if write.method == "PUT" and self._ends_at(write) not in ends:
+        if write.method == "PATCH" and end_of(write.body) < min(ends, default=0):
+            yield f"1: {shown(write)} lets the grant of {write.user} end sooner"
+        if write.method == "PUT" and end_of(write.body) not in ends:
             yield f"1: {shown(write)} changes when the grant of {write.user} ends"
 
     def was_just_read(self, write: Write) -> Iterator[str]:
@@ -86,17 +124,17 @@ class Witness:
             for each in self.evidence.sent
             if each.tells and left_at - FRESH_S <= each.left_at <= (each.back_at or left_at) <= left_at
         ]
-        if write.method == "PUT":
+        if write.method in ("PUT", "PATCH"):
             is_read = any(each.path == write.path for each in reads)
         else:
-            user_id = write.body["targetPrincipal"]["externalId"]
+            user_id = self.history.user_id(write.path, write.body) or ""
             is_read = any(each.path == GRANTS and user_id in each.query for each in reads)
         if not is_read:
             yield f"1: {shown(write)} left without a read of the last 2 s"
 
     def keeps_group_rows(self) -> Iterator[str]:
         for login, moments in self.history.moments.items():
-            for before, after in zip(moments, moments[1:], strict=False):
+            for before, after in pairwise(moments):
                 if isinstance(after.by, Write) and before.access.assigned == "GROUP" != after.access.assigned:
                     yield f"1: {shown(after.by)} turns the group's row of {login} into one of its own"
 
@@ -105,12 +143,11 @@ class Witness:
     def is_planned(self, write: Write) -> Iterator[str]:
         """Nothing is added that the plan does not name, and there is no call that removes."""
         if write.path.startswith(GRANTS) and write.user is not None:
-            had = self.history.between(write.user, write.sent.left_at - FRESH_S, write)
-            adds = self._body_pairs(write).difference(*(each.pairs for each in had))
+            adds = self._body_pairs(write).difference(*(each.pairs for each in self.had(write)))
             beyond = {pair for pair in adds if pair[0] != "?"} - self.wanted.get(write.user, frozenset())
             if beyond:
                 yield f"2: {shown(write)} gives {write.user} {sorted(beyond)}, which the plan does not"
-            if not self._body_pairs(write):
+            if write.method != "PATCH" and not self._body_pairs(write):
                 yield f"3: {shown(write)} leaves {write.user} an empty grant"
         elif write.path == ASSIGNMENTS:
             if write.user not in self.wanted or self.world.plan["assignments"]["missing"] == "hold":
@@ -155,9 +192,9 @@ class Witness:
         body, action, person = json.loads(sent.body), change["action"], change["person"]
         if sent.path == ASSIGNMENTS and sent.method == "POST":
             return bool(action == "assign" and person["user_id"] == body["id"])
-        if sent.path.startswith(GRANTS):
-            fits = {"POST": "grant", "PUT": "extend"}.get(sent.method) == action
-            return fits and bool(person["user_id"] == body["targetPrincipal"]["externalId"])
+        if sent.path.startswith((GRANTS, REVOKE)):
+            fits = action in ACTIONS.get((sent.method, sent.path == REVOKE), ())
+            return fits and bool(person["user_id"] == self.history.user_id(sent.path, body))
         if sent.path.startswith(ENTITLEMENTS) and action in ("create", "add"):
             target = change["entitlement"]
             named = {(target["external_value"], value["external_value"]) for value in target["new_values"]}
@@ -227,7 +264,7 @@ class Witness:
             done[key] = write
 
     def _ended(self, write: Write) -> bool:
-        return write.path.startswith(GRANTS) and self._ends_at(write) <= write.at
+        return write.path.startswith(GRANTS) and end_of(write.body) <= write.at
 
     def is_begun(self) -> Iterator[str]:
         """The journal of a run holds a begin for each write that leaves."""
@@ -266,8 +303,8 @@ class Witness:
 
     def _target(self, sent: Sent) -> str:
         body = json.loads(sent.body)
-        if sent.path.startswith(GRANTS):
-            return f"grants of {body['targetPrincipal']['externalId']}"
+        if sent.path.startswith((GRANTS, REVOKE)):
+            return f"grants of {self.history.user_id(sent.path, body)}"
         if sent.path == ASSIGNMENTS:
             return f"row of {body['id']}"
         return f"entitlement {self._entitlement(sent.path, body)}"
@@ -294,7 +331,7 @@ class Witness:
         listed = {_key(each.principal or "") for each in view.held}
         listed |= {_key(each.address.partition("/")[2]) for each in view.problems}
         if view.run:
-            rows = self._not_applied(view.run)
+            rows = {_key(row["principal"]) for row in csv.DictReader(io.StringIO(happened.not_applied))}
             yield from self._same_lists(listed, rows, view.run)
             listed |= rows
         start = self.evidence.steps[number - 1].ended_at if number else 0.0
@@ -304,15 +341,18 @@ class Witness:
             held = [self._held_during(login, start, happened.ended_at) for login in self._meant(principal)]
             if not any(pairs <= each for each in held):
                 yield f"8: step {number} does not say why {principal} lacks some of {sorted(pairs)}"
+        for principal, pairs in self.world.unwanted.items():
+            for login in self._meant(principal) if _key(principal) not in listed else ():
+                kept = frozenset.intersection(
+                    *(each.pairs for each in self.history.during(login, start, happened.ended_at))
+                )
+                if kept & pairs:
+                    yield f"8: step {number} does not say why {principal} keeps {sorted(kept & pairs)}"
 
     def _same_lists(self, listed: set[str], rows: set[str], run: str) -> Iterator[str]:
         missing = {each for each in listed if "@" in each} - rows
         if missing:
             yield f"8: not-applied.csv of {run} leaves out {sorted(missing)}"
-
-    def _not_applied(self, run: str) -> set[str]:
-        text = (self.runs_dir / run / "not-applied.csv").read_text("utf-8")
-        return {_key(row["principal"]) for row in csv.DictReader(io.StringIO(text))}
 
     def _held_during(self, login: str, start: float, end: float) -> frozenset[Pair]:
         return frozenset().union(*(each.pairs for each in self.history.during(login, start, end)))
@@ -320,7 +360,17 @@ class Witness:
     def _meant(self, principal: str) -> list[str]:
         """Logins of whom a principal may name."""
         users = self.evidence.before["users"]
-        return [each["login"] for each in users if _key(principal) in (_key(each["login"]), _key(each["email"]))]
+        return [
+            each["login"] for each in users if _key(principal) in (_key(each["login"]), _key(each["email"]))
+        ]
+
+    def _by_login(self, wishes: Mapping[str, frozenset[Pair]]) -> dict[str, frozenset[Pair]]:
+        """Everything ``wishes`` may mean for each user, by login or e-mail."""
+        found: dict[str, frozenset[Pair]] = {}
+        for principal, pairs in wishes.items():
+            for login in self._meant(principal):
+                found[login] = found.get(login, frozenset()) | pairs
+        return found
 
     def ends_as_wanted(self) -> Iterator[str]:
         """After an apply without faults, a diff has nothing to send and names what else is missing."""
@@ -329,13 +379,18 @@ class Witness:
             yield f"8: without faults, apply failed: {last.error}"
             return
         if differs is None or differs.changes:
-            yield f"8: a last diff would still send {[each.message for each in differs.changes] if differs else '?'}"
+            still = [each.message for each in differs.changes] if differs else "?"
+            yield f"8: a last diff would still send {still}"
             return
         listed = {_key(each.principal or "") for each in differs.held}
         for principal, pairs in self.world.wanted.items():
             held = [self.history.now(login, last.ended_at).pairs for login in self._meant(principal)]
             if _key(principal) not in listed and not any(pairs <= each for each in held):
                 yield f"8: the last diff does not say why {principal} lacks some of {sorted(pairs)}"
+        for principal, pairs in self.world.unwanted.items():
+            kept = [self.history.now(login, last.ended_at).pairs & pairs for login in self._meant(principal)]
+            if _key(principal) not in listed and any(kept):
+                yield f"8: the last diff does not say why {principal} keeps some of {sorted(pairs)}"
         alone = {_key(each) for each in self.world.plan["assignments"]["users"]} - listed
         for login in self.history.moments:
             if _key(login) in alone and not self._is_assigned(self.history.now(login, last.ended_at)):
@@ -347,11 +402,6 @@ class Witness:
     def _body_pairs(self, write: Write) -> frozenset[Pair]:
         return self.history.pairs_of(write.body.get("entitlements") or ())
 
-    def _ends_at(self, write: Write) -> float:
-        from tests.simulation.history import instant
-
-        return instant((write.body.get("scheduleSettings") or {}).get("expirationDate"))
-
 
 def shown(write: Write) -> str:
     return f"request {write.n} ({write.method} {write.path})"
@@ -359,18 +409,6 @@ def shown(write: Write) -> str:
 
 def _key(principal: str) -> str:
     return principal.strip().casefold()
-
-
-def _wanted_by_login(evidence: Evidence) -> dict[str, frozenset[Pair]]:
-    """Everything the plan may mean for each user, by login or e-mail; nothing for a mere assignment."""
-    wanted: dict[str, frozenset[Pair]] = {}
-    plan = evidence.world.plan
-    wishes = {**dict.fromkeys(plan["assignments"]["users"], frozenset[Pair]()), **evidence.world.wanted}
-    for principal, pairs in wishes.items():
-        for user in evidence.before["users"]:
-            if _key(principal) in (_key(user["login"]), _key(user["email"])):
-                wanted[user["login"]] = wanted.get(user["login"], frozenset()) | pairs
-    return wanted
 
 
 def _plan_pairs(plan: Mapping[str, Any]) -> set[Pair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ class Step:
     resume: bool = False
     """Go on with the unfinished run, if there is one."""
     reviewed: str = "yes"
-    """What it may send: ``yes`` all it finds; ``diff`` a change set stored before; ``part`` one of its changes less."""
+    """What it may send: ``yes`` all it finds, ``diff`` what one stored before, ``part`` one change less."""
     cut_at_byte: int | None = None
     """Of what this apply adds to journals."""
     cut_at_request: int | None = None
@@ -57,6 +57,8 @@ class World:
     """A page of the org is so short; None: as long as asked for."""
     wanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
     """Principal as the plan names it -> what it is to hold."""
+    unwanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
+    """The same of what it is to lose."""
 
 
 def world_of(seed: int) -> World:
@@ -66,15 +68,17 @@ def world_of(seed: int) -> World:
     entitlements = _plan_entitlements(rng)
     access = _access(rng, users, entitlements)
     okta_app = _okta_app(rng, users)
+    removals = _removals(rng, users, access) if rng.random() < 0.2 else []
     plan = {
         "schema": "okta-plan/v1",
         "name": "t",
         "okta_app": {"label": "ERP"} if rng.random() < 0.3 else {"id": APP_ID},
         "entitlements": entitlements,
         "access": access,
+        "removals": removals,
         "assignments": _assignments(rng, users),
         "grants": _grant_options(rng),
-        "limits": {"privileged": ["Owner"]} if rng.random() < 0.1 else {},
+        "limits": {"revoked_percent_max": 100, "privileged": ["Owner"] if rng.random() < 0.1 else []},
     }
     org = {
         "org": {"subdomain": "acme"},
@@ -85,13 +89,19 @@ def world_of(seed: int) -> World:
         "latency_ms": rng.choice([[0, 0], [20, 200], [100, 1500]]),
         "switches": _switches(rng, okta_app),
     }
-    wanted: dict[str, frozenset[Pair]] = {}
-    for cohort in access:
+    steps = tuple(_step(rng, first=number == 0) for number in range(rng.choice([1, 1, 2, 2, 2, 3])))
+    page_size = 3 if rng.random() < 0.5 else None
+    return World(seed, org, plan, steps, page_size, wanted=by_user(access), unwanted=by_user(removals))
+
+
+def by_user(cohorts: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[Pair]]:
+    """All that the cohorts of a plan say of each principal."""
+    found: dict[str, frozenset[Pair]] = {}
+    for cohort in cohorts:
         pairs = frozenset((name, value) for name, values in cohort["values"].items() for value in values)
         for user in cohort["users"]:
-            wanted[user] = wanted.get(user, frozenset()) | pairs
-    steps = tuple(_step(rng, first=number == 0) for number in range(rng.choice([1, 1, 2, 2, 2, 3])))
-    return World(seed, org, plan, steps, page_size=3 if rng.random() < 0.5 else None, wanted=wanted)
+            found[user] = found.get(user, frozenset()) | pairs
+    return found
 
 
 def _users(rng: random.Random) -> list[dict[str, Any]]:
@@ -140,7 +150,9 @@ def _okta_app(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[str, 
     bundle = _held_values(rng, entitlements) if rng.random() < 0.5 else {}
     living = [user["login"] for user in users if user["status"] != "DEPROVISIONED"]
     assigned = [
-        {"user": login, "scope": rng.choice(["USER", "USER", "GROUP"])} for login in living if rng.random() < 0.6
+        {"user": login, "scope": rng.choice(["USER", "USER", "GROUP"])}
+        for login in living
+        if rng.random() < 0.6
     ]
     grants = [
         grant
@@ -216,6 +228,24 @@ def _access(
     return cohorts
 
 
+def _removals(
+    rng: random.Random, users: Sequence[dict[str, Any]], access: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Some people lose some of what the plan does not give them."""
+    named = {name for cohort in access for name in cohort["values"]}
+    given = {user.casefold(): pairs for user, pairs in by_user(access).items()}
+    cohorts: list[dict[str, Any]] = []
+    for user in users:
+        values: dict[str, list[str]] = {}
+        for name in sorted(named):
+            taken = [v for v in ENTITLEMENTS[name][1] if (name, v) not in given.get(user["login"], ())]
+            if some := _some(rng, taken):
+                values[name] = some
+        if values and rng.random() < 0.6:
+            cohorts.append({"values": values, "users": [user["login"]]})
+    return cohorts
+
+
 def _cohort(
     rng: random.Random, principal: str, entitlements: Sequence[dict[str, Any]], ends: str | None
 ) -> dict[str, Any]:
@@ -244,7 +274,8 @@ def _grant_options(rng: random.Random) -> dict[str, Any]:
 
 def _limits(rng: random.Random) -> str | dict[str, int]:
     tight = {"default": rng.choice([20, 100]), "POST /governance/api/v1/grants": rng.choice([3, 10])}
-    return rng.choice(["observed", "none", tight])
+    settings: list[str | dict[str, int]] = ["observed", "none", tight]
+    return rng.choice(settings)
 
 
 def _switches(rng: random.Random, okta_app: Mapping[str, Any]) -> dict[str, Any]:
