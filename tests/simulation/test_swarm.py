@@ -10,25 +10,24 @@ import pytest
 
 from pipeline.emulator.fault_kinds import FaultSet
 from pipeline.run.result import Outcome
+from tests.effort import SOAK
 from tests.simulation.swarm import Judged, reproduce, seeds_from, try_many
 from tests.simulation.trouble import ADMIN_CHANGES, KINDS
 
-SEEDS = 2000
+SEEDS, SEEDS_SOAKED = 2000, 50_000
 BASE = 20261125
+"""OKTA_PLAN_SEED takes its place, to try others."""
 LEAST = 10
 """How often anything that can occur has to."""
 NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name"}
 """Hold reasons that the emulator cannot bring about."""
 
 
-def effort() -> int:
-    return int(os.environ.get("OKTA_PLAN_SOAK", "1"))
-
-
 @pytest.fixture(scope="module")
 def judged() -> Judged:
     base = int(os.environ.get("OKTA_PLAN_SEED", str(BASE)))
-    return try_many(seeds_from(base, SEEDS * effort()), workers=os.cpu_count() or 1)
+    count = SEEDS if SOAK == 1 else max(SEEDS_SOAKED, SEEDS * SOAK)
+    return try_many(seeds_from(base, count), workers=os.cpu_count() or 1)
 
 
 def test_whatever_happens_the_eight_rules_hold(judged: Judged) -> None:
