@@ -95,12 +95,12 @@ def world_of(seed: int) -> World:
 
 
 def by_user(cohorts: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[Pair]]:
-    """All that the cohorts of a plan say of each principal."""
+    """All that the cohorts of a plan say of each principal, case-folded."""
     found: dict[str, frozenset[Pair]] = {}
     for cohort in cohorts:
         pairs = frozenset((name, value) for name, values in cohort["values"].items() for value in values)
         for user in cohort["users"]:
-            found[user] = found.get(user, frozenset()) | pairs
+            found[user.casefold()] = found.get(user.casefold(), frozenset()) | pairs
     return found
 
 
@@ -233,7 +233,7 @@ def _removals(
 ) -> list[dict[str, Any]]:
     """Some people lose some of what the plan does not give them."""
     named = {name for cohort in access for name in cohort["values"]}
-    given = {user.casefold(): pairs for user, pairs in by_user(access).items()}
+    given = by_user(access)
     cohorts: list[dict[str, Any]] = []
     for user in users:
         values: dict[str, list[str]] = {}
