@@ -334,6 +334,9 @@ class Witness:
             rows = {_key(row["principal"]) for row in csv.DictReader(io.StringIO(happened.not_applied))}
             yield from self._same_lists(listed, rows, view.run)
             listed |= rows
+        if view.verification is not None:
+            # what an earlier part of the run had done, and the admin has undone since
+            listed |= {_key(each.principal) for each in view.verification.missing}
         start = self.evidence.steps[number - 1].ended_at if number else 0.0
         for principal, pairs in self.world.wanted.items():
             if _key(principal) in listed:
