@@ -336,7 +336,8 @@ class Witness:
             listed |= rows
         if view.verification is not None:
             # what an earlier part of the run had done, and the admin has undone since
-            listed |= {_key(each.principal) for each in view.verification.missing}
+            found = {login for each in view.verification.missing for login in self._meant(each.principal)}
+            listed |= {_key(p) for p in self.world.wanted if found.intersection(self._meant(p))}
         start = self.evidence.steps[number - 1].ended_at if number else 0.0
         for principal, pairs in self.world.wanted.items():
             if _key(principal) in listed:
