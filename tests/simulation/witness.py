@@ -32,7 +32,7 @@ BUSY = (409, 429)
 """Answers that say that nothing happened yet, so that the same call goes out again under the same begin."""
 
 ACTIONS = {
-    ("POST", False): ("grant",),
+    ("POST", False): ("grant", "convert"),
     ("PUT", False): ("extend", "revoke"),
     ("PATCH", False): ("retime",),
     ("POST", True): ("revoke",),
@@ -103,8 +103,11 @@ class Witness:
         if write.path == REVOKE:
             return
         had = self.had(write)
+        plain = {("CUSTOM", "ALLOW")}
+        if write.method == "POST" and self.world.plan["grants"]["policy_users"] == "convert":
+            plain.add(("POLICY", "ALLOW"))
         if all(
-            each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW")
+            each.base is not None and (each.base.type, each.base.action) not in plain
             for each in had
         ):
             yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"

@@ -55,6 +55,8 @@ class World:
     steps: tuple[Step, ...]
     page_size: int | None
     """A page of the org is so short; None: as long as asked for."""
+    needs_review: bool = False
+    """Whether the plan may take something away, which ``--yes`` does not answer for."""
     wanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
     """Principal as the plan names it -> what it is to hold."""
     unwanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
@@ -91,7 +93,8 @@ def world_of(seed: int) -> World:
     }
     steps = tuple(_step(rng, first=number == 0) for number in range(rng.choice([1, 1, 2, 2, 2, 3])))
     page_size = 3 if rng.random() < 0.5 else None
-    return World(seed, org, plan, steps, page_size, wanted=by_user(access), unwanted=by_user(removals))
+    needs_review = bool(removals) or plan["grants"]["policy_users"] == "convert"
+    return World(seed, org, plan, steps, page_size, needs_review, by_user(access), by_user(removals))
 
 
 def by_user(cohorts: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[Pair]]:
