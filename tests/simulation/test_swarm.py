@@ -14,11 +14,21 @@ from tests.effort import SOAK
 from tests.simulation.swarm import Judged, reproduce, seeds_from, try_many
 from tests.simulation.trouble import ADMIN_CHANGES, KINDS
 
-SEEDS, SEEDS_SOAKED = 2000, 50_000
+SEEDS, SEEDS_SOAKED = 200, 50_000
 BASE = 20261125
 """OKTA_PLAN_SEED takes its place, to try others."""
-LEAST = 10
-"""How often anything that can occur has to."""
+RARE = {
+    "halt: canary_failed",
+    "hold: drifted",
+    "hold: protected",
+    "hold: still_held_via",
+    "hold: user_lookup_failed",
+    "outcome: already_so",
+    "outcome: refused",
+    "outcome: unresolved",
+    "outcome: not_started",
+}
+"""What only occurs in some thousands of seeds, so it is asked for when soaking."""
 NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name"}
 """Hold reasons that the emulator cannot bring about."""
 
@@ -42,8 +52,8 @@ def test_everything_that_can_go_wrong_did(judged: Judged, capsys: pytest.Capture
     with capsys.disabled():
         lines = [f"{count:8,} {what}\n" for what, count in sorted(judged.seen.items())]
         sys.stdout.write("\n" + "".join(lines))
-    rare = {what: judged.seen[what] for what in expected() if judged.seen[what] < LEAST}
-    assert not rare
+    wanted = set(expected()) - (RARE if SOAK == 1 else set())
+    assert not {what for what in wanted if not judged.seen[what]}
 
 
 def expected() -> Iterator[str]:

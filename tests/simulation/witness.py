@@ -106,10 +106,7 @@ class Witness:
         plain = {("CUSTOM", "ALLOW")}
         if write.method == "POST" and self.world.plan["grants"]["policy_users"] == "convert":
             plain.add(("POLICY", "ALLOW"))
-        if all(
-            each.base is not None and (each.base.type, each.base.action) not in plain
-            for each in had
-        ):
+        if all(each.base is not None and (each.base.type, each.base.action) not in plain for each in had):
             yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"
         if write.method == "POST" and all(each.additive for each in had):
             yield f"1: {shown(write)} is made beside {had[-1].additive} of {write.user}"

@@ -71,7 +71,7 @@ def world_of(seed: int) -> World:
     access = _access(rng, users, entitlements)
     okta_app = _okta_app(rng, users)
     removals = _removals(rng, users, access) if rng.random() < 0.2 else []
-    plan = {
+    plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
         "name": "t",
         "okta_app": {"label": "ERP"} if rng.random() < 0.3 else {"id": APP_ID},
