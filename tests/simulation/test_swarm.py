@@ -18,6 +18,7 @@ SEEDS, SEEDS_SOAKED = 200, 50_000
 BASE = 20261125
 """OKTA_PLAN_SEED takes its place, to try others."""
 RARE = {
+    *(f"admin: {change}" for change in ADMIN_CHANGES),
     "halt: canary_failed",
     "hold: drifted",
     "hold: protected",
@@ -28,7 +29,7 @@ RARE = {
     "outcome: unresolved",
     "outcome: not_started",
 }
-"""What only occurs in some thousands of seeds, so it is asked for when soaking."""
+"""What not every few hundred seeds bring, so it is asked for when soaking."""
 NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name"}
 """Hold reasons that the emulator cannot bring about."""
 
