@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
+from pipeline.source import REJECTS_MAX
 
 if TYPE_CHECKING:
     from pipeline.envelope import View
@@ -36,6 +37,7 @@ Org = Annotated[
 ]
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
 Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
+RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
 ]
@@ -98,11 +100,11 @@ def files(json: Json = False) -> None:
 
 
 @okta_plan.command()
-def analyze(csv: Csv, json: Json = False) -> None:
+def analyze(csv: Csv, rejects_max: RejectsMax = REJECTS_MAX, json: Json = False) -> None:
     """What a source holds: columns and roles with reasons, values, totals, findings."""
     from pipeline.use_cases import offline
 
-    _answer("analyze", json, lambda: offline.analyze(_desk(), csv))
+    _answer("analyze", json, lambda: offline.analyze(_desk(), csv, rejects_max=rejects_max))
 
 
 @okta_plan.command()
@@ -116,6 +118,7 @@ def generate(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/NAME.yaml.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    rejects_max: RejectsMax = REJECTS_MAX,
     json: Json = False,
 ) -> None:
     """Write the plan of a source. Offline, deterministic."""
@@ -124,7 +127,9 @@ def generate(
     _answer(
         "generate",
         json,
-        lambda: offline.generate(_desk(), csv, okta_app=okta_app, name=name, output=output, force=force),
+        lambda: offline.generate(
+            _desk(), csv, okta_app=okta_app, name=name, output=output, force=force, rejects_max=rejects_max
+        ),
     )
 
 

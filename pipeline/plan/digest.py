@@ -52,7 +52,7 @@ def _outside_cohorts(plan: Plan) -> dict[str, object]:
         "author": plan.author,
         "tenant": plan.tenant,
         "okta_app": plan.okta_app.model_dump(),
-        "sources": _sorted([source.model_dump() for source in plan.sources]),
+        "sources": _sorted([source.model_dump(exclude_none=True) for source in plan.sources]),
         "mapping": _mapping(plan.mapping) if plan.mapping else None,
         "entitlements": _sorted([_entitlement(entitlement) for entitlement in plan.entitlements]),
         "assignments": _assignments(plan.assignments),

@@ -123,7 +123,7 @@ def _okta_app(okta_app: OktaAppRef) -> Flow:
 
 
 def _source(source: SourceRef) -> Flow:
-    return {"path": source.path, "sha256": source.sha256, "rows": source.rows}
+    return _given(source.model_dump())
 
 
 def _mapping(mapping: PlanMapping | None) -> Iterator[str]:
@@ -244,4 +244,5 @@ def _limits(limits: Limits) -> Flow:
 
 
 def _finding(finding: PlanFinding) -> Flow:
-    return {"code": finding.code, "rows": finding.rows, "detail": finding.detail}
+    places = _given({"rows": finding.rows, "bytes": finding.bytes_})
+    return {"code": finding.code, **places, "detail": finding.detail}

@@ -65,12 +65,6 @@ def mapping_of(columns: tuple[Column, ...]) -> Mapping:
     )
 
 
-def distinct_cells(frame: Frame, name: str) -> pl.Series:
-    """The different non-empty cells of a column, trimmed."""
-    cells = frame.table.get_column(name).str.strip_chars()
-    return cells.filter(cells.str.len_chars() > 0).unique()
-
-
 def _user_column(frame: Frame) -> str:
     by_name = {name.casefold(): name for name in frame.columns}
     for name in USER_NAMES:
@@ -96,14 +90,20 @@ def _column(frame: Frame, name: str, user: str) -> Column:
 
 def _entitlement(frame: Frame, name: str) -> Column:
     column = Column(name, "entitlement", "")
-    cells = frame.table.get_column(name).str.strip_chars()
-    filled = cells.filter(cells.str.len_chars() > 0)
-    lists = filled.filter(filled.str.contains(SEPARATOR, literal=True)).len()
+    counted = (
+        frame.scan.group_by(pl.col(name).str.strip_chars().alias("cell"))
+        .agg(pl.len().alias("count"))
+        .filter(pl.col("cell") != "")
+        .collect(engine="streaming")
+    )
+    cells = counted.get_column("cell")
+    lists = counted.filter(pl.col("cell").str.contains(SEPARATOR, literal=True)).get_column("count").sum()
     if not lists:
-        return replace(column, reason=f"{filled.n_unique()} distinct values, no separator")
-    values = filled.unique().str.split(SEPARATOR).explode().str.strip_chars()
+        return replace(column, reason=f"{len(cells)} distinct values, no separator")
+    values = cells.str.split(SEPARATOR).explode().str.strip_chars()
     distinct = values.filter(values.str.len_chars() > 0).n_unique()
-    why = f"{lists} of {filled.len()} cells hold '{SEPARATOR}' lists drawn from {distinct} values"
+    filled = counted.get_column("count").sum()
+    why = f"{lists} of {filled} cells hold '{SEPARATOR}' lists drawn from {distinct} values"
     return replace(column, reason=why, separator=SEPARATOR)
 
 

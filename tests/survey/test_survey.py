@@ -7,14 +7,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import FindingCode
 from pipeline.plan.model import OktaAppRef
 from pipeline.plan.yaml_text import dump_plan
-from pipeline.source.frame import LINE, Frame, RejectedRow
+from pipeline.source.frame import ROW, Frame, Lines, RejectedRow
 from pipeline.source.local import read_local
 from pipeline.survey.draft import draft_plan
 from pipeline.survey.survey import Survey, survey
@@ -26,11 +26,9 @@ Row = tuple[str, ...]
 
 def frame(rows: list[Row], header: tuple[str, ...] = HEADER, rejected: tuple[RejectedRow, ...] = ()) -> Frame:
     columns = {name: [row[index] for row in rows] for index, name in enumerate(header)}
-    table = pl.DataFrame(
-        columns | {LINE: range(2, len(rows) + 2)},
-        schema=dict.fromkeys(header, pl.String) | {LINE: pl.Int64},
-    )
-    return Frame("csv/a.csv", "0" * 64, header, table, rejected)
+    table = pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)).with_row_index(ROW)
+    lines = Lines(2, pl.Series([], dtype=pl.Int64))
+    return Frame("csv/a.csv", "0" * 64, header, table.lazy(), len(rows), lines, rejected)
 
 
 def access(surveyed: Survey) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -128,6 +126,7 @@ rows_strategy = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows_strategy, st.randoms(use_true_random=False))
 def test_totals_balance_and_order_changes_nothing(rows: list[tuple[str, ...]], rng: random.Random) -> None:
     certain = ("sure@x", "Admin", "P1", "Permitted")
