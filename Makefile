@@ -6,13 +6,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test soak check bench lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
 
 test: check
 	$(BIN)/python -m pytest
+
+# What takes too long for every change: many more random cases.
+soak: $(VENV)/.dev
+	SOAK=10000 $(BIN)/python -m pytest tests/source/test_mutated_bytes.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -83,7 +83,7 @@ def find_dialect(sample: str) -> Dialect | None:
     attempts = [each for each in tried if each is not None]
     if not attempts:
         return None
-    best, *others = sorted(attempts, key=lambda each: (-each.score, -each.width))
+    best = max(attempts, key=lambda each: (each.score, each.width))
     at, end, header = best.parsed[best.header]
     above = best.parsed[: best.header]
     broken = (line for line, _, cells in above if cells is None and best.delimiter in lines[line])
@@ -93,7 +93,7 @@ def find_dialect(sample: str) -> Dialect | None:
         header_line=at,
         body_line=end,
         title_lines=tuple(line for first, last, cells in above if cells != [] for line in range(first, last)),
-        evidence=_evidence(best, others, is_given=given is not None),
+        evidence=_evidence(best, is_given=given is not None),
         broken_line=next(broken, None),
     )
 
@@ -161,12 +161,6 @@ def _attempt(lines: list[str], start: int, delimiter: str) -> _Attempt | None:
     return _Attempt(delimiter, score, len(cells), fits, len(below), header, tuple(parsed))
 
 
-def _evidence(best: _Attempt, others: list[_Attempt], *, is_given: bool) -> str:
+def _evidence(best: _Attempt, *, is_given: bool) -> str:
     text = f"{best.fits:,} of the first {best.seen:,} records below the header have its {best.width:,} cells"
-    if is_given:
-        return f"a sep= line says so, and {text}"
-    second = next(iter(others), None)
-    if second is not None and second.width > 1:
-        name = NAMES.get(second.delimiter, second.delimiter)
-        text += f"; the runner-up, {name}, fits {second.fits:,}"
-    return text
+    return f"a sep= line says so, and {text}" if is_given else text

@@ -126,7 +126,7 @@ def _scan(rows: Rows, columns: tuple[str, ...], table: _Table) -> pl.LazyFrame:
         empty_string_is_null=False,
         quote_char='"' if b'"' in body.text else None,
     )
-    if table.is_swapped and b"\r" in body.text:
+    if table.is_swapped and b'"' in body.text:
         scan = scan.with_columns(pl.col(columns).str.replace_many({"\r": "\n", "\n": "\r"}))
     return scan
 
