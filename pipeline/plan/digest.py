@@ -12,11 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring
 
 from pipeline.address import principal_key
 from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan
 
 _FORMAT = "okta-plan digest 1"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def plan_digest(plan: Plan) -> str:
@@ -38,7 +40,7 @@ def _parts(plan: Plan) -> Iterator[str]:
 
 
 def _canonical(content: object) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(content)
 
 
 def _sorted(contents: Sequence[object]) -> list[object]:
@@ -93,19 +95,20 @@ def _limits(limits: Limits) -> dict[str, object]:
 
 
 def _people(cohorts: Sequence[Cohort]) -> Iterator[str]:
-    """One line a person, sorted: the person, and the sha256 of what that person shall hold until when."""
+    """Lines, one a person, sorted: the person, and the sha256 of what that person shall hold until when."""
     cohorts_of: dict[str, tuple[int, ...]] = {}
     for index, cohort in enumerate(cohorts):
         here = (index,)
-        for user in cohort.users:
-            key = principal_key(user)
-            cohorts_of[key] = cohorts_of[key] + here if key in cohorts_of else here
+        for key in map(principal_key, cohort.users):
+            cohorts_of[key] = cohorts_of.get(key, ()) + here
     holdings = {
         indexes: hashlib.sha256(_holding([cohorts[index] for index in indexes]).encode()).hexdigest()
         for indexes in set(cohorts_of.values())
     }
-    for person in sorted(cohorts_of):
-        yield f"{json.dumps(person, ensure_ascii=False)} {holdings[cohorts_of[person]]}"
+    if cohorts_of:
+        yield "\n".join(
+            [f"{encode_basestring(person)} {holdings[cohorts_of[person]]}" for person in sorted(cohorts_of)]
+        )
 
 
 def _holding(cohorts: Sequence[Cohort]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias, Union
 
 from pipeline.plan.model import (
@@ -37,7 +38,7 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _NUMBER_LIKE = re.compile(r"[\d_.:eE+-]+|0[xX][\da-fA-F_]*|0[oObB][0-7_]*|\d{4}-\d{1,2}-\d{1,2}.*", re.ASCII)
 _ESCAPED = re.compile('[\x00-\x1f"\\\\\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_BLOCK_SAFE = re.compile("(?:[^\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]+\n)*")
+_NOT_IN_BLOCK = re.compile("[\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 def dump_plan(plan: Plan) -> str:
@@ -45,6 +46,7 @@ def dump_plan(plan: Plan) -> str:
     return "".join(f"{line}\n" for line in _lines(plan))
 
 
+@lru_cache(maxsize=1 << 16)
 def scalar(text: str) -> str:
     """``text`` as one YAML scalar on one line: plain where every reader sees text, else in double quotes.
 
@@ -63,17 +65,15 @@ def _escape(match: re.Match[str]) -> str:
 
 def flow(node: Flow) -> str:
     """``node`` on one line, in YAML's flow style."""
-    if node is None:
-        return "null"
-    if isinstance(node, bool):
-        return "true" if node else "false"
     if isinstance(node, str):
         return scalar(node)
+    if node is None or isinstance(node, bool):
+        return {None: "null", True: "true", False: "false"}[node]
     if isinstance(node, int | float):
         return _number(node)
     if isinstance(node, Mapping):
         return "{" + ", ".join(f"{_key(key)} {flow(inner)}" for key, inner in node.items()) + "}"
-    return "[" + ", ".join(map(flow, node)) + "]"
+    return f"[{', '.join(scalar(each) if type(each) is str else flow(each) for each in node)}]"
 
 
 def _number(number: float) -> str:
@@ -222,13 +222,12 @@ def _values(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _users(users: Sequence[str], indent: str) -> Iterator[str]:
-    ordered = sorted(users, key=lambda user: (user.casefold(), user))
-    block = "".join(f"{user}\n" for user in ordered)
+    ordered = sorted(sorted(users), key=str.casefold)
     if not ordered:
         yield f'{indent}users: ""'
-    elif _BLOCK_SAFE.fullmatch(block) and block.count("\n") == len(ordered) and all(ordered):
-        yield f"{indent}users: |"
-        yield from (f"{indent}  {user}" for user in ordered)
+    elif all(ordered) and not _NOT_IN_BLOCK.search("".join(ordered)):
+        start = f"\n{indent}  "
+        yield f"{indent}users: |{start}{start.join(ordered)}"
     else:
         yield f"{indent}users:"
         yield from (f"{indent}  - {scalar(user)}" for user in ordered)

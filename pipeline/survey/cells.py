@@ -27,7 +27,7 @@ class Cells:
         return by_code.get_column(column).gather(self.codes)
 
 
-def load_cells(frame: Frame, user: str, columns: list[str]) -> tuple[pl.Series, dict[str, Cells]]:
+def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[pl.Series, dict[str, Cells]]:
     """The trimmed user of each row, and the cells of ``columns``, in one pass over the source."""
     table = frame.scan.select(
         pl.col(user).str.strip_chars().alias(USER),

@@ -10,6 +10,7 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
 from pipeline.plan.model import EntitlementColumn, Mapping, RowsMapping, UserMapping
 from pipeline.source.frame import Frame
+from pipeline.survey.cells import CELL, COUNT, Cells
 
 USER_NAMES = ("email", "user_email", "login", "username")
 ENTITLEMENT_NAMES = ("role", "permission_set")
@@ -30,12 +31,13 @@ class Column:
 
 
 def read_columns(frame: Frame) -> tuple[Column, ...]:
-    """The role of every column, in the order of the source.
+    """The role of every column by its name, in the order of the source.
 
-    Raises InputError where no column names the people or none names access.
+    Raises InputError where no column names the people or none names access, or where two columns have the
+    name that decides.
     """
     user = _user_column(frame)
-    columns = tuple(_column(frame, name, user) for name in frame.columns)
+    columns = tuple(_column(name, user) for name in frame.columns)
     if not any(column.role == "entitlement" for column in columns):
         raise _missing(
             frame,
@@ -44,6 +46,14 @@ def read_columns(frame: Frame) -> tuple[Column, ...]:
             "Role or Permission_Set",
         )
     return columns
+
+
+def read_separators(columns: tuple[Column, ...], cells: dict[str, Cells]) -> tuple[Column, ...]:
+    """The same columns with what separates values in the cells of those that are entitlements, and why."""
+    return tuple(
+        _separated(column, cells[column.name].distinct) if column.role == "entitlement" else column
+        for column in columns
+    )
 
 
 def mapping_of(columns: tuple[Column, ...]) -> Mapping:
@@ -73,12 +83,12 @@ def _user_column(frame: Frame) -> str:
     raise _missing(frame, ErrorCode.NO_USER_COLUMN, "The source has no user column", "Email")
 
 
-def _column(frame: Frame, name: str, user: str) -> Column:
+def _column(name: str, user: str) -> Column:
     known = name.casefold()
     if name == user:
         return Column(name, "user", "names the person; matched as login, then as e-mail")
     if known in ENTITLEMENT_NAMES:
-        return _entitlement(frame, name)
+        return Column(name, "entitlement", "")
     if known == STATUS_NAME:
         return Column(name, "status", "rows with Permitted are used, rows with Denied are left out")
     if known == DATE_NAME:
@@ -88,22 +98,16 @@ def _column(frame: Frame, name: str, user: str) -> Column:
     return Column(name, "ignored", "not named as access")
 
 
-def _entitlement(frame: Frame, name: str) -> Column:
-    column = Column(name, "entitlement", "")
-    counted = (
-        frame.scan.group_by(pl.col(name).str.strip_chars().alias("cell"))
-        .agg(pl.len().alias("count"))
-        .filter(pl.col("cell") != "")
-        .collect(engine="streaming")
-    )
-    cells = counted.get_column("cell")
-    lists = counted.filter(pl.col("cell").str.contains(SEPARATOR, literal=True)).get_column("count").sum()
+def _separated(column: Column, distinct: pl.DataFrame) -> Column:
+    filled = distinct.with_columns(pl.col(CELL).str.strip_chars()).filter(pl.col(CELL) != "")
+    lists = filled.filter(pl.col(CELL).str.contains(SEPARATOR, literal=True)).get_column(COUNT).sum()
+    cells = filled.get_column(CELL)
     if not lists:
-        return replace(column, reason=f"{len(cells)} distinct values, no separator")
+        return replace(column, reason=f"{cells.n_unique()} distinct values, no separator")
     values = cells.str.split(SEPARATOR).explode().str.strip_chars()
-    distinct = values.filter(values.str.len_chars() > 0).n_unique()
-    filled = counted.get_column("count").sum()
-    why = f"{lists} of {filled} cells hold '{SEPARATOR}' lists drawn from {distinct} values"
+    distinct_values = values.filter(values != "").n_unique()
+    count = filled.get_column(COUNT).sum()
+    why = f"{lists} of {count} cells hold '{SEPARATOR}' lists drawn from {distinct_values} values"
     return replace(column, reason=why, separator=SEPARATOR)
 
 

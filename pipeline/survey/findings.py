@@ -8,7 +8,7 @@ from pipeline.findings import Finding, FindingCode, Severity
 from pipeline.lookalike import look
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import USER
-from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, USED, VALUE, VERDICT, Rows, people, person_key
+from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, USED, VALUE, VERDICT, Rows, person_key
 from pipeline.survey.sets import ValueSets
 
 CONFLICTS_SHOWN_MAX = 1_000
@@ -25,19 +25,19 @@ def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
     if not rows.count(DENIED):
         return []
     listed = rows.judged.with_columns(rows.set_columns()).with_row_index(ROW)
-    denied = people(listed.lazy().filter(pl.col(VERDICT) == DENIED), rows)
-    both = denied.join(rows.held, on=KEY, suffix=" held").select(
-        KEY, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
+    denying = listed.filter(pl.col(VERDICT) == DENIED).with_columns(person_key(pl.col(USER)))
+    denied = denying.join(rows.held, on=KEY, suffix=" held").select(
+        ROW, KEY, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
     )
-    count = sum(
-        int(both.select(_size(name, each).sum()).item() or 0) for each in rows.sets for name in each.names
-    )
-    if not count:
-        return []
-    both = both.filter(pl.any_horizontal(_size(name, each) > 0 for each in rows.sets for name in each.names))
-    concerned = listed.with_columns(person_key(pl.col(USER))).join(both, on=KEY, suffix=" both")
-    if count > CONFLICTS_SHOWN_MAX:
-        return _many_conflicts(frame, rows, concerned)
+    sizes = {
+        each.entitlement: pl.sum_horizontal(_size(name, each) for name in each.names) for each in rows.sets
+    }
+    denied = denied.with_columns(size.alias(f"size of {name}") for name, size in sizes.items())
+    denied = denied.filter(pl.any_horizontal(pl.col("^size of .*$") > 0))
+    if denied.select(pl.sum_horizontal(pl.col("^size of .*$").sum())).item() > CONFLICTS_SHOWN_MAX:
+        return _many_conflicts(frame, denied, sorted(sizes))
+    keys_concerned = denied.get_column(KEY).unique().implode()
+    concerned = listed.with_columns(person_key(pl.col(USER))).filter(pl.col(KEY).is_in(keys_concerned))
     keys = [ENTITLEMENT, VALUE]
     found = (
         rows.pairs(concerned.get_column(ROW))
@@ -69,22 +69,14 @@ def _size(name: str, sets: ValueSets) -> pl.Expr:
     return pl.col(name).bitwise_count_ones() if sets.are_bits else pl.col(name).list.len()
 
 
-def _many_conflicts(frame: Frame, rows: Rows, concerned: pl.DataFrame) -> list[Finding]:
-    denied = concerned.filter(pl.col(VERDICT) == DENIED)
+def _many_conflicts(frame: Frame, denied: pl.DataFrame, entitlements: list[str]) -> list[Finding]:
     found = []
-    for each in sorted(rows.sets, key=lambda each: each.entitlement):
-        both = [
-            pl.col(name) & pl.col(f"{name} both")
-            if each.are_bits
-            else pl.col(name).list.set_intersection(pl.col(f"{name} both"))
-            for name in each.names
-        ]
-        is_denied = [part.bitwise_count_ones() > 0 if each.are_bits else part.list.len() > 0 for part in both]
-        here = denied.filter(pl.any_horizontal(is_denied))
+    for entitlement in entitlements:
+        here = denied.filter(pl.col(f"size of {entitlement}") > 0)
         if here.height:
             detail = (
-                f"{each.entitlement}: values of {here.get_column(KEY).n_unique():,} people are granted, "
-                f"though {here.height:,} other rows deny them. These are the rows that deny."
+                f"{entitlement}: values of {here.get_column(KEY).n_unique():,} people are granted, though "
+                f"{here.height:,} other rows deny them. These are the rows that deny."
             )
             found.append(
                 Finding(
@@ -92,7 +84,7 @@ def _many_conflicts(frame: Frame, rows: Rows, concerned: pl.DataFrame) -> list[F
                     Severity.WARNING,
                     "Values are both permitted and denied",
                     detail,
-                    rows=tuple(frame.lines.of(sorted(here.get_column(ROW).to_list()))),
+                    rows=tuple(frame.lines.of(here.get_column(ROW).to_list())),
                 )
             )
     return found
@@ -100,10 +92,12 @@ def _many_conflicts(frame: Frame, rows: Rows, concerned: pl.DataFrame) -> list[F
 
 def _duplicates(frame: Frame, rows: Rows) -> list[Finding]:
     """Only rows that are equal where access stands can be equal as a whole."""
-    seen = rows.judged.select(USER, *(cells.codes.alias(name) for name, cells in rows.cells.items()))
-    alike = seen.hash_rows().is_duplicated().arg_true()
-    if alike.is_empty():
+    seen = rows.judged.select(
+        USER, *(cells.codes.alias(name) for name, cells in rows.cells.items())
+    ).hash_rows()
+    if seen.n_unique() == len(seen):
         return []
+    alike = seen.is_duplicated().arg_true()
     copies = (
         frame.scan.with_columns(pl.col(ROW).cast(pl.UInt32))
         .join(pl.LazyFrame({ROW: alike.cast(pl.UInt32)}), on=ROW, how="semi")

@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame, RejectedRow
-from pipeline.survey.cells import CODE, USER, Cells, load_cells
+from pipeline.survey.cells import CODE, USER, Cells
 from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 
 KEY, VERDICT, ENTITLEMENT, VALUE = "key", "verdict", "entitlement", "value"
@@ -51,14 +51,14 @@ class Rows:
 
     def granted(self) -> dict[str, list[str]]:
         """The values that somebody holds, sorted, for each entitlement with any."""
-        everything = self.held.select(expression for each in self.sets for expression in each.join())
-        found = {
-            each.entitlement: list(each.decode(everything.select(each.names).row(0)))
-            if each.are_bits
-            else [each.values[n] for n in everything.get_column(each.names[0]).to_list()]
+        if self.held.is_empty():
+            return {}
+        everything = self.held.select(
+            expression if each.are_bits else expression.implode()
             for each in self.sets
-            if each.values and not self.held.is_empty()
-        }
+            for expression in each.join()
+        )
+        found = {each.entitlement: list(each.decode(everything)[0]) for each in self.sets if each.values}
         return {entitlement: values for entitlement, values in found.items() if values}
 
     def set_columns(self) -> list[pl.Series]:
@@ -95,11 +95,8 @@ class Rows:
         return is_listed.arg_true()
 
 
-def judge_rows(frame: Frame, mapping: Mapping) -> Rows:
+def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str, Cells]) -> Rows:
     """The verdict on each row, and what the used ones give to whom."""
-    names = [column.column for column in mapping.entitlements]
-    status = [mapping.rows.column] if mapping.rows else []
-    users, cells = load_cells(frame, mapping.user.column, [*names, *status])
     sets = tuple(value_sets(each.column, each.separator, cells[each.column]) for each in mapping.entitlements)
     verdicts = _verdicts(frame, users, mapping, cells, sets)
     judged = pl.DataFrame({USER: users, VERDICT: verdicts})

@@ -6,7 +6,8 @@ lists of numbers instead. Both are exact. Rows never become lists of texts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -29,6 +30,8 @@ class ValueSets:
     listed: pl.DataFrame
     by_cell: pl.DataFrame
     names: tuple[str, ...]
+    decoded: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    """What was decoded before: index and bits of a word to its values."""
 
     @property
     def are_bits(self) -> bool:
@@ -40,18 +43,27 @@ class ValueSets:
             return [pl.col(name).bitwise_or() for name in self.names]
         return [pl.col(name).explode().drop_nulls().unique().sort() for name in self.names]
 
-    def decode(self, held: tuple[object, ...]) -> tuple[str, ...]:
-        """The values of one set, given as its columns."""
-        if not self.are_bits:
-            numbers = held[0]
-            return tuple(self.values[number] for number in numbers)  # type: ignore[attr-defined]
-        found: list[str] = []
-        for index, word in enumerate(held):
-            rest = int(word)  # type: ignore[call-overload]
-            while rest:
-                found.append(self.values[index * WORD_BITS + (rest & -rest).bit_length() - 1])
-                rest &= rest - 1
-        return tuple(found)
+    def decode(self, sets: pl.DataFrame) -> list[tuple[str, ...]]:
+        """The values of each row of ``sets``, which has the columns ``names``."""
+        if self.are_bits:
+            return [self._decoded(words) for words in sets.select(self.names).iter_rows()]
+        return [
+            tuple(self.values[number] for number in numbers)
+            for numbers in sets.get_column(self.names[0]).to_list()
+        ]
+
+    def _decoded(self, words: tuple[int, ...]) -> tuple[str, ...]:
+        found: tuple[str, ...] = ()
+        for place in enumerate(words):
+            if place not in self.decoded:
+                self.decoded[place] = tuple(self._values_of(*place))
+            found += self.decoded[place]
+        return found
+
+    def _values_of(self, index: int, word: int) -> Iterator[str]:
+        while word:
+            yield self.values[index * WORD_BITS + (word & -word).bit_length() - 1]
+            word &= word - 1
 
 
 def value_sets(entitlement: str, separator: str | None, cells: Cells) -> ValueSets:

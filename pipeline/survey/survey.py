@@ -11,14 +11,14 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location
 from pipeline.plan.model import Cohort, Entitlement, Mapping, SourceRef, Totals, Value
 from pipeline.source.frame import Format, Frame, RejectedRow
-from pipeline.survey.cells import USER
-from pipeline.survey.columns import Column, mapping_of, read_columns
+from pipeline.survey.cells import USER, Cells, read_cells
+from pipeline.survey.columns import Column, mapping_of, read_columns, read_separators
 from pipeline.survey.findings import find_problems
 from pipeline.survey.rows import BLANK, DENIED, NO_VALUE, USED, Rows, judge_rows
-from pipeline.survey.sets import ValueSets
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
+_FIELDS = {"values", "expires", "users"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,11 @@ def survey(frame: Frame) -> Survey:
     """Survey ``frame``. Raises InputError where a needed column is missing, a value is too long for Okta, or
     no row gives anybody anything.
     """
-    columns = read_columns(frame)
+    named = read_columns(frame)
+    users, cells = _cells(frame, named)
+    columns = read_separators(named, cells)
     mapping = mapping_of(columns)
-    rows = judge_rows(frame, mapping)
+    rows = judge_rows(frame, mapping, users, cells)
     granted = rows.granted()
     if not granted:
         raise _nothing(frame, rows)
@@ -60,6 +62,11 @@ def survey(frame: Frame) -> Survey:
         findings=find_problems(frame, rows),
         rejected=rows.rejected,
     )
+
+
+def _cells(frame: Frame, columns: tuple[Column, ...]) -> tuple[pl.Series, dict[str, Cells]]:
+    user = next(column.name for column in columns if column.role == "user")
+    return read_cells(frame, user, [each.name for each in columns if each.role in {"entitlement", "status"}])
 
 
 def _source(frame: Frame) -> SourceRef:
@@ -95,22 +102,15 @@ def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Enti
 def _cohorts(rows: Rows) -> tuple[Cohort, ...]:
     """People with the same values, largest group first, then by content; people by their keys."""
     groups = rows.held.group_by(rows.set_names).agg(USER)
-    lists = {each.entitlement: _decoded(each, groups) for each in rows.sets}
-    cohorts = [
-        Cohort(
-            values={name: values for name, values in zip(lists, row, strict=True) if values},
-            users=tuple(users),
-        )
-        for users, *row in zip(groups.get_column(USER).to_list(), *lists.values(), strict=True)
-    ]
-    cohorts.sort(key=lambda each: (-len(each.users), sorted(each.values.items())))
+    lists = {each.entitlement: each.decode(groups) for each in rows.sets}
+    cohorts = []
+    # Nothing here is new to the plan's model, and validating it again would take longer than finding it.
+    for users, *row in zip(groups.get_column(USER).to_list(), *lists.values(), strict=True):
+        values = {name: held for name, held in zip(lists, row, strict=True) if held}
+        cohorts.append(Cohort.model_construct(_FIELDS, values=values, expires=None, users=tuple(users)))
+    # The keys of values stand in the order of the mapping, which is sorted.
+    cohorts.sort(key=lambda each: (-len(each.users), tuple(each.values.items())))
     return tuple(cohorts)
-
-
-def _decoded(sets: ValueSets, groups: pl.DataFrame) -> list[tuple[str, ...]]:
-    if not sets.are_bits:
-        return [sets.decode((numbers,)) for numbers in groups.get_column(sets.names[0]).to_list()]
-    return [sets.decode(row) for row in groups.select(sets.names).iter_rows()]
 
 
 def _totals(
