@@ -68,6 +68,10 @@ def _mapping(mapping: Mapping) -> dict[str, object]:
     fields = mapping.model_dump(exclude={"entitlements": {"__all__": {"why"}}})
     if mapping.rows is not None:
         fields["rows"] |= {"use": sorted(mapping.rows.use), "deny": sorted(mapping.rows.deny)}
+    for column in fields["entitlements"]:
+        # Left out where it is not given, so that plans from before it mean what they meant.
+        if column["nothing"] is None:
+            del column["nothing"]
     fields["entitlements"] = _sorted(fields["entitlements"])
     fields["ignored"] = sorted(mapping.ignored)
     return fields

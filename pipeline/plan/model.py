@@ -89,6 +89,7 @@ class Validity(Part):
 class EntitlementColumn(Part):
     column: Name
     separator: str | None = None
+    nothing: tuple[str, ...] | None = None
     why: str | None = None
 
 

@@ -45,6 +45,7 @@ DESCRIPTIONS = {
     "Validity.end": "The column that says when access ends.",
     "EntitlementColumn.column": "The column that holds values of this entitlement.",
     "EntitlementColumn.separator": "What separates several values in one cell.",
+    "EntitlementColumn.nothing": "Texts of this column that were read as no value, compared without case.",
     "EntitlementColumn.why": "Why the column was read this way. Not part of the plan's meaning.",
     "Mapping.date": "The column by which 'latest' decides.",
     "Mapping.ignored": "Columns that were not used, each with the reason.",

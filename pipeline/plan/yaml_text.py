@@ -137,7 +137,8 @@ def _mapping(mapping: PlanMapping | None) -> Iterator[str]:
     yield f"  date: {flow(mapping.date)}"
     yield f"  validity: {flow(mapping.validity.model_dump() if mapping.validity else None)}"
     columns: list[Flow] = [
-        {"column": column.column, "separator": column.separator} | _given({"why": column.why})
+        {"column": column.column, "separator": column.separator}
+        | _given({"nothing": column.nothing, "why": column.why})
         for column in mapping.entitlements
     ]
     yield from _section("entitlements", columns, "  ")

@@ -70,6 +70,8 @@ class Frame:
     excluded: dict[str, int] = field(default_factory=dict)
     read_as: Format = Format()
     findings: tuple[Finding, ...] = ()
+    repeated: dict[str, str] = field(default_factory=dict)
+    """Columns whose name stood in the header before, and that name."""
 
     @property
     def rows(self) -> int:

@@ -23,6 +23,7 @@ from pipeline.source.dialect import (
 )
 from pipeline.source.encoding import UTF8, Decoded, decode
 from pipeline.source.frame import ROW, Format, Frame, RejectedRow
+from pipeline.source.header import read_header
 from pipeline.source.records import Body, Rows, TooManyRejectsError, find_rows
 
 _SHOWN_MAX = 5
@@ -51,7 +52,7 @@ def read_bytes(content: bytes, shown: str, *, rejects_max: int = REJECTS_MAX) ->
         plain, compression = plain_bytes(content, shown)
         decoded = decode(plain, shown)
         decoded, table = _table(decoded, shown)
-        columns, findings = _columns(table.dialect, shown)
+        header = read_header(table.dialect, shown)
         try:
             rows = find_rows(table.body, rejects_max)
         except TooManyRejectsError as error:
@@ -64,14 +65,15 @@ def read_bytes(content: bytes, shown: str, *, rejects_max: int = REJECTS_MAX) ->
         return Frame(
             path=shown,
             sha256=sha256.result(),
-            columns=columns,
-            scan=_scan(rows, columns, table),
+            columns=header.columns,
+            scan=_scan(rows, header.columns, table),
             height=rows.height,
             lines=rows.lines,
             rejected=_with_source_bytes(rows.rejected, decoded),
             excluded={reason: count for reason, count in excluded.items() if count},
             read_as=Format(compression, decoded.encoding, dialect.delimiter, dialect.header_line + 1),
-            findings=(*_how_it_was_read(decoded, table), *findings),
+            findings=(*_how_it_was_read(decoded, table), *header.findings),
+            repeated=header.repeated,
         )
 
 
@@ -129,59 +131,6 @@ def _scan(rows: Rows, columns: tuple[str, ...], table: _Table) -> pl.LazyFrame:
     if table.is_swapped and b'"' in body.text:
         scan = scan.with_columns(pl.col(columns).str.replace_many({"\r": "\n", "\n": "\r"}))
     return scan
-
-
-def _columns(dialect: Dialect, shown: str) -> tuple[tuple[str, ...], list[Finding]]:
-    """Names for all columns: a blank one and the repetition of one get a name that no header has."""
-    columns: list[str] = []
-    unnamed: list[str] = []
-    repeated: list[str] = []
-    line = dialect.header_line + 1
-    given = {name.strip() for name in dialect.header} | {ROW}
-    for number, cell in enumerate(dialect.header, start=1):
-        name = cell.strip()
-        if not name:
-            name = _free(f"column {number}", given)
-            unnamed.append(name)
-        elif name in columns or name == ROW:
-            name = _free(
-                f"{name} ({1 + sum(each.strip() == name for each in dialect.header[:number])})", given
-            )
-            repeated.append(name)
-        columns.append(name)
-    findings = []
-    if unnamed:
-        detail = f"Columns without a name are read as {', '.join(unnamed)} and never used."
-        findings.append(
-            Finding(
-                FindingCode.BLANK_HEADER,
-                Severity.NOTE,
-                "A column has no name",
-                detail,
-                Location(shown, line),
-                (line,),
-            )
-        )
-    if repeated:
-        detail = f"Names that stand in the header before are read as {', '.join(repeated)}."
-        findings.append(
-            Finding(
-                FindingCode.REPEATED_HEADER,
-                Severity.WARNING,
-                "A column name stands more than once",
-                detail,
-                Location(shown, line),
-                (line,),
-            )
-        )
-    return tuple(columns), findings
-
-
-def _free(name: str, given: set[str]) -> str:
-    while name in given:
-        name += "'"
-    given.add(name)
-    return name
 
 
 def _how_it_was_read(decoded: Decoded, table: _Table) -> list[Finding]:

@@ -6,8 +6,10 @@ import polars as pl
 
 from pipeline.findings import Finding, FindingCode, Severity
 from pipeline.lookalike import look
+from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import USER
+from pipeline.survey.damage import damage_of, without_zeros
 from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, USED, VALUE, VERDICT, Rows, person_key
 from pipeline.survey.sets import ValueSets
 
@@ -15,9 +17,53 @@ CONFLICTS_SHOWN_MAX = 1_000
 """Up to so many conflicts have a finding each; more have one for each entitlement."""
 
 
-def find_problems(frame: Frame, rows: Rows) -> tuple[Finding, ...]:
+def find_problems(frame: Frame, mapping: Mapping, rows: Rows) -> tuple[Finding, ...]:
     """All findings, ordered by code and content."""
-    return (*frame.findings, *_duplicates(frame, rows), *_collisions(frame, rows), *_conflicts(frame, rows))
+    return (
+        *frame.findings,
+        *_duplicates(frame, rows),
+        *_texts_for_nothing(mapping),
+        *_damage(frame, rows),
+        *_collisions(frame, rows),
+        *_conflicts(frame, rows),
+    )
+
+
+def _texts_for_nothing(mapping: Mapping) -> list[Finding]:
+    return [
+        Finding(
+            FindingCode.NO_VALUE_TEXT,
+            Severity.WARNING,
+            "A text is read as no value",
+            f"{each.column}: {', '.join(map(repr, each.nothing))} give nobody anything (any case). If one is "
+            "a value, give it another name in the source.",
+        )
+        for each in mapping.entitlements
+        if each.nothing
+    ]
+
+
+def _damage(frame: Frame, rows: Rows) -> list[Finding]:
+    """Values as a spreadsheet leaves them: granted as they stand, with what they may have been."""
+    found: list[Finding] = []
+    for entitlement, values in sorted(rows.granted().items()):
+        wrong = {value: damage_of(value) for value in values}
+        wrong |= {
+            short: f"may be what is left of {long!r}, which is there too, without its zeros"
+            for short, long in without_zeros(values)
+        }
+        found.extend(
+            Finding(
+                FindingCode.SPREADSHEET_DAMAGE,
+                Severity.WARNING,
+                "A value looks damaged by a spreadsheet",
+                f"{entitlement}: {value!r} {what}. It is granted as it stands.",
+                rows=tuple(frame.lines.of(rows.rows_listing(entitlement, [value]).to_list())),
+            )
+            for value, what in wrong.items()
+            if what
+        )
+    return found
 
 
 def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:

@@ -97,7 +97,10 @@ class Rows:
 
 def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str, Cells]) -> Rows:
     """The verdict on each row, and what the used ones give to whom."""
-    sets = tuple(value_sets(each.column, each.separator, cells[each.column]) for each in mapping.entitlements)
+    sets = tuple(
+        value_sets(each.column, each.separator, each.nothing or (), cells[each.column])
+        for each in mapping.entitlements
+    )
     verdicts = _verdicts(frame, users, mapping, cells, sets)
     judged = pl.DataFrame({USER: users, VERDICT: verdicts})
     rows = Rows(judged, cells, sets, pl.DataFrame(), ())

@@ -6,7 +6,7 @@ lists of numbers instead. Both are exact. Rows never become lists of texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -66,15 +66,15 @@ class ValueSets:
             word &= word - 1
 
 
-def value_sets(entitlement: str, separator: str | None, cells: Cells) -> ValueSets:
-    """Split, trim and number the values of the distinct cells of a column."""
+def value_sets(entitlement: str, separator: str | None, nothing: Sequence[str], cells: Cells) -> ValueSets:
+    """Split, trim and number the values of the distinct cells of a column, but those that mean nothing."""
     cell = pl.col(CELL)
     split = cell.str.split(separator) if separator else pl.concat_list(cell)
     listed = (
         cells.distinct.select(CODE, split.alias(VALUES))
         .explode(VALUES)
         .with_columns(pl.col(VALUES).str.strip_chars())
-        .filter(pl.col(VALUES) != "")
+        .filter(pl.col(VALUES) != "", ~pl.col(VALUES).str.to_lowercase().is_in(list(nothing)))
         .unique()
     )
     values = listed.get_column(VALUES).unique().sort()

@@ -15,7 +15,8 @@ else:
     from backports import zstd
 
 Row = tuple[str, ...]
-PACKS: tuple[Callable[[bytes], bytes], ...] = (bytes, gzip.compress, zstd.compress)
+zstd_compress: Callable[[bytes], bytes] = zstd.compress
+PACKS: tuple[Callable[[bytes], bytes], ...] = (bytes, gzip.compress, zstd_compress)
 """As it is, and in each compression."""
 NAMES = ("Email", "Role", "Permission_Set", "Access_Date", "User_ID", "Note")
 PLAIN = [
