@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from pipeline import __version__
 from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
 from pipeline.source import REJECTS_MAX
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.use_cases.applying import Person
     from pipeline.use_cases.desk import Desk
 
+R = TypeVar("R")
 V = TypeVar("V", bound="View")
 
 okta_plan = typer.Typer(
@@ -31,17 +33,13 @@ emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-Org = Annotated[
-    Path | None,
-    typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),
-]
+Org = Annotated[Path | None, typer.Option("--org", metavar="FILE", help="An org file to emulate and use.")]
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
 Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
 RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
 ]
-
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")]
 
 
@@ -57,6 +55,12 @@ class Switches:
 switches = Switches()
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"okta-plan {__version__}\n")
+        raise typer.Exit
+
+
 @okta_plan.callback()
 def options(
     workspace: Annotated[Path | None, typer.Option(help="The workspace folder.")] = None,
@@ -64,6 +68,9 @@ def options(
     log_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep one redacted line for each call to Okta here.")
     ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
+    ] = False,
 ) -> None:
     switches.workspace, switches.debug, switches.log_file = workspace, debug, log_file
 
@@ -294,13 +301,13 @@ def emulator_reset(json: Json = False) -> None:
 
 
 def main() -> NoReturn:
-    """The console script. Exit codes are those of errors.Exit."""
+    """The whole command line. Exit codes are those of errors.Exit."""
     sys.exit(int(_run() or 0))
 
 
 def _run() -> int | None:
     try:
-        code: int | None = okta_plan(standalone_mode=False)
+        code: int | None = okta_plan(standalone_mode=False, prog_name="okta-plan")
     except typer.Exit as left:
         return left.exit_code
     except (typer.Abort, KeyboardInterrupt):
@@ -344,9 +351,6 @@ def _answer(command: str, json: bool, call: Callable[[], View]) -> None:
     raise typer.Exit(view.exit_code)
 
 
-R = TypeVar("R")
-
-
 def _guarded(command: str, json: bool, call: Callable[[], R]) -> R:
     try:
         return call()
@@ -369,7 +373,9 @@ def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
 
 def _usage(error: typer.TyperException) -> int:
     command = " ".join(word for word in sys.argv[1:2] if not word.startswith("-"))
-    said = _said(error)
+    # The parser's own sentence, without the frame it would print around it.
+    message = getattr(error, "format_message", None)
+    said = str(message() if callable(message) else error)
     is_known = bool(command) and not said.startswith("No such command")
     known = UsageError(
         ErrorCode.USAGE,
@@ -379,12 +385,6 @@ def _usage(error: typer.TyperException) -> int:
     )
     _show_error(known, command, "--json" in sys.argv)
     return Exit.USAGE
-
-
-def _said(error: typer.TyperException) -> str:
-    """The parser's own sentence, without the frame it would print around it."""
-    message = getattr(error, "format_message", None)
-    return str(message() if callable(message) else error)
 
 
 def _unforeseen(error: Exception) -> int:

@@ -28,6 +28,13 @@ class Settings(BaseSettings):
     okta_private_key: Annotated[SecretStr, Field(validation_alias="OKTA_PRIVATE_KEY")] = SecretStr("")
     """PEM text, or the path of a PEM file."""
     okta_key_id: Annotated[str, Field(validation_alias="OKTA_KEY_ID")] = ""
+    okta_plan_protected: Annotated[str, Field(validation_alias="OKTA_PLAN_PROTECTED")] = ""
+    """Logins or e-mails, separated by commas or blanks, of people from whom nothing is taken."""
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """The people of ``okta_plan_protected``, case-folded."""
+        return frozenset(self.okta_plan_protected.replace(",", " ").casefold().split())
 
 
 def find_workspace(given: Path | None, environment: Mapping[str, str], current: Path) -> Path:

@@ -100,11 +100,12 @@ class CohortView(Part):
 
 
 class PersonView(Part):
-    """What the plan gives one person."""
+    """What the plan gives one person, and takes from it."""
 
     principal: str
     values: ValueLists
     expires: list[str] = []
+    removals: ValueLists = {}
 
 
 class ShowView(View):
@@ -115,6 +116,7 @@ class ShowView(View):
     totals: TotalsView | None = None
     entitlements: list[EntitlementView] = []
     access: list[CohortView] = []
+    removals: list[CohortView] = []
     person: PersonView | None = None
 
 
@@ -197,13 +199,19 @@ class VerificationView(Part):
     pairs_held: int
     missing: list[MissingView] = []
     not_assigned: list[str] = []
+    still_held: list[MissingView] = []
+    """What the plan removes and is held still."""
+    pairs_removed: int = 0
+    """What the plan removes and is not held."""
+    otherwise: list[str] = []
+    """What is there but not as the plan wants it: what another apply would send to put it right."""
     held_back: list[HeldView] = []
     extras: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is missing but what is held for a reason."""
-        return not (self.missing or self.not_assigned)
+        return not (self.missing or self.not_assigned or self.still_held or self.otherwise)
 
     @property
     def pairs_held_back(self) -> int:
@@ -244,6 +252,8 @@ class ApplyView(View):
     org_id: str = ""
     org_host: str = ""
     outcomes: Counts = {}
+    revoked: list[MissingView] = []
+    """Values that this run took away."""
     problems: list[OutcomeView] = []
     """Changes that were refused or stayed unresolved."""
     forecast: ForecastView | None = None

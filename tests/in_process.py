@@ -114,6 +114,14 @@ class Tenant:
                 person.setdefault(entitlement, set()).update(values)
         return {who: {e: sorted(v) for e, v in held.items()} for who, held in found.items()}
 
+    def ends(self) -> dict[str, list[str]]:
+        """Login -> the ends of its grants that have one, for the first app."""
+        found: dict[str, list[str]] = {}
+        for grant in self.state()["okta_apps"][0].get("grants") or []:
+            if grant.get("expires"):
+                found.setdefault(grant["user"], []).append(grant["expires"])
+        return found
+
     def writes(self) -> int:
         """How many writes the org has been sent so far."""
         return sum(each["method"] != "GET" for each in self.requests())

@@ -1,7 +1,7 @@
 """tests/cases/*.yaml: a plan, an org, and what diff and apply must make of them. One runner for all.
 
 A case may give ``refused`` (error code) instead of changes. ``held_after`` lists what people of the org hold
-at the end; who is not named must hold what they held before.
+at the end; who is not named must hold what they held before. ``ends_after`` lists when grants end.
 """
 
 from __future__ import annotations
@@ -54,9 +54,11 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     assert sorted(f"{each.principal}: {each.reason}" for each in differs.held) == expected.get("held", [])
     assert [each.code.value for each in differs.findings] == expected.get("findings", [])
     assert tenant.writes() == 0
-    applied = tenant.apply()
+    reviewed = tmp_path / differs.paths["changes"]
+    applied = tenant.apply(changes=reviewed)
     assert applied.exit_code == (3 if "held" in expected else 0), applied
     assert tenant.held() == before | expected.get("held_after", {})
+    assert tenant.ends() == expected.get("ends_after", tenant.ends())
     assert tenant.verify().exit_code == (3 if "held" in expected else 0)
     sent = tenant.writes()
     assert tenant.apply().exit_code == applied.exit_code

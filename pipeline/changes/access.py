@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address
 from pipeline.changes.holdings import Holdings, ValueNames
+from pipeline.changes.lengthening import lengthening, lengthens
 from pipeline.changes.model import (
     Action,
     Change,
@@ -19,6 +20,7 @@ from pipeline.changes.model import (
     holding,
 )
 from pipeline.changes.obstacles import Case, Obstacle, against_keep, against_write, listed, strange
+from pipeline.changes.removals import Removals, Taking, removable, with_revoke
 from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair
 from pipeline.changes.wanted import Person, by_entitlement
@@ -56,6 +58,7 @@ class Terms:
     names: ValueNames
     single_valued: frozenset[str]
     privileged: frozenset[Pair]
+    removals: Removals
     now_s: float
     _wanted: dict[frozenset[Pair], Wanted] = field(default_factory=dict)
 
@@ -63,13 +66,15 @@ class Terms:
     def of(cls, plan: Plan, snapshot: Snapshot, meant: Mapping[Pair, Meant | Blocked], now_s: float) -> Terms:
         found = [(pair, each) for pair, each in meant.items() if isinstance(each, Meant)]
         named = set(plan.limits.privileged)
+        names = ValueNames(snapshot)
         return cls(
             plan=plan,
             snapshot=snapshot,
             meant=meant,
-            names=ValueNames(snapshot),
+            names=names,
             single_valued=frozenset(each.entitlement for _, each in found if not each.multi_value),
             privileged=frozenset(each.pair for pair, each in found if named & spellings(pair, each.pair)),
+            removals=Removals(snapshot, names, removable(plan, snapshot)),
             now_s=now_s,
         )
 
@@ -107,17 +112,20 @@ def compare_person(terms: Terms, person: Person) -> list[Verdict]:
 
     A person whose grant is held is not assigned either: the assignment is there for the grant's sake.
     """
-    if not person.pairs:
-        return [_assignment_alone(terms, person)]
     wanted = terms.wanted(person.pairs)
+    taking = terms.removals.judge(person, wanted.pairs)
+    if not person.wants_access:
+        return with_revoke(taking, [])
+    if not person.pairs:
+        return with_revoke(taking, [_assignment_alone(terms, person)])
     verdicts: list[Verdict] = [_unavailable(person, wanted)] if wanted.unavailable else []
     if wanted.pairs:
-        verdicts += _access(terms, person, wanted)
-    return verdicts
+        verdicts += _access(terms, person, wanted, taking)
+    return with_revoke(taking, verdicts)
 
 
-def _access(terms: Terms, person: Person, wanted: Wanted) -> list[Verdict]:
-    grant = _grant(terms, person, wanted)
+def _access(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> list[Verdict]:
+    grant = _grant(terms, person, wanted, taking)
     assignment = None if isinstance(grant, Hold) else _assignment(terms, person)
     if assignment is None:
         return [grant]
@@ -170,7 +178,7 @@ def _unavailable(person: Person, wanted: Wanted) -> Hold:
     return _hold(person, Action.GRANT, Obstacle(reason, detail), wanted.unavailable)
 
 
-def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
+def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verdict:
     """The change of the person's base grant, or why there is none."""
     grants = terms.grants_of(person)
     obstacle = strange(grants) if terms.snapshot.is_complete("grants") else GRANTS_TORN
@@ -179,11 +187,12 @@ def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
     held = terms.names.holdings(grants)
     missing = wanted.pairs - held.pairs
     if not missing:
-        return _kept(person, wanted, held)
+        return _kept(terms, person, wanted, held)
     case = Case(
         person=person,
         held=held,
         missing=missing,
+        leaving=taking.from_base,
         options=terms.plan.grants,
         single_valued=terms.single_valued,
         privileged=terms.privileged,
@@ -195,8 +204,11 @@ def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
     return _write(case, wanted)
 
 
-def _kept(person: Person, wanted: Wanted, held: Holdings) -> Hold | Keep:
+def _kept(terms: Terms, person: Person, wanted: Wanted, held: Holdings) -> Verdict:
     obstacle = against_keep(person, wanted.pairs, held)
+    is_additive = terms.plan.grants.type == "additive"
+    if obstacle is not None and not is_additive and lengthens(person, wanted.pairs, held, terms.now_s):
+        return _retime(person, wanted, held)
     if obstacle is not None:
         return _hold(person, Action.RETIME, obstacle, frozenset())
     beyond_base = wanted.pairs - held.in_base
@@ -206,6 +218,19 @@ def _kept(person: Person, wanted: Wanted, held: Holdings) -> Hold | Keep:
     return Keep(address=person.grant_address, principals=person.principals, via=", ".join(sorted(via)))
 
 
+def _retime(person: Person, wanted: Wanted, held: Holdings) -> Change:
+    base = _by_entitlement(held.in_base)
+    target = _target(person, held.base.grant.id if held.base else None)
+    return Change(
+        address=person.grant_address,
+        action=Action.RETIME,
+        message=lengthening(_who(person), person, held, wanted.pairs),
+        before=base,
+        after=base,
+        person=replace(target, expires_before=held.base.grant.expires if held.base else None),
+    )
+
+
 def _write(case: Case, wanted: Wanted) -> Change:
     person, base = case.person, case.held.base
     return Change(
@@ -213,7 +238,7 @@ def _write(case: Case, wanted: Wanted) -> Change:
         action=case.action,
         message=_message(case),
         before=_by_entitlement(case.held.in_base),
-        after=_by_entitlement(case.after),
+        after=_by_entitlement(case.held.in_base | case.missing),
         depends_on=tuple(sorted({wanted.needs[pair] for pair in case.missing if pair in wanted.needs})),
         person=_target(person, base.grant.id if base else None),
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.changes.model import Change, ChangeSet, Holding, added, removed
+from pipeline.address import Address, Kind
+from pipeline.changes.model import Action, Change, ChangeSet, Holding, added, beside_values, removed
 from pipeline.errors import ErrorCode, InputError
 
 SCHEMA = "okta-plan/changes/v1"
@@ -58,25 +59,38 @@ def changes_digest(change_set: ChangeSet) -> str:
         "org_id": change_set.org_id,
         "okta_app_id": change_set.okta_app_id,
         "plan_digest": change_set.plan_digest,
-        "changes": sorted([str(c.address), c.action, c.before, c.after] for c in change_set.changes),
+        "changes": sorted(_meaning(each) for each in change_set.changes),
     }
     text = json.dumps(meaning, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _meaning(change: Change) -> list[Any]:
+    beside = sorted(beside_values(change))
+    return [str(change.address), change.action, change.before, change.after, *([beside] if beside else [])]
+
+
 def reviewer_of(reviewed: ChangeSet) -> Callable[[Change], bool]:
     """Says of a live change whether ``reviewed`` covers it: same address and action, and the values it adds
-    and removes are a subset of those reviewed.
+    and removes, and what it writes beside them, are a subset of those reviewed. A revoke that also adds
+    covers the extend that is left of it once its values are gone.
     """
-    known = {
-        (each.address, each.action): (_pairs(added(each)), _pairs(removed(each))) for each in reviewed.changes
-    }
+    known = {(each.address, each.action): _effects(each) for each in reviewed.changes}
+    for each in reviewed.changes:
+        if each.action is Action.REVOKE and added(each):
+            known.setdefault((Address(Kind.GRANT, each.address.key), Action.EXTEND), _effects(each))
 
     def is_reviewed(change: Change) -> bool:
         seen = known.get((change.address, change.action))
-        return seen is not None and _pairs(added(change)) <= seen[0] and _pairs(removed(change)) <= seen[1]
+        return seen is not None and all(
+            ours <= theirs for ours, theirs in zip(_effects(change), seen, strict=True)
+        )
 
     return is_reviewed
+
+
+def _effects(change: Change) -> tuple[set[tuple[str, str]], set[tuple[str, str]], frozenset[tuple[str, str]]]:
+    return _pairs(added(change)), _pairs(removed(change)), beside_values(change)
 
 
 def _pairs(held: Holding) -> set[tuple[str, str]]:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipeline.changes.model import Action, Change, ChangeSet
+from pipeline.changes.model import Action, Change, ChangeSet, removed
+from pipeline.changes.risks import firsts
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.waves import RISK_KINDS
 
 CREATE_VALUES_MAX = 1000
 PATCH_VALUES_MAX = 100
+REVOKE_VALUES_MAX = 5
 ENTITLEMENTS_PER_PAGE = 200
 VALUES_PER_PAGE = 200
 APP_USERS_PER_PAGE = 500
@@ -40,6 +41,8 @@ class CallKind(StrEnum):
     GRANT_LIST = "grant_list"
     GRANT_READ = "grant_read"
     EXTEND = "extend"
+    RETIME = "retime"
+    REVOKE = "revoke"
     ENTITLEMENT_LIST = "entitlement_list"
 
 
@@ -205,12 +208,20 @@ def _people(change_set: ChangeSet) -> Counter[CallKind]:
     for change in change_set.changes:
         if change.entitlement is None:
             calls.update(_calls_of(change))
-    kinds = {change.action for change in change_set.changes}.intersection(RISK_KINDS)
-    calls[CallKind.GRANT_LIST] += CANARY_READS * len(kinds)
+    calls[CallKind.GRANT_LIST] += CANARY_READS * sum(1 for _ in firsts(change_set.changes))
     return calls
 
 
-def _calls_of(change: Change) -> dict[CallKind, int]:
+_CALLS_OF_PEOPLE: Mapping[Action, Mapping[CallKind, int]] = {
+    Action.ASSIGN: {CallKind.ASSIGN: 1},
+    Action.GRANT: {CallKind.GRANT_LIST: 1, CallKind.GRANT: 1},
+    Action.EXTEND: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
+    Action.RETIME: {CallKind.GRANT_READ: 1, CallKind.RETIME: 1},
+    Action.REVOKE: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
+}
+
+
+def _calls_of(change: Change) -> Mapping[CallKind, int]:
     """The writes of one change, with the read directly before each. Who has the app is known from the
     listing: an assign needs no read of its own.
     """
@@ -221,14 +232,11 @@ def _calls_of(change: Change) -> dict[CallKind, int]:
             return {CallKind.CREATE: 1, CallKind.ADD: math.ceil(rest / PATCH_VALUES_MAX)}
         case Action.ADD:
             return {CallKind.ADD: math.ceil(new / PATCH_VALUES_MAX)}
-        case Action.ASSIGN:
-            return {CallKind.ASSIGN: 1}
-        case Action.GRANT:
-            return {CallKind.GRANT_LIST: 1, CallKind.GRANT: 1}
-        case Action.EXTEND:
-            return {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1}
+        case Action.REVOKE if change.person is not None and change.person.grant_id is None:
+            taken = sum(len(values) for _, values in removed(change))
+            return {CallKind.GRANT_LIST: 1, CallKind.REVOKE: math.ceil(taken / REVOKE_VALUES_MAX)}
         case _:
-            return {}
+            return _CALLS_OF_PEOPLE.get(change.action, {})
 
 
 def _rechecks(

@@ -14,6 +14,11 @@ def instant_s(text: str) -> float:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
+def in_utc(text: str) -> str:
+    """The same instant to the second, as ``2027-01-01T00:00:00Z``. Raises ValueError as ``instant_s``."""
+    return datetime.fromtimestamp(int(instant_s(text)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def same_instant(left: str | None, right: str | None) -> bool:
     """Whether two ends are one, to the second, in whatever precision or zone they are written
     (okta-api.md 12.31). What cannot be read as an instant equals only itself.

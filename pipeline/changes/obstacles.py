@@ -30,6 +30,8 @@ class Case:
     person: Person
     held: Holdings
     missing: frozenset[Pair]
+    leaving: frozenset[Pair] = frozenset()
+    """What the same write takes away."""
     options: GrantOptions
     single_valued: frozenset[str]
     """Entitlements of which a person holds at most one value."""
@@ -38,8 +40,8 @@ class Case:
 
     @property
     def after(self) -> frozenset[Pair]:
-        """The whole base grant as it would be written: never less than before."""
-        return self.held.in_base | self.missing
+        """The whole base grant as it would be written: less than before only by what is to leave it."""
+        return (self.held.in_base | self.missing) - self.leaving
 
     @property
     def action(self) -> Action:

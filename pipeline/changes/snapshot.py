@@ -155,6 +155,8 @@ class Snapshot:
     bucket_limits: Mapping[str, int] = field(default_factory=dict)
     """Calls per minute allowed by each bucket seen so far (the header's figure), by bucket name."""
     reading: Reading = Reading()
+    protected: frozenset[str] = frozenset()
+    """Logins and e-mails, case-folded, and ids of users from whom nothing is taken."""
 
     def is_complete(self, listing: str) -> bool:
         return any(each.name == listing and each.complete for each in self.listings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pipeline.address import Address, Kind
@@ -18,7 +18,7 @@ from pipeline.changes.model import (
 )
 from pipeline.changes.naming import Match, Named, match_all
 from pipeline.changes.snapshot import OktaEntitlement, OktaValue, Snapshot
-from pipeline.plan.model import Entitlement, Plan, Value
+from pipeline.plan.model import Cohort, Entitlement, Plan, Value
 
 NAMES_SHOWN = 5
 
@@ -70,7 +70,7 @@ def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
     Changes are in the order create, add, each by address.
     """
     structure = Structure()
-    wanted = sorted(plan.entitlements, key=lambda each: each.external_value)
+    wanted = sorted(_without_only_removed(plan), key=lambda each: each.external_value)
     moves = pending_moves(plan, snapshot)
     if not (snapshot.is_complete("entitlements") and snapshot.is_complete("values")):
         for each in wanted:
@@ -85,6 +85,19 @@ def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
             _block_all(structure, each, _not_sure("entitlement", each, match))
     structure.changes.sort(key=lambda change: (change.action is not Action.CREATE, change.address))
     return structure
+
+
+def _without_only_removed(plan: Plan) -> Iterator[Entitlement]:
+    """What only removals name need not be there: it is not created to be taken away."""
+    removed = _named(plan.removals) - _named(plan.access)
+    for each in plan.entitlements:
+        values = tuple(v for v in each.values if (each.external_value, v.external_value) not in removed)
+        if values or not each.values:
+            yield each if len(values) == len(each.values) else each.model_copy(update={"values": values})
+
+
+def _named(cohorts: Iterable[Cohort]) -> set[Pair]:
+    return {(name, value) for cohort in cohorts for name, held in cohort.values.items() for value in held}
 
 
 def pending_moves(plan: Plan, snapshot: Snapshot) -> dict[Pair, str]:

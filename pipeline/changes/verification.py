@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from pipeline.changes.diff import diff
 from pipeline.changes.holdings import ValueNames
-from pipeline.changes.model import Action, ChangeSet, Hold
+from pipeline.changes.model import Action, ChangeSet, Hold, Holding
+from pipeline.changes.removals import removable
 from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair, compare_structure
 from pipeline.changes.wanted import Person, resolve, wishes
 from pipeline.errors import ErrorCode, TenantError
 from pipeline.plan.model import Plan
+
+PUTTING_RIGHT = frozenset({Action.RETIME})
+"""Actions after which people hold the same values as before."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,21 +29,26 @@ class PersonValue:
 class Verification:
     """Planned pairs by what was found.
 
-    ``missing`` and ``not_assigned`` are differences: another apply would send them. What stands under one of
-    ``holds`` (people who could not be resolved among them) is apart: it carries its reason. ``extras`` are
-    values that people of the plan hold and the plan does not name.
+    ``missing``, ``not_assigned``, ``still_held`` (what was to be removed) and ``otherwise`` are differences:
+    another apply would send them. ``pairs_removed`` counts what the plan removes and is gone. What stands
+    under one of ``holds`` (people who could not be resolved among them) is apart: it carries its reason.
+    ``extras`` are values that people of the plan hold and the plan does not name.
     """
 
     pairs_planned: int
     pairs_held: int
     missing: tuple[PersonValue, ...]
     not_assigned: tuple[str, ...]
+    still_held: tuple[PersonValue, ...]
+    pairs_removed: int
+    otherwise: tuple[str, ...]
+    """What is there but not as the plan wants it: what another apply would send to put it right."""
     extras: tuple[PersonValue, ...]
     holds: tuple[Hold, ...]
 
     @property
     def is_good(self) -> bool:
-        return not (self.missing or self.not_assigned or self.holds)
+        return not (self.missing or self.not_assigned or self.still_held or self.otherwise or self.holds)
 
 
 def verify(plan: Plan, snapshot: Snapshot) -> Verification:
@@ -51,13 +60,17 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
     _refuse_torn(snapshot)
     meant = compare_structure(plan, snapshot).meant
     again = diff(plan, "", snapshot)
-    excused = {(hold.address.key, pair) for hold in again.holds for pair in _pairs(hold)}
+    excused = {
+        (hold.address.key, pair) for hold in again.holds for pair in _pairs(hold.adds) + _pairs(hold.removes)
+    }
+    to_remove = removable(plan, snapshot)
     may_be_unassigned = _people_held_back(again)
     names = ValueNames(snapshot)
     missing: list[PersonValue] = []
     extras: list[PersonValue] = []
     not_assigned: list[str] = []
-    held_count = 0
+    still_held: list[PersonValue] = []
+    held_count = removed_count = 0
     for person in resolve(plan, snapshot).people:
         name, key = person.principals[0], person.grant_address.key
         held = _held(names, snapshot.grants.get(person.user.id, ()))
@@ -67,14 +80,20 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
         missing += [
             PersonValue(name, *pair) for pair in lacking if not {(key, pair), (key, named[pair])} & excused
         ]
-        extras += [PersonValue(name, *pair) for pair in held.difference(named.values())]
-        if not _is_assigned(snapshot, person) and key not in may_be_unassigned:
+        unwanted = {each for pair in person.removals if isinstance(each := to_remove.get(pair), tuple)}
+        removed_count += len(person.removals) - len(unwanted & held)
+        still_held += [PersonValue(name, *pair) for pair in unwanted & held if (key, pair) not in excused]
+        extras += [PersonValue(name, *pair) for pair in held.difference(named.values(), unwanted)]
+        if person.wants_access and not _is_assigned(snapshot, person) and key not in may_be_unassigned:
             not_assigned.append(name)
     return Verification(
         pairs_planned=_planned(plan, snapshot),
         pairs_held=held_count,
         missing=tuple(sorted(missing)),
         not_assigned=tuple(sorted(not_assigned)),
+        still_held=tuple(sorted(still_held)),
+        pairs_removed=removed_count,
+        otherwise=tuple(each.message for each in again.changes if each.action in PUTTING_RIGHT),
         extras=tuple(sorted(extras)),
         holds=again.holds,
     )
@@ -99,8 +118,8 @@ def _people_held_back(change_set: ChangeSet) -> set[str]:
     return {hold.address.key for hold in change_set.holds if hold.principals} - assigned
 
 
-def _pairs(hold: Hold) -> list[Pair]:
-    return [(entitlement, value) for entitlement, values in hold.adds for value in values]
+def _pairs(held: Holding) -> list[Pair]:
+    return [(entitlement, value) for entitlement, values in held for value in values]
 
 
 def _planned(plan: Plan, snapshot: Snapshot) -> int:

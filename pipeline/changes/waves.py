@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.changes.model import Action, Change, ChangeSet
+from pipeline.changes.model import Change, ChangeSet
+from pipeline.changes.risks import risk_kind
 
 Chain = tuple[Change, ...]
 """Changes that must be sent one after another: all those of one person, or one of an entitlement."""
-
-RISK_KINDS = (Action.ASSIGN, Action.GRANT, Action.EXTEND)
-"""Ways of writing whose effect on existing access must be seen once before they are used widely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +47,10 @@ def waves(change_set: ChangeSet) -> tuple[Wave, ...]:
 
 def _canaries(chains: Iterable[Chain]) -> list[tuple[str, Chain]]:
     """The first chain of each risk kind with what it is the first of."""
-    seen: set[Action] = set()
+    seen: set[str] = set()
     found: list[tuple[str, Chain]] = []
     for chain in chains:
-        new = [each.action for each in chain if each.action in RISK_KINDS and each.action not in seen]
+        new = [kind for each in chain if (kind := risk_kind(each)) is not None and kind not in seen]
         if new:
             seen.update(new)
             found.append((" and ".join(new), chain))

@@ -56,6 +56,7 @@ def serve(
         log_level="warning",
         access_log=False,
         lifespan="off",
+        ws="none",
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -18,6 +18,8 @@ _SHARED = {
     ("GET", "/governance/api/v1/grants/{id}"): "governance grants read",
     ("POST", "/governance/api/v1/grants"): "governance grants write",
     ("PUT", "/governance/api/v1/grants/{id}"): "governance grants write",
+    ("PATCH", "/governance/api/v1/grants/{id}"): "governance grants write",
+    ("POST", "/governance/api/v2/revoke-principal-access"): "governance revoke",
     ("GET", "/api/v1/apps"): "app users",
     ("GET", "/api/v1/apps/{id}"): "app",
     ("GET", "/api/v1/apps/{id}/users"): "app users",
@@ -31,6 +33,7 @@ _SHARED = {
 _LIKELY = {
     "governance grants write": "governance grants read",
     "governance entitlements write": "governance entitlements list",
+    "governance revoke": "governance grants read",
 }
 """All recorded governance buckets have one limit, which follows the credential's share (okta-api.md 8.5)."""
 

@@ -27,6 +27,9 @@ def run_report(view: ApplyView) -> str:
         *_table(("outcome", "changes"), [(name, str(count)) for name, count in view.outcomes.items()]),
         *_table(("calls to", "calls"), [(name, str(count)) for name, count in view.calls.items()]),
     ]
+    if view.revoked:
+        pairs = [(each.principal, each.entitlement, each.value) for each in view.revoked]
+        lines += ["## Revoked", "", *_table(("from", "entitlement", "value"), pairs)]
     for earlier in view.earlier:
         done = [(name, str(count)) for name, count in earlier.counts.items()]
         lines += [f"## Done before by run {earlier.run}", "", *_table(("outcome", "changes"), done)]
@@ -47,6 +50,11 @@ def run_report(view: ApplyView) -> str:
                 ("missing for", "entitlement", "value"),
                 [(each.principal, each.entitlement, each.value) for each in found.missing],
             ),
+            *_table(
+                ("still held by", "entitlement", "value"),
+                [(each.principal, each.entitlement, each.value) for each in found.still_held],
+            ),
+            *_table(("not yet done",), [(each,) for each in found.otherwise]),
         ]
     if view.error:
         lines += ["## Stopped", "", f"{cell(view.error.summary)}. {cell(view.error.detail)}", ""]
@@ -55,9 +63,11 @@ def run_report(view: ApplyView) -> str:
 
 def verified_line(found: VerificationView) -> str:
     """One sentence of what reading back showed."""
+    removed = found.pairs_removed
+    gone = f", {removed} removed value{'s are' if removed != 1 else ' is'} gone" if removed else ""
     return (
         f"{found.pairs_held} of {found.pairs_planned} planned values are in place, "
-        f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched."
+        f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched{gone}."
     )
 
 

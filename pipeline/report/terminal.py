@@ -67,10 +67,14 @@ def say(text: str) -> None:
 
 
 def ask(view: DiffView) -> bool:
-    """Show a change set on stderr and ask whether to send it; only a typed ``yes`` is one."""
+    """Show a change set on stderr and ask whether to send it: by typing ``yes``, and where access is taken
+    away, what is taken how often.
+    """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     _render(view, console)
-    return console.input("Send these changes? Type yes: ").strip() == "yes"
+    taking = [f"{action} {view.counts[action]}" for action in ("revoke", "convert") if action in view.counts]
+    word = " ".join(taking) or "yes"
+    return console.input(f"Send these changes? Type {word}: ").strip() == word
 
 
 def show_progress() -> Callable[[Progress], None]:
@@ -166,6 +170,8 @@ def _(view: ShowView, console: Console) -> None:
     _totals(console, view.totals)
     for each in view.entitlements:
         console.print(f"{plain(each.name)}: {_shortened([plain(value) for value in each.values])}")
+    for cohort in view.removals:
+        _cohort(console, cohort, " lose")
     for cohort in view.access:
         _cohort(console, cohort)
     return None
@@ -192,8 +198,8 @@ def _(view: CheckView, console: Console) -> None:
 def _(view: DiffView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     _counts(console, view)
-    for each in view.changes[:SHOWN]:
-        console.print(f"  [green]+[/] {plain(each.message)}")
+    for each in sorted(view.changes, key=lambda each: not each.removes)[:SHOWN]:
+        console.print(f"  {'[red]-[/]' if each.removes else '[green]+[/]'} {plain(each.message)}")
     _more(console, len(view.changes))
     _held(console, view.held)
     _findings(console, view.findings)
@@ -214,6 +220,10 @@ def _(view: ApplyView, console: Console) -> None:
     else:
         done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
         console.print(f"[bold]Run {view.run}[/]: {done} in {duration(view.elapsed_s)}")
+    for revoked in view.revoked[:SHOWN]:
+        value = f"{plain(revoked.entitlement)}: {plain(revoked.value)}"
+        console.print(f"  [red]revoked[/] {plain(revoked.principal)} {value}")
+    _more(console, len(view.revoked))
     for each in view.problems[:SHOWN]:
         console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
     _more(console, len(view.problems))
@@ -341,23 +351,30 @@ def _bottleneck(forecast: ForecastView) -> str:
 
 
 def _verification(console: Console, found: VerificationView) -> None:
-    good = not (found.missing or found.not_assigned)
-    state = "[green]verified[/]" if good else "[red]differences[/]"
+    state = "[green]verified[/]" if found.is_good else "[red]differences[/]"
     console.print(f"{state}: {verified_line(found)}")
     for each in found.missing[:SHOWN]:
         console.print(
             f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
         )
     _more(console, len(found.missing))
+    for each in found.still_held[:SHOWN]:
+        console.print(
+            f"  [red]still held[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
+        )
+    _more(console, len(found.still_held))
     for principal in found.not_assigned[:SHOWN]:
         console.print(f"  [red]not assigned[/] {plain(principal)}")
     _more(console, len(found.not_assigned))
+    for message in found.otherwise[:SHOWN]:
+        console.print(f"  [red]not yet[/] {plain(message)}")
+    _more(console, len(found.otherwise))
 
 
-def _cohort(console: Console, cohort: CohortView) -> None:
+def _cohort(console: Console, cohort: CohortView, lose: str = "") -> None:
     values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
     ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
-    console.print(f"[bold]{len(cohort.users)}[/] people: {values}{ends}")
+    console.print(f"[bold]{len(cohort.users)}[/] people{lose}: {values}{ends}")
     console.print(f"  {_shortened([plain(user) for user in cohort.users])}")
 
 
@@ -365,6 +382,8 @@ def _person(console: Console, person: PersonView) -> None:
     console.print(f"{plain(person.principal)} gets at least:")
     for entitlement, values in person.values.items():
         console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
+    for entitlement, values in person.removals.items():
+        console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
     for end in person.expires:
         console.print(f"  until {plain(end)}")
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from pipeline.changes.model import Action, Change, added
+from pipeline.changes.model import Action, Change, added, removed
+from pipeline.changes.risks import risk_kind
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.clock import Clock
 from pipeline.errors import ErrorCode, OktaPlanError, StoppedError, TenantError
 from pipeline.run.catalog import Catalog
 from pipeline.run.result import Outcome
+from pipeline.run.retiming import more_than_the_end
 from pipeline.run.settle import Ending, Settled
 from pipeline.run.standing import Standing, Step
 from pipeline.run.tenant import Pairs, Tenant
 
-RISK_KINDS: Final = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND})
 READ_BACK_WAITS_S: Final = (0.0, 2.0, 10.0)
 """A listing may lag behind the write; a value counts as lost when the last of these reads lacks it."""
 
@@ -58,47 +60,73 @@ class Canaries:
         self._app_id = app_id
         self._clock = clock
         self._halt = halt
-        self._proven: set[Action] = set()
-        self._gates = {kind: asyncio.Lock() for kind in RISK_KINDS}
+        self._proven: set[str] = set()
+        self._gates: dict[str, asyncio.Lock] = {}
 
     async def carry_out(
         self, change: Change, step: Step, catalog: Catalog, deliver: Callable[[Step], Awaitable[Ending]]
     ) -> Ending:
         """``deliver(step)``, alone and read back while the change's kind is unproven."""
-        gate = self._gates.get(change.action)
-        if gate is None or change.person is None or change.action in self._proven:
+        kind = risk_kind(change)
+        if kind is None or change.person is None or kind in self._proven:
             return await deliver(step)
-        async with gate:
-            if change.action not in self._proven:
+        async with self._gates.setdefault(kind, asyncio.Lock()):
+            if kind not in self._proven:
                 watched = WatchedStep(step, self._tenant, self._app_id, change.person.user_id)
                 ending = await deliver(watched)
-                await self._prove(change, watched, catalog, ending)
+                if await self._is_proven(change, watched, catalog, ending):
+                    self._proven.add(kind)
                 return ending
         return await deliver(step)
 
-    async def _prove(self, change: Change, watched: WatchedStep, catalog: Catalog, ending: Ending) -> None:
+    async def _is_proven(
+        self, change: Change, watched: WatchedStep, catalog: Catalog, ending: Ending
+    ) -> bool:
+        """Whether ``change`` was sent and took nothing away; halts the run where it did, or cannot tell."""
         sent = isinstance(ending, Settled) and ending.outcome is Outcome.APPLIED
         if not sent or watched.before is None:
-            return
+            return False
         adds, _ = catalog.resolve(added(change))
         try:
-            after, lost = await self._read_back(watched.user_id, pairs_of(watched.before) | adds)
+            wrong = await self._read_back(
+                watched.user_id, partial(what_went_wrong, change, watched.before, adds, catalog)
+            )
         except TenantError as error:
-            self._halt(_unproven(change, error))
-            return
-        if lost:
-            self._halt(_failed(change, catalog.names(lost), restoring_calls(watched.before, after, adds)))
-        else:
-            self._proven.add(change.action)
+            wrong = _unproven(change, error)
+        if wrong is not None:
+            self._halt(wrong)
+        return wrong is None
 
-    async def _read_back(self, user_id: str, expected: Pairs) -> tuple[tuple[OktaGrant, ...], Pairs]:
-        after: tuple[OktaGrant, ...] = ()
+    async def _read_back(
+        self, user_id: str, judge: Callable[[tuple[OktaGrant, ...]], StoppedError | None]
+    ) -> StoppedError | None:
+        wrong: StoppedError | None = None
         for wait_s in READ_BACK_WAITS_S:
             await self._clock.sleep(wait_s)
-            after = await self._tenant.grants_of(self._app_id, user_id)
-            if expected <= pairs_of(after):
+            wrong = judge(await self._tenant.grants_of(self._app_id, user_id))
+            if wrong is None:
                 break
-        return after, expected - pairs_of(after)
+        return wrong
+
+
+def what_went_wrong(
+    change: Change,
+    before: tuple[OktaGrant, ...],
+    adds: Pairs,
+    catalog: Catalog,
+    after: tuple[OktaGrant, ...],
+) -> StoppedError | None:
+    """Why the canary ``change`` failed, judged by all grants of its person; None where it did not."""
+    takes, _ = catalog.resolve(removed(change))
+    before = tuple(replace(each, values=each.values - takes) for each in before)
+    lost = (pairs_of(before) | adds) - pairs_of(after)
+    if lost:
+        return _failed(change, catalog.names(lost), restoring_calls(before, after, adds))
+    if stayed := takes & pairs_of(after):
+        return _without_effect(change, catalog.names(stayed))
+    if change.action is Action.RETIME and (other := more_than_the_end(change, before, after)):
+        return _touched(change, other)
+    return None
 
 
 def pairs_of(grants: tuple[OktaGrant, ...]) -> Pairs:
@@ -146,6 +174,25 @@ def _failed(change: Change, lost: str, calls: list[str]) -> StoppedError:
         f"{change.address} ({change.action}) was sent alone as a canary. Read back, these values are "
         f"not held: {lost}.{restore}",
         next_step="Restore the access, then find out why the tenant replaced it before applying again.",
+    )
+
+
+def _without_effect(change: Change, stayed: str) -> StoppedError:
+    return StoppedError(
+        ErrorCode.CANARY_FAILED,
+        "A first revoke took nothing away",
+        f"{change.address} ({change.action}) was sent alone as a canary. Read back, these values are still "
+        f"held: {stayed}.",
+        next_step="Find out what still gives them before applying again; nothing else was lost.",
+    )
+
+
+def _touched(change: Change, what: str) -> StoppedError:
+    return StoppedError(
+        ErrorCode.CANARY_FAILED,
+        "A first change of an end did something else",
+        f"{change.address} ({change.action}) was sent alone as a canary. Read back, {what}",
+        next_step="Compare the person's grants with the plan before applying again.",
     )
 
 

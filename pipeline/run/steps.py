@@ -19,6 +19,8 @@ from pipeline.changes.model import (
 from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.catalog import Catalog
+from pipeline.run.removing import removal_step
+from pipeline.run.retiming import RetimeStep
 from pipeline.run.standing import (
     Drifted,
     InEffect,
@@ -38,8 +40,10 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
         return StructureStep(tenant, app_id, change.action, change.entitlement, catalog)
     if change.action is Action.ASSIGN and change.person is not None:
         return AssignStep(tenant, app_id, change.person.user_id)
-    if change.action in (Action.GRANT, Action.EXTEND) and change.person is not None:
+    if change.action in (Action.GRANT, Action.EXTEND, Action.RETIME) and change.person is not None:
         return _grant_step(change, change.person, tenant, app_id, catalog)
+    if change.action is Action.REVOKE and change.person is not None:
+        return removal_step(change, change.person, tenant, app_id, catalog)
     return Drifted(HoldReason.NOT_SUPPORTED, f"This version does not send the action {change.action}.")
 
 
@@ -49,6 +53,8 @@ def _grant_step(
     before, gone = catalog.resolve(change.before)
     if gone:
         return drifted(f"Values the person held are no longer in the app: {', '.join(gone)}.")
+    if change.action is Action.RETIME:
+        return RetimeStep(tenant, app_id, person, before)
     adds, missing = catalog.resolve(added(change))
     if missing:
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
 from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
 from pipeline.okta.answers import WriteAnswer
+from pipeline.okta.orns import NamedGrants
 
 Pairs = frozenset[tuple[str, str]]
 """(entitlement id, value id) pairs."""
@@ -53,12 +54,26 @@ class Tenant(Protocol):
         """
         ...
 
+    async def revoke_values(
+        self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
+    ) -> WriteAnswer:
+        """Take up to ORNS_PER_REVOKE values out of the person's CUSTOM and ENTITLEMENT grants."""
+        ...
+
+    async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
+        """Give the grant another end, by ``not_after_s`` or not at all."""
+        ...
+
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         """All entitlements of the app with all their values."""
         ...
 
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         """The ACTIVE grants of one user on the app."""
+        ...
+
+    async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
+        """The same, with the names by which values can be taken away."""
         ...
 
     async def grant(self, grant_id: str) -> dict[str, Any] | None:

@@ -49,7 +49,13 @@ from pipeline.use_cases.online import (
     verification_view,
 )
 from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
-from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json, refuse_other
+from pipeline.use_cases.reviewing import (
+    accepted_reasons,
+    bad_option,
+    read_json,
+    refuse_other,
+    refuse_yes_alone,
+)
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
 from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
@@ -300,7 +306,10 @@ class _Job:
             refuse_other(reviewed, changes)
             return reviewed
         store_changes(self._desk, changes)
-        if self._request.yes or not changes.changes:
+        if not changes.changes:
+            return changes
+        if self._request.yes:
+            refuse_yes_alone(changes)
             return changes
         if self._person.ask is None:
             raise RefusedError(

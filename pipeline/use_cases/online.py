@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
 from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.verification import Verification
+from pipeline.changes.verification import PersonValue, Verification
 from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
@@ -47,6 +48,8 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.GRANT_LIST: bucket_of("GET", "/governance/api/v1/grants"),
     CallKind.GRANT_READ: bucket_of("GET", "/governance/api/v1/grants/{id}"),
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
+    CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
+    CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 
@@ -163,9 +166,25 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) ->
 
 async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
     """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
-    snapshot = await read_snapshot(tenant.reads, plan, tenant.host, tenant.client.pace, desk.runtime.clock)
+    snapshot = await read_snapshot(
+        tenant.reads,
+        plan,
+        tenant.host,
+        tenant.client.pace,
+        desk.runtime.clock,
+        protected=desk.settings.protected | await _own_user(tenant, plan),
+    )
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
+
+
+async def _own_user(tenant: Tenant, plan: Plan) -> frozenset[str]:
+    """The id of the credential's own user, where the plan may take something from somebody. A service app is
+    no user.
+    """
+    takes = bool(plan.removals) or plan.grants.policy_users == "convert"
+    me = await tenant.reads.me() if takes and tenant.client.service_app is None else None
+    return frozenset({me.id} if me else ())
 
 
 def store_changes(desk: Desk, changes: ChangeSet) -> Path:
@@ -202,14 +221,21 @@ def verification_view(found: Verification) -> VerificationView:
     return VerificationView(
         pairs_planned=found.pairs_planned,
         pairs_held=found.pairs_held,
-        missing=[
-            MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
-            for each in found.missing
-        ],
+        missing=_pair_views(found.missing),
         not_assigned=list(found.not_assigned),
+        still_held=_pair_views(found.still_held),
+        pairs_removed=found.pairs_removed,
+        otherwise=list(found.otherwise),
         held_back=held_views(found.holds),
         extras=len(found.extras),
     )
+
+
+def _pair_views(pairs: Iterable[PersonValue]) -> list[MissingView]:
+    return [
+        MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
+        for each in pairs
+    ]
 
 
 def verify_exit(verification: VerificationView) -> Exit:
@@ -234,8 +260,9 @@ def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
 
 
 def count_actions(changes: ChangeSet) -> dict[str, int]:
+    """Revocations first, then as they are sent."""
     counts: dict[str, int] = {}
-    for change in changes.changes:
+    for change in sorted(changes.changes, key=lambda change: not removed(change)):
         counts[change.action] = counts.get(change.action, 0) + 1
     if changes.keeps:
         counts["keep"] = len(changes.keeps)

@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
-from pipeline.changes.model import ChangeSet, HoldReason
+from pipeline.changes.codec import reviewer_of
+from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
 from pipeline.use_cases.desk import Desk
 
+TAKING_AWAY = frozenset({Action.CONVERT, Action.REVOKE})
+"""Actions that take a person out of something: never sent on a mere ``--yes``, and never left out in silence
+where nobody reviewed them (DESIGN 4.2).
+"""
+
+
+def refuse_yes_alone(changes: ChangeSet) -> None:
+    """Raises RefusedError where ``changes`` hold what ``--yes`` does not answer for."""
+    found = _taking_away(changes)
+    if found:
+        raise RefusedError(
+            ErrorCode.NOT_CONFIRMED,
+            "These changes need more than --yes",
+            f"{_counted(found)} would be sent, the first of them: {found[0].message}.",
+            next_step="Review them with `okta-plan diff`, then use --changes FILE, "
+            "or leave --yes out and answer on a terminal.",
+        )
+
+
+def refuse_unreviewed(reviewed: ChangeSet, live: ChangeSet) -> None:
+    """Raises RefusedError where ``live`` takes something away that ``reviewed`` does not."""
+    is_reviewed = reviewer_of(reviewed)
+    found = [change for change in _taking_away(live) if not is_reviewed(change)]
+    if found:
+        raise RefusedError(
+            ErrorCode.OTHER_CHANGES,
+            "Something would be taken away that nobody reviewed",
+            f"{_counted(found)} not in the reviewed change set, the first of them: {found[0].message}.",
+            next_step="Run `okta-plan diff` again and review the new change set.",
+        )
+
+
+def _taking_away(changes: ChangeSet) -> list[Change]:
+    return [change for change in changes.changes if change.action in TAKING_AWAY]
+
+
+def _counted(changes: list[Change]) -> str:
+    counts = Counter(change.action.value for change in changes)
+    return " and ".join(f"{count} {action}" for action, count in sorted(counts.items()))
+
 
 def refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
-    """Raises RefusedError where ``reviewed`` was made for another org, app or plan than ``live``."""
+    """Raises RefusedError where ``reviewed`` was made for another org, app or plan than ``live``, or lacks
+    something that ``live`` takes away.
+    """
     if reviewed.org_id != live.org_id:
         raise RefusedError(
             ErrorCode.OTHER_ORG,
@@ -26,6 +70,7 @@ def refuse_other(reviewed: ChangeSet, live: ChangeSet) -> None:
             "The plan was edited after the change set was made, or the change set is of another plan or app.",
             next_step="Run `okta-plan diff` again and review the new change set.",
         )
+    refuse_unreviewed(reviewed, live)
 
 
 def accepted_reasons(desk: Desk, given: tuple[str, ...]) -> frozenset[HoldReason]:

@@ -26,6 +26,8 @@ def _apply(change: Change, snapshot: Snapshot) -> Snapshot:
             return _assign(change, snapshot)
         case Action.GRANT | Action.EXTEND:
             return _grant(change, snapshot)
+        case Action.RETIME:
+            return _retime(change, snapshot)
         case _:
             raise AssertionError(change)
 
@@ -92,6 +94,17 @@ def _grant(change: Change, snapshot: Snapshot) -> Snapshot:
     )
     kept = tuple(each for each in existing if each.id != person.grant_id)
     return replace(snapshot, grants={**snapshot.grants, person.user_id: (*kept, written)})
+
+
+def _retime(change: Change, snapshot: Snapshot) -> Snapshot:
+    person = change.person
+    assert person is not None
+    grants = tuple(
+        replace(each, expires=person.expires) if each.id == person.grant_id else each
+        for each in snapshot.grants[person.user_id]
+    )
+    assert grants != snapshot.grants[person.user_id]
+    return replace(snapshot, grants={**snapshot.grants, person.user_id: grants})
 
 
 def _ids(held: Holding, snapshot: Snapshot) -> frozenset[tuple[str, str]]:
