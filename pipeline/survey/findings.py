@@ -130,7 +130,7 @@ def _many_conflicts(frame: Frame, denied: pl.DataFrame, entitlements: list[str])
                     Severity.WARNING,
                     "Values are both permitted and denied",
                     detail,
-                    rows=tuple(frame.lines.of(here.get_column(ROW).to_list())),
+                    rows=tuple(frame.lines.of(here.get_column(ROW).sort().to_list())),
                 )
             )
     return found
