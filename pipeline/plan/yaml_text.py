@@ -73,7 +73,9 @@ def flow(node: Flow) -> str:
         return _number(node)
     if isinstance(node, Mapping):
         return "{" + ", ".join(f"{_key(key)} {flow(inner)}" for key, inner in node.items()) + "}"
-    return f"[{', '.join(scalar(each) if type(each) is str else flow(each) for each in node)}]"
+    # Lists of hundreds of thousands of lines or values stand in plans: one call for each would be felt.
+    types = set(map(type, node))
+    return f"[{', '.join(map(str if types == {int} else flow, node))}]"
 
 
 def _number(number: float) -> str:
@@ -213,7 +215,8 @@ def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
 
 def _values(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
     ordered = {key: sorted(values[key]) for key in sorted(values)}
-    line = f"  - values: {flow(ordered)}"
+    lists = ", ".join(f"{_key(key)} [{', '.join(map(scalar, held))}]" for key, held in ordered.items())
+    line = f"  - values: {{{lists}}}"
     if len(line) <= LINE_CHARS_MAX or any(_key(key).startswith("?") for key in ordered):
         yield line
         return
