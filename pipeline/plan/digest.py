@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring
 
-from pipeline.address import principal_key
+from pipeline.address import principal_key, principal_keys
 from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan
 
 _FORMAT = "okta-plan digest 1"
@@ -100,19 +100,29 @@ def _limits(limits: Limits) -> dict[str, object]:
 
 def _people(cohorts: Sequence[Cohort]) -> Iterator[str]:
     """Lines, one a person, sorted: the person, and the sha256 of what that person shall hold until when."""
-    cohorts_of: dict[str, tuple[int, ...]] = {}
-    for index, cohort in enumerate(cohorts):
-        here = (index,)
-        for key in map(principal_key, cohort.users):
-            cohorts_of[key] = cohorts_of.get(key, ()) + here
+    cohorts_of = _cohorts_of_people(cohorts)
     holdings = {
         indexes: hashlib.sha256(_holding([cohorts[index] for index in indexes]).encode()).hexdigest()
         for indexes in set(cohorts_of.values())
     }
     if cohorts_of:
-        yield "\n".join(
-            [f"{encode_basestring(person)} {holdings[cohorts_of[person]]}" for person in sorted(cohorts_of)]
-        )
+        people = sorted(cohorts_of)
+        held = map(holdings.__getitem__, map(cohorts_of.__getitem__, people))
+        yield "\n".join(map(" ".join, zip(map(encode_basestring, people), held, strict=True)))
+
+
+def _cohorts_of_people(cohorts: Sequence[Cohort]) -> dict[str, tuple[int, ...]]:
+    """Indexes of the cohorts each person stands in: one, nearly always, and then no step is one a person."""
+    cohorts_of: dict[str, tuple[int, ...]] = {}
+    for index, cohort in enumerate(cohorts):
+        cohorts_of.update(dict.fromkeys(principal_keys(cohort.users), (index,)))
+    if len(cohorts_of) == sum(len(cohort.users) for cohort in cohorts):
+        return cohorts_of
+    cohorts_of.clear()
+    for index, cohort in enumerate(cohorts):
+        for key in principal_keys(cohort.users):
+            cohorts_of[key] = (*cohorts_of.get(key, ()), index)
+    return cohorts_of
 
 
 def _holding(cohorts: Sequence[Cohort]) -> str:

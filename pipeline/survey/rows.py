@@ -43,7 +43,7 @@ class Rows:
     rejected: tuple[RejectedRow, ...]
 
     def count(self, verdict: str) -> int:
-        return self.judged.filter(pl.col(VERDICT) == verdict).height
+        return int((self.judged.get_column(VERDICT) == verdict).sum())
 
     @property
     def set_names(self) -> list[str]:
@@ -115,7 +115,8 @@ def people(rows: pl.LazyFrame, judged: Rows) -> pl.DataFrame:
     """
     joined = [expression for each in judged.sets for expression in each.join()]
     each = rows.group_by(USER).agg(joined).collect(engine="streaming").with_columns(person_key(pl.col(USER)))
-    if each.get_column(KEY).n_unique() < each.height:
+    is_folded = (each.get_column(KEY) == each.get_column(USER)).all()
+    if not is_folded and each.get_column(KEY).n_unique() < each.height:
         each = each.group_by(KEY).agg(pl.col(USER).min(), *joined)
     return each.select(KEY, USER, *judged.set_names).sort(KEY)
 
