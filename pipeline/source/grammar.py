@@ -60,9 +60,9 @@ class Reader:
         """The cells of a record without its line end; None where its quotes do not fit."""
         if not self.whole.fullmatch(record):
             return None
+        if QUOTE not in record:
+            return record.split(self.delimiter) if record else []
         csv.field_size_limit(CELL_CHARACTERS_MAX)
-        if not record:
-            return []
         # One cell more, so that line ends inside of the last cell are not taken for the record's.
         lines = io.StringIO(f"{record}{self.delimiter}", newline="")
         return next(csv.reader(lines, delimiter=self.delimiter))[:-1]
