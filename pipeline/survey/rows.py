@@ -26,7 +26,7 @@ REJECTIONS = {
 VERDICTS = pl.Enum([USED, DENIED, NO_VALUE, BLANK, *REJECTIONS])
 
 ROWS_AT_ONCE = 2_000_000
-"""What rows list is looked up for so many at a time; for all at once it would take more memory than they do."""
+"""So many rows are looked at together: what all of them list would take more memory than the file."""
 _ODD_IN_USER = r"[\x00-\x20\x7f]|[^\x00-\x7f]"
 """Quick to look for; only where it matches can `_BAD_IN_USER`, which knows all of Unicode."""
 _BAD_IN_USER = r"[\s\p{C}]"
