@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.emulator.fault_kinds import FaultSet
 from pipeline.run.result import Outcome
-from tests.effort import SOAK
+from tests.effort import SOAK, examples
 from tests.simulation.swarm import Judged, reproduce, seeds_from, try_many
 from tests.simulation.trouble import ADMIN_CHANGES, KINDS
 
@@ -37,7 +37,7 @@ NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name"}
 @pytest.fixture(scope="module")
 def judged() -> Judged:
     base = int(os.environ.get("OKTA_PLAN_SEED", str(BASE)))
-    count = SEEDS if SOAK == 1 else max(SEEDS_SOAKED, SEEDS * SOAK)
+    count = examples(SEEDS, soaked=SEEDS_SOAKED)
     return try_many(seeds_from(base, count), workers=os.cpu_count() or 1)
 
 
