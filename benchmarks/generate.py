@@ -71,7 +71,7 @@ def generate(path: Path) -> float:
 
 def measured(what: str, path: Path) -> tuple[float, float]:
     """Seconds and peak gigabytes of one process."""
-    ended = subprocess.run(  # noqa: S603 - this program
+    ended = subprocess.run(
         [sys.executable, "-m", "benchmarks.generate", "--measure", what, str(path)],
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address
+from pipeline.changes.converting import is_of, with_base
 from pipeline.changes.holdings import Holdings, ValueNames
 from pipeline.changes.lengthening import lengthening, lengthens
 from pipeline.changes.model import (
@@ -20,6 +21,7 @@ from pipeline.changes.model import (
     holding,
 )
 from pipeline.changes.obstacles import Case, Obstacle, against_keep, against_write, listed, strange
+from pipeline.changes.protection import against_taking
 from pipeline.changes.removals import Removals, Taking, removable, with_revoke
 from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair
@@ -184,7 +186,8 @@ def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verd
     obstacle = strange(grants) if terms.snapshot.is_complete("grants") else GRANTS_TORN
     if obstacle is not None:
         return _hold(person, Action.GRANT, obstacle, wanted.pairs)
-    held = terms.names.holdings(grants)
+    base = terms.snapshot.bases.get(person.user.id)
+    held = terms.names.holdings(with_base(grants, base))
     missing = wanted.pairs - held.pairs
     if not missing:
         return _kept(terms, person, wanted, held)
@@ -197,8 +200,11 @@ def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verd
         single_valued=terms.single_valued,
         privileged=terms.privileged,
         now_s=terms.now_s,
+        base_is_read=base is not None and any(is_of(base, each) for each in grants),
     )
     obstacle = against_write(case)
+    if obstacle is None and case.action is Action.CONVERT:
+        obstacle = against_taking(terms.snapshot, person)
     if obstacle is not None:
         return _hold(person, case.action, obstacle, missing)
     return _write(case, wanted)
@@ -250,6 +256,9 @@ def _message(case: Case) -> str:
     if case.action is Action.GRANT:
         return f"grant {_who(case.person)} {values}{until}"
     kept = len(case.held.in_base)
+    if case.action is Action.CONVERT:
+        own = f"{kept} value{'' if kept == 1 else 's'} of the policy as their own"
+        return f"convert {_who(case.person)} + {values}{until}: leaves the policy, keeps {own}"
     return f"extend {_who(case.person)} + {values} (keeps {kept} value{'' if kept == 1 else 's'})"
 
 

@@ -43,6 +43,7 @@ class CallKind(StrEnum):
     EXTEND = "extend"
     RETIME = "retime"
     REVOKE = "revoke"
+    ACCESS_READ = "access_read"
     ENTITLEMENT_LIST = "entitlement_list"
 
 
@@ -216,6 +217,7 @@ _CALLS_OF_PEOPLE: Mapping[Action, Mapping[CallKind, int]] = {
     Action.ASSIGN: {CallKind.ASSIGN: 1},
     Action.GRANT: {CallKind.GRANT_LIST: 1, CallKind.GRANT: 1},
     Action.EXTEND: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
+    Action.CONVERT: {CallKind.GRANT_LIST: 1, CallKind.ACCESS_READ: 1, CallKind.GRANT: 1},
     Action.RETIME: {CallKind.GRANT_READ: 1, CallKind.RETIME: 1},
     Action.REVOKE: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
 }

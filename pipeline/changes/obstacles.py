@@ -37,6 +37,8 @@ class Case:
     """Entitlements of which a person holds at most one value."""
     privileged: frozenset[Pair]
     now_s: float
+    base_is_read: bool = False
+    """Whether all that a policy gives the person is known."""
 
     @property
     def after(self) -> frozenset[Pair]:
@@ -89,7 +91,8 @@ def _policy(case: Case) -> Obstacle | None:
         return None
     lacks = f"Access comes from a policy and lacks {listed(case.missing)}."
     if case.options.policy_users == "convert":
-        return Obstacle(HoldReason.NOT_SUPPORTED, f"{lacks} This version does not convert policy grants.")
+        unread = "What the policy gives could not be read in full, so converting could take some of it away."
+        return None if case.base_is_read else Obstacle(HoldReason.INCOMPLETE_READ, f"{lacks} {unread}")
     return Obstacle(HoldReason.POLICY_GRANT, f"{lacks} Writing would take the person out of the policy.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.changes.model import Action, Change
 
-RISKY = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND, Action.RETIME})
+RISKY = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND, Action.CONVERT, Action.RETIME})
 
 
 def risk_kind(change: Change) -> str | None:

@@ -77,6 +77,15 @@ class OktaGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseAccess:
+    """One person's base grant as principal-access tells it; ``values`` as in OktaGrant."""
+
+    grant_id: str
+    type: str
+    values: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class AppUser:
     user_id: str
     scope: str
@@ -157,6 +166,8 @@ class Snapshot:
     reading: Reading = Reading()
     protected: frozenset[str] = frozenset()
     """Logins and e-mails, case-folded, and ids of users from whom nothing is taken."""
+    bases: Mapping[str, BaseAccess] = field(default_factory=dict)
+    """By Okta user id: the policy grants of those who are to be converted, where they could be read."""
 
     def is_complete(self, listing: str) -> bool:
         return any(each.name == listing and each.complete for each in self.listings)

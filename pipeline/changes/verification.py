@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.changes.diff import diff
 from pipeline.changes.holdings import ValueNames
@@ -20,9 +20,13 @@ PUTTING_RIGHT = frozenset({Action.RETIME})
 
 @dataclass(frozen=True, slots=True, order=True)
 class PersonValue:
+    """``why``: what of the tenant explains it. ``addresses``: of the changes that would act on it."""
+
     principal: str
     entitlement: str
     value: str
+    why: str = field(default="", compare=False)
+    addresses: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
     }
     to_remove = removable(plan, snapshot)
     may_be_unassigned = _people_held_back(again)
-    names = ValueNames(snapshot)
+    names, values = ValueNames(snapshot), _values(snapshot)
     missing: list[PersonValue] = []
     extras: list[PersonValue] = []
     not_assigned: list[str] = []
@@ -73,16 +77,23 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
     held_count = removed_count = 0
     for person in resolve(plan, snapshot).people:
         name, key = person.principals[0], person.grant_address.key
-        held = _held(names, snapshot.grants.get(person.user.id, ()))
+        grants = snapshot.grants.get(person.user.id, ())
+        held = _held(names, grants)
         named = {pair: _in_tenant(meant[pair]) for pair in person.pairs}
         lacking = [pair for pair, tenant_pair in named.items() if tenant_pair not in held]
         held_count += len(named) - len(lacking)
         missing += [
-            PersonValue(name, *pair) for pair in lacking if not {(key, pair), (key, named[pair])} & excused
+            PersonValue(name, *pair, _why_missing(named[pair], values, grants), _addresses(person))
+            for pair in lacking
+            if not {(key, pair), (key, named[pair])} & excused
         ]
         unwanted = {each for pair in person.removals if isinstance(each := to_remove.get(pair), tuple)}
         removed_count += len(person.removals) - len(unwanted & held)
-        still_held += [PersonValue(name, *pair) for pair in unwanted & held if (key, pair) not in excused]
+        still_held += [
+            PersonValue(name, *pair, _why_held(pair, names, grants), _addresses(person))
+            for pair in unwanted & held
+            if (key, pair) not in excused
+        ]
         extras += [PersonValue(name, *pair) for pair in held.difference(named.values(), unwanted)]
         if person.wants_access and not _is_assigned(snapshot, person) and key not in may_be_unassigned:
             not_assigned.append(name)
@@ -135,6 +146,33 @@ def _held(names: ValueNames, grants: tuple[OktaGrant, ...]) -> frozenset[Pair]:
     if any(grant.action != "ALLOW" for grant in grants):
         return frozenset()
     return frozenset[Pair]().union(*(names.of(grant).pairs for grant in grants if grant.status == "ACTIVE"))
+
+
+def _values(snapshot: Snapshot) -> frozenset[Pair]:
+    """All values of the app, by externalValue."""
+    return frozenset(
+        (entitlement.external_value, value.external_value)
+        for entitlement in snapshot.entitlements
+        for value in entitlement.values
+    )
+
+
+def _why_missing(wanted: Pair | None, values: frozenset[Pair], grants: tuple[OktaGrant, ...]) -> str:
+    if wanted not in values:
+        return "The app has no such value yet."
+    if not grants:
+        return "This person has no ACTIVE grant on the app; one that ended or expired is not listed."
+    kinds = ", ".join(sorted({grant.type for grant in grants}))
+    return f"This person's grants ({kinds}) do not hold it; a grant that ended or expired is not listed."
+
+
+def _why_held(pair: Pair, names: ValueNames, grants: tuple[OktaGrant, ...]) -> str:
+    kinds = sorted({grant.type for grant in grants if pair in names.of(grant).pairs})
+    return f"Held through {' and '.join(kinds)}."
+
+
+def _addresses(person: Person) -> tuple[str, ...]:
+    return str(person.grant_address), str(person.removal_address)
 
 
 def _in_tenant(meaning: Meant | Blocked) -> Pair | None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 from pipeline.emulator.admin import list_changes
 from pipeline.emulator.answers import Answer, Call
@@ -76,23 +76,26 @@ def create_app(
     latency_s = _latency_s(org) if latency else (0, 0)
     trouble = Faults(org.faults if faults is None else faults, seed)
     gate = Gate(tenant, windows, in_flight, trouble, Chance(seed), sleep, latency_s)
-    app = Starlette(
-        routes=[
-            Route("/_emulator/state", gate.state, methods=["GET"]),
-            Route("/_emulator/requests", gate.requests, methods=["GET"]),
-            Route("/_emulator/changes", gate.changes, methods=["GET"]),
-            Route("/_emulator/access-changes", gate.access_changes, methods=["GET"]),
-            Route("/_emulator/faults", gate.show_faults, methods=["GET"]),
-            Route("/_emulator/faults", gate.replace_faults, methods=["POST"]),
-            Route("/_emulator/reset", gate.reset, methods=["POST"]),
-        ]
-    )
+    beside_okta = Router(_beside_okta(gate), redirect_slashes=False, default=gate.answer)
+    app = Starlette(routes=[Mount("/_emulator", app=beside_okta)])
     # Not a route: a path pattern fits no line break, and a route no method that it does not list.
     app.router.default = gate.answer
     app.router.redirect_slashes = False
     # Closes the database when called, else when the app is forgotten.
     app.state.close = weakref.finalize(app, tenant.db.close)
     return app
+
+
+def _beside_okta(gate: Gate) -> list[Route]:
+    return [
+        Route("/state", gate.state, methods=["GET"]),
+        Route("/requests", gate.requests, methods=["GET"]),
+        Route("/changes", gate.changes, methods=["GET"]),
+        Route("/access-changes", gate.access_changes, methods=["GET"]),
+        Route("/faults", gate.show_faults, methods=["GET"]),
+        Route("/faults", gate.replace_faults, methods=["POST"]),
+        Route("/reset", gate.reset, methods=["POST"]),
+    ]
 
 
 def _latency_s(org: OrgFile) -> tuple[float, float]:

@@ -58,12 +58,12 @@ class Pace:
         self._wake()
 
     @asynccontextmanager
-    async def turn(self, read: str | None, write: str) -> AsyncIterator[None]:
-        """Room for one write and for the read directly before it, beside the turns under way: so a read is
-        not made in vain, and its write finds a place when it comes. Before a window opens, the read leaves
-        as long ahead as it takes.
+    async def turn(self, read: str | None, write: str, *more: str) -> AsyncIterator[None]:
+        """Room for one write and for the read (and ``more``) directly before it, beside the turns under way:
+        so a read is not made in vain, and its write finds a place when it comes. Before a window opens, the
+        read leaves as long ahead as it takes.
         """
-        needs = Counter({write: 1}) + Counter([read] if read else [])
+        needs = Counter([write, *more]) + Counter([read] if read else [])
         async with self._lines["turn", read, write]:
             while (wait_s := self._turn_wait_s(read, needs)) > 0:
                 await self._wait(wait_s)

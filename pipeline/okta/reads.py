@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.changes.snapshot import (
     AppUser,
+    BaseAccess,
     EntitlementManagement,
     Listing,
     OktaApp,
@@ -21,6 +22,7 @@ from pipeline.okta.client import Answer, Call, OktaClient, failed
 from pipeline.okta.orns import NamedGrantBody, NamedGrants, named_grants
 from pipeline.okta.pages import Listed, list_all, require
 from pipeline.okta.wire import (
+    AccessBody,
     AppBody,
     AppUserBody,
     EntitlementBody,
@@ -147,6 +149,20 @@ class Reads:
         if not answer.is_good or not isinstance(answer.body, dict):
             raise failed("Reading a grant", answer)
         return answer.body
+
+    async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
+        """The base grant of one user on the app with all its values; None where there is none. Raises
+        TenantError where it is not told in full, or is somebody else's.
+        """
+        (_, parent), _ = _of_app("parent", app_id)
+        (_, principal), _ = _of_app("targetPrincipal", user_id)
+        who = principal.replace('"APPLICATION"', '"OKTA_USER"')
+        call = Call("GET", f"{GOVERNANCE}/principal-access", query=(("filter", f"{parent} AND {who}"),))
+        answer = await self._client.send(call)
+        body = _body(answer, AccessBody, "what a person has on the app")
+        if (body.parent.external_id, body.principal.external_id) != (app_id, user_id):
+            raise failed("Reading what a person has on the app (the answer is about another)", answer)
+        return body.value()
 
     async def users_listed(self, search: str) -> Listed[UserBody]:
         """All users a search finds."""

@@ -18,6 +18,7 @@ from pipeline.changes.snapshot import (
 from pipeline.clock import Clock
 from pipeline.okta.pace import Pace
 from pipeline.okta.people import find_people
+from pipeline.okta.policies import with_policy_bases
 from pipeline.okta.reads import Reads
 from pipeline.plan.model import Plan
 
@@ -50,7 +51,7 @@ async def read_snapshot(
         reads.grants(okta_app.id),
         _app_users_and_people(reads, okta_app.id, principals, match, pace),
     )
-    return Snapshot(
+    snapshot = Snapshot(
         org_id=org_id,
         org_host=org_host,
         okta_app=okta_app,
@@ -60,6 +61,9 @@ async def read_snapshot(
         grants=grants,
         listings=(*structure, assigned, granted),
         observed_at_s=observed_at_s,
+    )
+    return replace(
+        await with_policy_bases(reads, plan, snapshot),
         bucket_limits=pace.budget.limits(),
         reading=Reading(
             calls=Counter(pace.budget.calls()) - calls_before,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.changes.snapshot import (
     AppUser,
+    BaseAccess,
     EntitlementManagement,
     OktaApp,
     OktaGrant,
@@ -127,6 +128,33 @@ class PrincipalBody(Wire):
 
 class ScheduleBody(Wire):
     expiration_date: Annotated[str | None, Field(alias="expirationDate")] = None
+
+
+class HeldInFullBody(Wire):
+    """As HeldBody, but what it leaves out is an error, not nothing."""
+
+    id: str
+    values: tuple[IdBody, ...]
+
+
+class BaseBody(Wire):
+    grant_type: Annotated[str, Field(alias="grantType")]
+    grant: IdBody
+    entitlements: tuple[HeldInFullBody, ...]
+
+
+class AccessBody(Wire):
+    """One person's access to one app (okta-api.md 6); without a base grant ``base`` is missing."""
+
+    parent: PrincipalBody
+    principal: Annotated[PrincipalBody, Field(alias="targetPrincipal")]
+    base: BaseBody | None = None
+
+    def value(self) -> BaseAccess | None:
+        if self.base is None:
+            return None
+        pairs = frozenset((held.id, value.id) for held in self.base.entitlements for value in held.values)
+        return BaseAccess(self.base.grant.id, self.base.grant_type, pairs)
 
 
 class GrantBody(Wire):

@@ -47,12 +47,12 @@ def run_report(view: ApplyView) -> str:
             verified_line(found),
             "",
             *_table(
-                ("missing for", "entitlement", "value"),
-                [(each.principal, each.entitlement, each.value) for each in found.missing],
+                ("missing for", "entitlement", "value", "why"),
+                [(each.principal, each.entitlement, each.value, each.why) for each in found.missing],
             ),
             *_table(
-                ("still held by", "entitlement", "value"),
-                [(each.principal, each.entitlement, each.value) for each in found.still_held],
+                ("still held by", "entitlement", "value", "why"),
+                [(each.principal, each.entitlement, each.value, each.why) for each in found.still_held],
             ),
             *_table(("not yet done",), [(each,) for each in found.otherwise]),
         ]

@@ -118,10 +118,12 @@ def what_went_wrong(
 ) -> StoppedError | None:
     """Why the canary ``change`` failed, judged by all grants of its person; None where it did not."""
     takes, _ = catalog.resolve(removed(change))
+    compared, _ = catalog.resolve(change.before)
     before = tuple(replace(each, values=each.values - takes) for each in before)
-    lost = (pairs_of(before) | adds) - pairs_of(after)
+    lost = (pairs_of(before) | (compared - takes) | adds) - pairs_of(after)
     if lost:
-        return _failed(change, catalog.names(lost), restoring_calls(before, after, adds))
+        calls = restoring_calls(before, after, adds) or [_restore_base(after, pairs_of(after) | lost)]
+        return _failed(change, catalog.names(lost), calls)
     if stayed := takes & pairs_of(after):
         return _without_effect(change, catalog.names(stayed))
     if change.action is Action.RETIME and (other := more_than_the_end(change, before, after)):

@@ -67,7 +67,11 @@ async def execute(
     for that write, so that the read before a write comes after the wait. The journal gets its
     ``closed`` line unless the run was stopped.
     """
-    ledger = Ledger(journal, clock, progress, len(change_set.changes), clock.now(), done or {})
+    waves, done = tuple(waves), done or {}
+    total = sum(
+        not _is_done(done.get(each.address)) for wave in waves for chain in wave.chains for each in chain
+    )
+    ledger = Ledger(journal, clock, progress, total, clock.now(), done)
     app_id = change_set.okta_app_id
     run = _Run(
         app_id=app_id,
@@ -207,6 +211,10 @@ class _Run:
 
     def _is_stopping(self) -> bool:
         return self.stop.is_set() or self.ledger.halt is not None
+
+
+def _is_done(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.is_done
 
 
 def _finish(change_set: ChangeSet, ledger: Ledger) -> RunResult:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pipeline.changes.model import Action, Change, EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.buckets import bucket_of
 from pipeline.okta.orns import NamedGrants
@@ -24,10 +24,14 @@ _BUCKETS: Mapping[Action, tuple[str | None, str]] = {
     Action.ASSIGN: (None, bucket_of("POST", _ASSIGNMENTS)),
     Action.GRANT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
     Action.EXTEND: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
+    Action.CONVERT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
     Action.RETIME: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PATCH", f"{_GRANTS}/{{id}}")),
     Action.REVOKE: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
 }
 """The bucket of the read directly before each write, if there is one, and that of the write."""
+_MORE_READS: Mapping[Action, tuple[str, ...]] = {
+    Action.CONVERT: (bucket_of("GET", "/governance/api/v1/principal-access"),)
+}
 
 _BY_NAME = bucket_of("GET", _GRANTS), bucket_of("POST", REVOKE)
 """The same of a revoke by name."""
@@ -80,6 +84,9 @@ class OktaTenant:
     async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
         return await self._reads.named_grants(app_id, user_id)
 
+    async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
+        return await self._reads.base_access(app_id, user_id)
+
     async def grant(self, grant_id: str) -> dict[str, Any] | None:
         return await self._reads.grant(grant_id)
 
@@ -100,12 +107,12 @@ class WriteTurns:
 
     @asynccontextmanager
     async def turn(self, change: Change) -> AsyncIterator[None]:
-        """Wait until there is room for one write of ``change`` and its read beside the turns under way."""
+        """Wait until there is room for one write of ``change`` and its reads beside the turns under way."""
         by_name = change.action is Action.REVOKE and change.person is not None and not change.person.grant_id
         buckets = _BY_NAME if by_name else _BUCKETS.get(change.action)
         if buckets is None:
             yield
             return
         read, write = buckets
-        async with self._pace.turn(read, write):
+        async with self._pace.turn(read, write, *_MORE_READS.get(change.action, ())):
             yield

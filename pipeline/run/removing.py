@@ -29,7 +29,7 @@ def removal_step(
     takes, _ = catalog.resolve(removed(change))
     if person.grant_id is None:
         return TakeByNameStep(tenant, app_id, person.user_id, takes)
-    return ShrinkStep(tenant, app_id, person, keeps=before - takes, adds=adds, takes=takes)
+    return ShrinkStep(tenant, app_id, person, catalog, keeps=before - takes, adds=adds, takes=takes)
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class ShrinkStep:
     tenant: Tenant
     app_id: str
     person: PersonTarget
+    catalog: Catalog
     keeps: Pairs
     adds: Pairs
     takes: Pairs
@@ -61,7 +62,8 @@ class ShrinkStep:
         if self.adds <= live.pairs and not self.takes & live.pairs:
             return InEffect(self.person.grant_id)
         pairs = (live.pairs | self.adds) - self.takes
-        return Ready(pairs, partial(self._send, raw, pairs), self._accepted)
+        adds = self.catalog.held(self.adds - live.pairs) if self.adds & live.pairs else None
+        return Ready(pairs, partial(self._send, raw, pairs), self._accepted, adds)
 
     async def _send(self, raw: Mapping[str, Any], pairs: Pairs, not_after_s: float) -> WriteAnswer:
         return await self.tenant.put_grant(raw, pairs, not_after_s=not_after_s)

@@ -19,6 +19,7 @@ from pipeline.changes.model import (
 from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.catalog import Catalog
+from pipeline.run.converting import ConvertStep
 from pipeline.run.removing import removal_step
 from pipeline.run.retiming import RetimeStep
 from pipeline.run.standing import (
@@ -33,6 +34,8 @@ from pipeline.run.standing import (
 )
 from pipeline.run.tenant import VALUES_PER_ADD, VALUES_PER_CREATE, Pairs, Tenant
 
+OF_GRANTS = frozenset({Action.GRANT, Action.EXTEND, Action.CONVERT, Action.RETIME})
+
 
 def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> Step | Drifted:
     """How ``change`` is carried out; Drifted where its values have no ids or no such write is built."""
@@ -40,7 +43,7 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
         return StructureStep(tenant, app_id, change.action, change.entitlement, catalog)
     if change.action is Action.ASSIGN and change.person is not None:
         return AssignStep(tenant, app_id, change.person.user_id)
-    if change.action in (Action.GRANT, Action.EXTEND, Action.RETIME) and change.person is not None:
+    if change.action in OF_GRANTS and change.person is not None:
         return _grant_step(change, change.person, tenant, app_id, catalog)
     if change.action is Action.REVOKE and change.person is not None:
         return removal_step(change, change.person, tenant, app_id, catalog)
@@ -60,7 +63,9 @@ def _grant_step(
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")
     if change.action is Action.GRANT:
         return GrantStep(tenant, app_id, person, before | adds)
-    return ExtendStep(tenant, app_id, person, before, adds)
+    if change.action is Action.CONVERT:
+        return ConvertStep(tenant, app_id, person, before, adds, catalog)
+    return ExtendStep(tenant, app_id, person, before, adds, catalog)
 
 
 @dataclass(slots=True)
@@ -132,6 +137,7 @@ class ExtendStep:
     person: PersonTarget
     before: Pairs
     adds: Pairs
+    catalog: Catalog
     known: Standing | None = None
     refusal_may_mean_done: bool = False
 
@@ -153,7 +159,8 @@ class ExtendStep:
         if self.adds <= live.pairs:
             return InEffect(self.person.grant_id)
         pairs = live.pairs | self.adds
-        return Ready(pairs, partial(self._send, raw, pairs), self._accepted)
+        adds = self.catalog.held(self.adds - live.pairs) if self.adds & live.pairs else None
+        return Ready(pairs, partial(self._send, raw, pairs), self._accepted, adds)
 
     async def _send(self, raw: Mapping[str, Any], pairs: Pairs, not_after_s: float) -> WriteAnswer:
         return await self.tenant.put_grant(raw, pairs, not_after_s=not_after_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.orns import NamedGrants
 
@@ -74,6 +74,10 @@ class Tenant(Protocol):
 
     async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
         """The same, with the names by which values can be taken away."""
+        ...
+
+    async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
+        """The base grant of one user with all its values; None where there is none."""
         ...
 
     async def grant(self, grant_id: str) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.offline import app_reference, read_plan
 from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
@@ -50,6 +51,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
     CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
+    CallKind.ACCESS_READ: bucket_of("GET", "/governance/api/v1/principal-access"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 
@@ -130,7 +132,10 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     path, plan = read_plan(desk, given)
     async with open_tenant(desk) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
-    verification = verification_view(compare_with_plan(plan, snapshot))
+    found = compare_with_plan(plan, snapshot)
+    differs = found.missing or found.still_held
+    tell = runs_tell(desk, plan.name, changes) if differs else None
+    verification = verification_view(found, why=tell.why if tell else _as_the_tenant_shows)
     return VerifyView(
         **subject_of(desk, path, changes),
         ok=verification.is_good,
@@ -216,24 +221,31 @@ def forecast_view(foreseen: Forecast) -> ForecastView:
     )
 
 
-def verification_view(found: Verification) -> VerificationView:
-    """Differences, and apart from them what is held for a reason."""
+def _as_the_tenant_shows(pair: PersonValue) -> str:
+    return pair.why
+
+
+def verification_view(
+    found: Verification, why: Callable[[PersonValue], str] = _as_the_tenant_shows
+) -> VerificationView:
+    """Differences, each with why it may be so, and apart from them what is held for a reason."""
     return VerificationView(
         pairs_planned=found.pairs_planned,
         pairs_held=found.pairs_held,
-        missing=_pair_views(found.missing),
+        missing=_pair_views(found.missing, why),
         not_assigned=list(found.not_assigned),
-        still_held=_pair_views(found.still_held),
+        still_held=_pair_views(found.still_held, why),
         pairs_removed=found.pairs_removed,
         otherwise=list(found.otherwise),
         held_back=held_views(found.holds),
         extras=len(found.extras),
+        beyond=_pair_views(found.extras, _as_the_tenant_shows),
     )
 
 
-def _pair_views(pairs: Iterable[PersonValue]) -> list[MissingView]:
+def _pair_views(pairs: Iterable[PersonValue], why: Callable[[PersonValue], str]) -> list[MissingView]:
     return [
-        MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
+        MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value, why=why(each))
         for each in pairs
     ]
 

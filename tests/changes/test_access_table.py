@@ -81,9 +81,9 @@ ROWS = [
     Row("POLICY holds all", (of_type("POLICY", "Admin"),), "keep POLICY"),
     Row("POLICY lacks a value", (of_type("POLICY", "Auditor"),), "hold policy_grant"),
     Row(
-        "POLICY lacks a value, convert is wanted",
+        "POLICY lacks a value, convert is wanted, nobody read what it gives",
         (of_type("POLICY"),),
-        "hold not_supported",
+        "hold incomplete_read",
         options=GrantOptions(policy_users="convert"),
     ),
     Row("held through a bundle", (of_type(BUNDLE, "Admin"),), f"keep {BUNDLE}"),

@@ -35,6 +35,7 @@ SENDS = {
     "GET /governance/api/v1/grants",
     "GET /governance/api/v1/grants/{grantId}",
     "PATCH /governance/api/v1/entitlements/{entitlementId}",
+    "PATCH /governance/api/v1/grants/{grantId}",
     "POST /api/v1/apps/{appId}/users",
     "POST /governance/api/v1/entitlements",
     "POST /governance/api/v1/grants",

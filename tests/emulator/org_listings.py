@@ -27,13 +27,13 @@ class Listings:
             page = self.get(f"{GOV}/{path}", **asked)
             assert len(page["data"]) <= size
             items += page["data"]
+            keys = [item["id"] for item in items]
+            assert len(keys) == len(set(keys)), f"{path}: an item is shown twice: {keys}"
             totals.add(page.get("metadata", {}).get("total"))
             if "next" not in page["_links"]:
                 break
             assert len(page["data"]) == size
             asked = dict(parse_qsl(urlsplit(page["_links"]["next"]["href"]).query))
-        keys = [item["id"] for item in items]
-        assert len(keys) == len(set(keys)), f"{path}: an item is shown twice: {keys}"
         return items, totals
 
     def named(self, kind: str) -> str:

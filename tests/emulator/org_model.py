@@ -80,8 +80,14 @@ class OrgModel:
     def entitlement_of(self, value: str) -> str:
         return next(key for key, each in self.entitlements.items() if value in each.values)
 
-    def values_of(self, app: str) -> list[str]:
-        return [value for each in self.entitlements.values() if each.app == app for value in each.values]
+    def values_of(self, app: str, *, only_single: bool = False) -> list[str]:
+        mine = [each for each in self.entitlements.values() if each.app == app]
+        return [value for each in mine if not (only_single and each.multi) for value in each.values]
+
+    def ids(self) -> set[str]:
+        """Of all that clients make."""
+        values = (value for each in self.entitlements.values() for value in each.values)
+        return {*self.entitlements, *values, *self.bundles, *self.grants}
 
     def live(self, grant: Grant, now: float) -> bool:
         return grant.ends_at is None or grant.ends_at > now

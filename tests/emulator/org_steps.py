@@ -49,6 +49,7 @@ class OrgSteps(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
         self.touched: list[Pair] = []
+        self.given_ids: set[str] = set()
 
     @initialize(rules=RULES, people=st.integers(2, 4))
     def begin(self, rules: Rules, people: int) -> None:
@@ -115,6 +116,9 @@ class OrgSteps(RuleBasedStateMachine):
             expected = refused.status
         assert response.status_code == expected, told
         if expected == ok:
+            made = trial.ids() - self.model.ids()
+            assert not made & self.given_ids, "an id is given a second time"
+            self.given_ids |= made
             self.model = trial
         else:
             assert_refused(response)
@@ -131,8 +135,9 @@ class OrgSteps(RuleBasedStateMachine):
                 found.append({"id": key, "values": [{"id": value}]})
         return found
 
-    def values(self, app: str, picks: Iterable[int]) -> list[str]:
-        known = self.model.values_of(app)
+    def values(self, app: str, picks: Iterable[int], *, only_single: bool = False) -> list[str]:
+        """Of single-value entitlements it is easily one too many, or one that another grant outdoes."""
+        known = self.model.values_of(app, only_single=only_single)
         return sorted({picked(known, pick) for pick in picks}) if known else []
 
     # Entitlements and values.

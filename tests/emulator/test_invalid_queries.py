@@ -23,6 +23,7 @@ ONE_S_VALUES, BUNDLES, RULES = (
 )
 ACCESS, HELD = f"{GOV}/principal-access", f"{GOV}/principal-entitlements"
 BOTH = f"{PARENT} AND {principal(USER)}"
+PAST = BOTH.replace("parent.", "resource.").replace("targetPrincipal.", "principal.")
 
 READS: dict[str, dict[str, str]] = {
     USERS: {},
@@ -43,6 +44,7 @@ READS: dict[str, dict[str, str]] = {
     HELD: {"filter": BOTH},
     f"{APP_USERS}/{USER}": {},
     f"{ENTITLEMENTS}/{ROLE}": {},
+    f"{HELD}/history": {"filter": f'{PAST} AND startDate eq "2026-01-01T00:00:00Z"'},
     "/api/v1/org": {},
     f"/governance/api/v2/resources/{APP_ORN}/entitlement-settings": {},
 }

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.emulator.orgfile import org_file_from
 from tests.effort import examples
 from tests.emulator.furnished import (
     ADMIN,
@@ -277,6 +278,7 @@ def test_a_body_broken_anywhere_is_taken_or_refused_whole(org: Furnished, case: 
         body = without(body, place) if place and drop else broken(body, place, value)
     answer = org.ask(write.method, write.path, json=body)
     if answer.status_code < 300:
+        org_file_from(org.state())
         org.is_untouched()
         assert org.state() == org.begun, "what was taken cannot be undone by a reset"
         return

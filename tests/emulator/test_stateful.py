@@ -28,7 +28,8 @@ class OrgMachine(OrgSteps):
 
     @rule(app=APP, pick=PICKS, picks=SEVERAL, delay_s=DELAYS_S, split=st.booleans())
     def grant_custom(self, app: str, pick: int, picks: list[int], delay_s: int | None, split: bool) -> None:
-        self.grant_on_app(Grant(self.pair(app, pick), "CUSTOM", set(self.values(app, picks))), delay_s, split)
+        values = set(self.values(app, picks, only_single=split))
+        self.grant_on_app(Grant(self.pair(app, pick), "CUSTOM", values), delay_s, split)
 
     @rule(
         app=APP,
@@ -38,7 +39,7 @@ class OrgMachine(OrgSteps):
         split=st.booleans(),
     )
     def grant_more(self, app: str, pick: int, picks: list[int], delay_s: int | None, split: bool) -> None:
-        values = set(self.values(app, picks))
+        values = set(self.values(app, picks, only_single=split))
         self.grant_on_app(Grant(self.pair(app, pick), "ENTITLEMENT", values), delay_s, split)
 
     @rule(app=APP, pick=PICKS, delay_s=DELAYS_S)
@@ -90,7 +91,7 @@ class OrgMachine(OrgSteps):
     @rule(pick=PICKS, picks=SEVERAL, split=st.booleans())
     def put_grant(self, pick: int, picks: list[int], split: bool) -> None:
         key = picked(sorted(self.model.grants), pick)
-        values = self.values(self.model.grants[key].pair[0], picks)
+        values = self.values(self.model.grants[key].pair[0], picks, only_single=split)
         read = self.get(f"{GOV}/grants/{key}")
         body = {**read, "entitlements": self.groups(values, split=split)}
         now = self.room.now_s
@@ -164,6 +165,13 @@ class OrgMachine(OrgSteps):
         self.room.now_s = now_s
         assert {path: self.get(f"/_emulator/{path}") for path in kept} == kept
         assert self.listings(APPS[0]).everything() == shown
+
+    @precondition(lambda self: len(self.model.grants) > 2)
+    @rule()
+    def reset(self) -> None:
+        """Back to the org file, where the same users have the same ids."""
+        assert self.run(self.room.client.post("/_emulator/reset")).status_code == 200
+        self.model = OrgModel(self.model.rules, APPS, self.model.users)
 
     def listings(self, app: str) -> Listings:
         return Listings(self.get, self.model, app, self.room.now_s)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.changes.model import EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, OktaEntitlement, OktaGrant, OktaValue
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
@@ -229,6 +229,13 @@ class FakeTenant:
         grants = self._grants(user_id)
         orns = {pair: f"orn:value:{'/'.join(pair)}" for grant in grants for pair in grant.values}
         return NamedGrants(grants, f"orn:user:{user_id}", orns)
+
+    async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
+        assert app_id == APP_ID
+        await self._read(f"base_access {user_id}")
+        found = (each for each in self._grants(user_id) if each.type in {"CUSTOM", "POLICY"})
+        base = next(found, None)
+        return BaseAccess(base.id, base.type, base.values) if base else None
 
     async def grant(self, grant_id: str) -> dict[str, Any] | None:
         await self._read(f"grant {grant_id}")
