@@ -15,7 +15,8 @@ demo: $(VENV)/.runtime
 test: check
 	$(BIN)/python -m pytest -n auto
 
-# The random tests six times as hard, 30 kills among them; OKTA_PLAN_SOAK=50 make soak tries harder.
+# The random tests six times as hard, 30 kills, 10,000 damaged sources and 50,000 small runs among them;
+# OKTA_PLAN_SOAK=50 make soak tries harder.
 soak: $(VENV)/.dev
 	OKTA_PLAN_SOAK=$${OKTA_PLAN_SOAK:-6} $(BIN)/python -m pytest -n auto
 
