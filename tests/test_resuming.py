@@ -18,6 +18,7 @@ from pipeline.run.entries import Begin, End, Header, Note
 from pipeline.run.fold import fold
 from pipeline.run.journal import read_journal
 from pipeline.views import ApplyView
+from tests.effort import SOAK
 from tests.in_process import Tenant
 from tests.mortal import Killed, MortalTransport
 from tests.test_cases import furnish
@@ -128,7 +129,8 @@ def test_the_journal_cut_at_any_edge_or_byte_of_its_end_leads_to_the_same_end(
     content = journal_of(whole, run).read_bytes()
     edges = [at + 1 for at, byte in enumerate(content) if byte == ord("\n")]
     last_two = range(edges[-3] if len(edges) > 2 else edges[0], len(content) + 1)
-    for cut in told_apart(sorted({*edges, *last_two}), content, tmp_path / "cut.jsonl"):
+    cuts = sorted({*edges, *last_two})
+    for cut in told_apart(cuts, content, tmp_path / "cut.jsonl") if SOAK == 1 else cuts:
         folder = tmp_path / str(cut)
         shutil.copytree(whole.workspace, folder)
         org = Tenant(folder, folder / "org.yaml")

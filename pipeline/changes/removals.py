@@ -97,7 +97,11 @@ class Removals:
         if in_the_way is not None:
             holds.append(_hold(person, in_the_way, found))
         pairs = found & held.pairs
-        for obstacle, those in self._obstacles(person, held, pairs, granted):
+        if both := found & granted:
+            # also where it is not held now: the grant is about to give it
+            holds.append(_hold(person, _granted_too(person, both), both))
+            pairs -= both
+        for obstacle, those in self._obstacles(person, held, pairs):
             holds.append(_hold(person, obstacle, those))
             pairs -= those
         if holds or pairs:
@@ -114,20 +118,18 @@ class Removals:
         return [(why, frozenset(pairs)) for why, pairs in by_reason.items()]
 
     def _obstacles(
-        self, person: Person, held: Holdings, pairs: frozenset[Pair], granted: frozenset[Pair]
+        self, person: Person, held: Holdings, pairs: frozenset[Pair]
     ) -> Iterator[tuple[Obstacle, frozenset[Pair]]]:
         """What of ``pairs`` stays, and why."""
         protected = against_taking(self.snapshot, person)
         if protected is not None and pairs:
             yield protected, pairs
             return
-        if both := pairs & granted:
-            yield _granted_too(person, both), both
         others = [each for each in held.grants if each.grant.type not in TAKEABLE]
-        if via := (pairs - granted) & frozenset[Pair]().union(*(each.pairs for each in others)):
+        if via := pairs & frozenset[Pair]().union(*(each.pairs for each in others)):
             kinds = ", ".join(sorted({each.grant.type for each in others if each.pairs & via}))
             yield Obstacle(HoldReason.STILL_HELD_VIA, f"{listed(via)} would still be held via {kinds}."), via
-        rest = pairs - granted - via
+        rest = pairs - via
         if rest and held.base is not None and not held.base.is_fully_known:
             detail = "The existing grant holds values that the listing of the app's values does not show."
             yield Obstacle(HoldReason.INCOMPLETE_READ, detail), rest

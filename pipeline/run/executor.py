@@ -88,6 +88,7 @@ async def execute(
     for wave in waves:
         await run.carry_out(wave, concurrency)
         await run.learn_new_ids()
+    ledger.show(over=True)
     ledger.account_for_rest(change_set)
     return _finish(change_set, ledger)
 

@@ -195,5 +195,5 @@ def _unlike(snapshot: Snapshot, grants: list[OktaGrant], names: Names) -> Iterat
     if strange:
         yield f"{strange} grants hold values that the app does not list: these values are left out."
     if any(not GrantType(grant.type).is_base for grant in grants if grant.type in set(GrantType)):
-        yield "Here a CUSTOM grant leaves bundles and ENTITLEMENT grants alone; Okta may not."
+        yield "Here a CUSTOM grant leaves bundles and ENTITLEMENT grants alone; Okta tells by the first one."
     yield "The rest of the directory is not known, so listing all of it takes no calls here."

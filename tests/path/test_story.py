@@ -109,6 +109,7 @@ def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Pat
         (["check", "--app", "ERP"], 0),
         (["check", "--app", "None"], 1),
         (["diff", "t", "--detailed-exitcode"], 2),
+        (["simulate", "t"], 0),
         (["verify", "t"], 2),
         (["apply", "t"], 4),
         (["apply", "t", "--yes"], 0),

@@ -114,7 +114,7 @@ class History:
         for moment in self.moments[login]:
             if moment.by is write:
                 break
-            if moment.at <= start:
+            if moment.at < start:
                 found = [moment.access]
             else:
                 found.append(moment.access)
@@ -127,7 +127,7 @@ class History:
         for moment in self.moments[login]:
             if moment.at > end:
                 break
-            found = [moment.access] if moment.at <= start else [*found, moment.access]
+            found = [moment.access] if moment.at < start else [*found, moment.access]
         return [each.at(start) for each in found] + [each.at(end) for each in found[-1:]]
 
     def pairs_of(self, entitlements: Iterable[Mapping[str, Any]]) -> frozenset[Pair]:

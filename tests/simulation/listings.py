@@ -14,6 +14,7 @@ NEEDED_FOR = {
     "grant": ("grants",),
     "extend": ("grants",),
     "retime": ("grants",),
+    "convert": ("grants", "entitlements", "values"),
     "revoke": ("grants", "entitlements", "values"),
     "create": ("entitlements", "values"),
     "add": ("entitlements", "values"),

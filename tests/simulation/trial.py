@@ -106,7 +106,9 @@ class _Trial:
         steps = [await self._step(number, step) for number, step in enumerate(self._world.steps)]
         await self._clock.sleep(QUIET_S)
         steps.append(await self._step(len(steps), Step()))
-        if steps[-1].view is not None and steps[-1].view.exit_code == 5:
+        stopped = steps[-1].view is not None and steps[-1].view.exit_code == 5
+        # What a revocation takes may be what stood in the way of a grant.
+        if stopped or self._world.needs_review:
             steps.append(await self._step(len(steps), Step()))
         differs = await self._in_time(online.diff(self._desk(), "t", detailed_exit_code=True))
         evidence = Evidence(
@@ -148,7 +150,7 @@ class _Trial:
         if unfinished is not None:
             happened.resumed = unfinished
             return replace(request, resume=unfinished, only=None)
-        if step.reviewed == "yes" and not self._world.unwanted:
+        if step.reviewed == "yes" and not self._world.needs_review:
             return request
         view = await self._in_time(online.diff(self._desk(), "t"))
         stored = json.loads((self._workspace / view.paths["changes"]).read_text("utf-8"))

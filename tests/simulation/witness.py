@@ -32,7 +32,7 @@ BUSY = (409, 429)
 """Answers that say that nothing happened yet, so that the same call goes out again under the same begin."""
 
 ACTIONS = {
-    ("POST", False): ("grant",),
+    ("POST", False): ("grant", "convert"),
     ("PUT", False): ("extend", "revoke"),
     ("PATCH", False): ("retime",),
     ("POST", True): ("revoke",),
@@ -103,10 +103,10 @@ class Witness:
         if write.path == REVOKE:
             return
         had = self.had(write)
-        if all(
-            each.base is not None and (each.base.type, each.base.action) != ("CUSTOM", "ALLOW")
-            for each in had
-        ):
+        plain = {("CUSTOM", "ALLOW")}
+        if write.method == "POST" and self.world.plan["grants"]["policy_users"] == "convert":
+            plain.add(("POLICY", "ALLOW"))
+        if all(each.base is not None and (each.base.type, each.base.action) not in plain for each in had):
             yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"
         if write.method == "POST" and all(each.additive for each in had):
             yield f"1: {shown(write)} is made beside {had[-1].additive} of {write.user}"
@@ -334,6 +334,10 @@ class Witness:
             rows = {_key(row["principal"]) for row in csv.DictReader(io.StringIO(happened.not_applied))}
             yield from self._same_lists(listed, rows, view.run)
             listed |= rows
+        if view.verification is not None:
+            # what an earlier part of the run had done, and the admin has undone since
+            found = {login for each in view.verification.missing for login in self._meant(each.principal)}
+            listed |= {_key(p) for p in self.world.wanted if found.intersection(self._meant(p))}
         start = self.evidence.steps[number - 1].ended_at if number else 0.0
         for principal, pairs in self.world.wanted.items():
             if _key(principal) in listed:

@@ -55,6 +55,8 @@ class World:
     steps: tuple[Step, ...]
     page_size: int | None
     """A page of the org is so short; None: as long as asked for."""
+    needs_review: bool = False
+    """Whether the plan may take something away, which ``--yes`` does not answer for."""
     wanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
     """Principal as the plan names it -> what it is to hold."""
     unwanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
@@ -69,7 +71,7 @@ def world_of(seed: int) -> World:
     access = _access(rng, users, entitlements)
     okta_app = _okta_app(rng, users)
     removals = _removals(rng, users, access) if rng.random() < 0.2 else []
-    plan = {
+    plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
         "name": "t",
         "okta_app": {"label": "ERP"} if rng.random() < 0.3 else {"id": APP_ID},
@@ -91,16 +93,17 @@ def world_of(seed: int) -> World:
     }
     steps = tuple(_step(rng, first=number == 0) for number in range(rng.choice([1, 1, 2, 2, 2, 3])))
     page_size = 3 if rng.random() < 0.5 else None
-    return World(seed, org, plan, steps, page_size, wanted=by_user(access), unwanted=by_user(removals))
+    needs_review = bool(removals) or plan["grants"]["policy_users"] == "convert"
+    return World(seed, org, plan, steps, page_size, needs_review, by_user(access), by_user(removals))
 
 
 def by_user(cohorts: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[Pair]]:
-    """All that the cohorts of a plan say of each principal."""
+    """All that the cohorts of a plan say of each principal, case-folded."""
     found: dict[str, frozenset[Pair]] = {}
     for cohort in cohorts:
         pairs = frozenset((name, value) for name, values in cohort["values"].items() for value in values)
         for user in cohort["users"]:
-            found[user] = found.get(user, frozenset()) | pairs
+            found[user.casefold()] = found.get(user.casefold(), frozenset()) | pairs
     return found
 
 
@@ -233,7 +236,7 @@ def _removals(
 ) -> list[dict[str, Any]]:
     """Some people lose some of what the plan does not give them."""
     named = {name for cohort in access for name in cohort["values"]}
-    given = {user.casefold(): pairs for user, pairs in by_user(access).items()}
+    given = by_user(access)
     cohorts: list[dict[str, Any]] = []
     for user in users:
         values: dict[str, list[str]] = {}
