@@ -11,15 +11,15 @@ from pipeline.findings import Location
 from pipeline.lookalike import look
 from pipeline.plan.model import EntitlementColumn, Mapping, RowsMapping, UserMapping
 from pipeline.source.frame import Frame
-from pipeline.survey.cells import CELL, COUNT, Cells
+from pipeline.survey.cells import Cells
 from pipeline.survey.damage import means_nothing
+from pipeline.survey.separators import PART, find_separation, split_cells
 
 USER_NAMES = ("email", "user_email", "login", "username")
 ENTITLEMENT_NAMES = ("role", "permission_set")
 STATUS_NAME = "effective_access"
 DATE_NAME = "access_date"
 USER_ID_NAME = "user_id"
-SEPARATOR = ";"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Column:
     role: str
     reason: str
     separator: str | None = None
+    doubt: str | None = None
     nothing: tuple[str, ...] = ()
 
 
@@ -119,18 +120,10 @@ def _column(name: str, known: str, user: str) -> Column:
 
 
 def _separated(column: Column, distinct: pl.DataFrame) -> Column:
-    filled = distinct.with_columns(pl.col(CELL).str.strip_chars()).filter(pl.col(CELL) != "")
-    lists = filled.filter(pl.col(CELL).str.contains(SEPARATOR, literal=True)).get_column(COUNT).sum()
-    cells = filled.get_column(CELL).unique()
-    values = cells.str.split(SEPARATOR).explode().str.strip_chars() if lists else cells
-    values = values.filter(values != "").unique()
-    nothing = tuple(sorted({each.casefold() for each in values.to_list() if means_nothing(each)}))
-    column = replace(column, nothing=nothing)
-    if not lists:
-        return replace(column, reason=f"{len(values)} distinct values, no separator")
-    count = filled.get_column(COUNT).sum()
-    why = f"{lists} of {count} cells hold '{SEPARATOR}' lists drawn from {len(values)} values"
-    return replace(column, reason=why, separator=SEPARATOR)
+    found = find_separation(distinct)
+    values = split_cells(distinct, found.separator).get_column(PART).unique().to_list()
+    nothing = tuple(sorted({each.casefold() for each in values if means_nothing(each)}))
+    return replace(column, reason=found.why, separator=found.separator, doubt=found.doubt, nothing=nothing)
 
 
 def _missing(frame: Frame, code: ErrorCode, summary: str, wanted: str) -> InputError:

@@ -59,7 +59,7 @@ def survey(frame: Frame) -> Survey:
         entitlements=entitlements,
         cohorts=cohorts,
         totals=_totals(frame, rows, entitlements, cohorts),
-        findings=find_problems(frame, mapping, rows),
+        findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
     )
 
