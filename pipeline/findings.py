@@ -34,6 +34,7 @@ class FindingCode(StrEnum):
     NO_VALUE_TEXT = "no_value_text"
     SPREADSHEET_DAMAGE = "spreadsheet_damage"
     OVER_LONG_VALUE = "over_long_value"
+    UNKNOWN_COLUMN = "unknown_column"
     # a plan file
     BAD_YAML = "bad_yaml"
     UNKNOWN_KEY = "unknown_key"
