@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test soak check bench lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
@@ -14,17 +14,18 @@ demo: $(VENV)/.runtime
 test: check
 	$(BIN)/python -m pytest
 
+# The random tests six times as hard, 30 kills among them; OKTA_PLAN_SOAK=50 make soak tries harder.
+soak: $(VENV)/.dev
+	OKTA_PLAN_SOAK=$${OKTA_PLAN_SOAK:-6} $(BIN)/python -m pytest
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# One after the other, as they measure the same machine. Files that begin with _ are what they share.
-BENCHMARKS := $(filter-out _%,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
-
 bench: $(VENV)/.dev
-	set -e; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
+	$(BIN)/python -m benchmarks
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "okta-plan needs Python 3.11 or newer")'

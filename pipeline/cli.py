@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
-from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
+from pipeline import __version__
+from pipeline.cli_options import Concurrency, Csv, Json, Org, PlanName, RateShare
+from pipeline.errors import Exit, OktaPlanError
+from pipeline.telling_errors import show_error, show_unforeseen, show_usage
 
 if TYPE_CHECKING:
     from pipeline.envelope import View
     from pipeline.use_cases.applying import Person
     from pipeline.use_cases.desk import Desk
 
+R = TypeVar("R")
 V = TypeVar("V", bound="View")
 
 okta_plan = typer.Typer(
@@ -28,19 +32,6 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-Org = Annotated[
-    Path | None,
-    typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),
-]
-PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
-Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
-RateShare = Annotated[
-    float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
-]
-
-Concurrency = Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")]
 
 
 @dataclass(slots=True)
@@ -55,6 +46,12 @@ class Switches:
 switches = Switches()
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"okta-plan {__version__}\n")
+        raise typer.Exit
+
+
 @okta_plan.callback()
 def options(
     workspace: Annotated[Path | None, typer.Option(help="The workspace folder.")] = None,
@@ -62,6 +59,9 @@ def options(
     log_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep one redacted line for each call to Okta here.")
     ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
+    ] = False,
 ) -> None:
     switches.workspace, switches.debug, switches.log_file = workspace, debug, log_file
 
@@ -69,7 +69,7 @@ def options(
 @okta_plan.command()
 def demo(json: Json = False) -> None:
     """The whole story on a sample, against the emulator, in a temporary workspace."""
-    from pipeline.report.terminal import show_progress
+    from pipeline.report.progress import show_progress
     from pipeline.use_cases.demo import run_demo
 
     _answer("demo", json, lambda: run_demo(show_steps=not json, show_progress=show_progress()))
@@ -228,6 +228,21 @@ def apply(
 
 
 @okta_plan.command()
+def simulate(
+    plan: PlanName,
+    rate_share: RateShare = 0.70,
+    concurrency: Concurrency = 10,
+    org: Org = None,
+    json: Json = False,
+) -> None:
+    """The same apply in virtual time, against an emulator that holds what the tenant holds now."""
+    from pipeline.use_cases import simulating
+
+    means = simulating.Means(rate_share, concurrency)
+    _answer("simulate", json, lambda: simulating.simulate_live(lambda: _desk(org), plan, means))
+
+
+@okta_plan.command()
 def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
     """Read back: does the tenant hold what the plan says?"""
     from pipeline.use_cases import online
@@ -241,6 +256,32 @@ def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json:
     from pipeline.use_cases import history
 
     _answer("runs", json, lambda: history.runs(_desk(), run))
+
+
+@okta_plan.command()
+def watch(run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `okta-plan runs`.")]) -> None:
+    """Follow a run that another process carries out, until it ends."""
+    from pipeline.report.progress import show_watched
+    from pipeline.use_cases.live import run_live
+    from pipeline.use_cases.watching import watch as follow
+
+    show = show_watched()
+    raise typer.Exit(_guarded("watch", False, lambda: run_live(_desk, lambda desk: follow(desk, run, show))))
+
+
+@okta_plan.command()
+def undo(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, as `okta-plan runs` lists it.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/undo-RUN.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the plan that takes away what a run gave. Offline; says what it does not take back."""
+    from pipeline.use_cases import undoing
+
+    _answer("undo", json, lambda: undoing.undo(_desk(), run, output=output, force=force))
 
 
 @okta_plan.command()
@@ -289,21 +330,21 @@ def emulator_reset(json: Json = False) -> None:
 
 
 def main() -> NoReturn:
-    """The console script. Exit codes are those of errors.Exit."""
+    """The whole command line. Exit codes are those of errors.Exit."""
     sys.exit(int(_run() or 0))
 
 
 def _run() -> int | None:
     try:
-        code: int | None = okta_plan(standalone_mode=False)
+        code: int | None = okta_plan(standalone_mode=False, prog_name="okta-plan")
     except typer.Exit as left:
         return left.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return Exit.STOPPED
     except typer.TyperException as error:
-        return _usage(error)
+        return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return _unforeseen(error)
+        return show_unforeseen(error, debug=switches.debug)
     return code
 
 
@@ -315,7 +356,8 @@ def _desk(org: Path | None = None) -> Desk:
 
 def _person(json: bool) -> Person:
     """Who can be asked and shown progress: a person at a terminal, both on stderr."""
-    from pipeline.report.terminal import ask, show_progress
+    from pipeline.report.progress import show_progress
+    from pipeline.report.terminal import ask
     from pipeline.use_cases.applying import Person
 
     can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
@@ -339,57 +381,9 @@ def _answer(command: str, json: bool, call: Callable[[], View]) -> None:
     raise typer.Exit(view.exit_code)
 
 
-R = TypeVar("R")
-
-
 def _guarded(command: str, json: bool, call: Callable[[], R]) -> R:
     try:
         return call()
     except OktaPlanError as error:
-        _show_error(error, command, json)
+        show_error(error, command, json=json, debug=switches.debug)
         raise typer.Exit(int(error.exit_code)) from None
-
-
-def _show_error(error: OktaPlanError, command: str, json: bool) -> None:
-    from pipeline.envelope import error_answer, to_json
-    from pipeline.report.terminal import render_error
-
-    if switches.debug:
-        import traceback
-
-        traceback.print_exception(error, file=sys.stderr)
-    answer = error_answer(error, command)
-    sys.stdout.write(to_json(answer)) if json else render_error(answer)
-
-
-def _usage(error: typer.TyperException) -> int:
-    command = " ".join(word for word in sys.argv[1:2] if not word.startswith("-"))
-    said = _said(error)
-    is_known = bool(command) and not said.startswith("No such command")
-    known = UsageError(
-        ErrorCode.USAGE,
-        "The command line is off",
-        said,
-        next_step=f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`.",
-    )
-    _show_error(known, command, "--json" in sys.argv)
-    return Exit.USAGE
-
-
-def _said(error: typer.TyperException) -> str:
-    """The parser's own sentence, without the frame it would print around it."""
-    message = getattr(error, "format_message", None)
-    return str(message() if callable(message) else error)
-
-
-def _unforeseen(error: Exception) -> int:
-    command = " ".join(sys.argv[1:2])
-    known = OktaPlanError(
-        ErrorCode.INTERNAL,
-        "Something unforeseen went wrong",
-        f"{type(error).__name__} in `{command}`. This is a defect of okta-plan.",
-        next_step="Run the command again with --debug and report what it prints.",
-    )
-    known.__cause__ = error
-    _show_error(known, command, "--json" in sys.argv)
-    return Exit.ERROR

@@ -52,6 +52,7 @@ class ErrorCode(StrEnum):
     SETTINGS_INVALID = "settings_invalid"
     NO_CREDENTIAL = "no_credential"
     ORG_FILE_INVALID = "org_file_invalid"
+    SHARED_UNUSABLE = "shared_unusable"
     # tenant
     TENANT_UNREACHABLE = "tenant_unreachable"
     TENANT_ANSWER = "tenant_answer"
@@ -78,6 +79,7 @@ class ErrorCode(StrEnum):
     OTHER_RUN = "other_run"
     JOURNAL_DAMAGED = "journal_damaged"
     RUN_STOPPED = "run_stopped"
+    LEASE_LOST = "lease_lost"
     CANARY_FAILED = "canary_failed"
     # command line
     USAGE = "usage"

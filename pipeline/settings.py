@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ErrorCode, InputError
@@ -28,6 +28,25 @@ class Settings(BaseSettings):
     okta_private_key: Annotated[SecretStr, Field(validation_alias="OKTA_PRIVATE_KEY")] = SecretStr("")
     """PEM text, or the path of a PEM file."""
     okta_key_id: Annotated[str, Field(validation_alias="OKTA_KEY_ID")] = ""
+    shared: Annotated[str, Field(validation_alias="OKTA_PLAN_SHARED")] = ""
+    """``s3://bucket/prefix`` for what several machines share."""
+    aws_access_key_id: Annotated[str, Field(validation_alias="AWS_ACCESS_KEY_ID")] = ""
+    aws_secret_access_key: Annotated[SecretStr, Field(validation_alias="AWS_SECRET_ACCESS_KEY")] = SecretStr(
+        ""
+    )
+    aws_session_token: Annotated[SecretStr, Field(validation_alias="AWS_SESSION_TOKEN")] = SecretStr("")
+    aws_profile: Annotated[str, Field(validation_alias="AWS_PROFILE")] = ""
+    aws_region: Annotated[str, Field(validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))] = ""
+    aws_endpoint_url: Annotated[
+        str, Field(validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    ] = ""
+    okta_plan_protected: Annotated[str, Field(validation_alias="OKTA_PLAN_PROTECTED")] = ""
+    """Logins or e-mails, separated by commas or blanks, of people from whom nothing is taken."""
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """The people of ``okta_plan_protected``, case-folded."""
+        return frozenset(self.okta_plan_protected.replace(",", " ").casefold().split())
 
 
 def find_workspace(given: Path | None, environment: Mapping[str, str], current: Path) -> Path:

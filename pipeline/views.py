@@ -97,11 +97,12 @@ class CohortView(Part):
 
 
 class PersonView(Part):
-    """What the plan gives one person."""
+    """What the plan gives one person, and takes from it."""
 
     principal: str
     values: ValueLists
     expires: list[str] = []
+    removals: ValueLists = {}
 
 
 class ShowView(View):
@@ -112,6 +113,7 @@ class ShowView(View):
     totals: TotalsView | None = None
     entitlements: list[EntitlementView] = []
     access: list[CohortView] = []
+    removals: list[CohortView] = []
     person: PersonView | None = None
 
 
@@ -182,9 +184,12 @@ class DiffView(View):
 
 
 class MissingView(Part):
+    """``why`` tells of a difference what the tenant shows, and what the runs of the workspace made of it."""
+
     principal: str
     entitlement: str
     value: str
+    why: str = ""
 
 
 class VerificationView(Part):
@@ -194,15 +199,21 @@ class VerificationView(Part):
     pairs_held: int
     missing: list[MissingView] = []
     not_assigned: list[str] = []
+    still_held: list[MissingView] = []
+    """What the plan removes and is held still."""
+    pairs_removed: int = 0
+    """What the plan removes and is not held."""
     otherwise: list[str] = []
     """What is there but not as the plan wants it: what another apply would send to put it right."""
     held_back: list[HeldView] = []
     extras: int = 0
+    beyond: list[MissingView] = []
+    """The extras: what people of the plan hold and the plan does not name. No differences."""
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is missing but what is held for a reason."""
-        return not (self.missing or self.not_assigned or self.otherwise)
+        return not (self.missing or self.not_assigned or self.still_held or self.otherwise)
 
     @property
     def pairs_held_back(self) -> int:
@@ -243,6 +254,8 @@ class ApplyView(View):
     org_id: str = ""
     org_host: str = ""
     outcomes: Counts = {}
+    revoked: list[MissingView] = []
+    """Values that this run took away."""
     problems: list[OutcomeView] = []
     """Changes that were refused or stayed unresolved."""
     forecast: ForecastView | None = None
@@ -254,12 +267,33 @@ class ApplyView(View):
     """The command that goes on where this run stopped."""
 
 
+class SimulateView(View):
+    """An apply that was carried out in virtual time; nothing of it was sent to the tenant."""
+
+    schema_: Annotated[Literal["okta-plan/simulate/v1"], Field(alias="schema")] = "okta-plan/simulate/v1"
+    command: Literal["simulate"] = "simulate"
+    plan: str = ""
+    okta_app: str = ""
+    org_id: str = ""
+    org_host: str = ""
+    outcomes: Counts = {}
+    problems: list[OutcomeView] = []
+    simulated: ForecastView | None = None
+    """The calls that were made and the virtual time that they took, reading and verifying included."""
+    forecast: ForecastView | None = None
+    """What ``diff`` foretold."""
+    verification: VerificationView | None = None
+    unlike: list[str] = []
+    """What of the tenant the simulation could not show."""
+
+
 class RunView(Part):
     run: str
     plan: str
     org_host: str
     started_at: str
-    state: Literal["finished", "unfinished", "damaged"]
+    state: Literal["finished", "running", "unfinished", "damaged"]
+    """``running``: a process of this host is at it. One of another host shows as unfinished."""
     outcomes: Counts = {}
 
 
@@ -269,6 +303,43 @@ class RunsView(View):
     runs: list[RunView] = []
     report: str | None = None
     """The report of the run asked for, as Markdown."""
+
+
+class CreatedGrantView(Part):
+    principal: str
+    grant_id: str
+
+
+class RemainsView(Part):
+    """What a run left in the tenant that its undo does not take back."""
+
+    entitlements: list[str] = []
+    values: ValueLists = {}
+    """Values added to entitlements, those of created ones included."""
+    assigned: list[str] = []
+    """Who was assigned to the app."""
+    grants: list[CreatedGrantView] = []
+    """Grants that were created: they stay, without the values."""
+    revoked: list[MissingView] = []
+    """What the run took away: to be given again by a plan."""
+    reworked: list[str] = []
+    """What was changed beside values, as the run's messages."""
+    unsure: list[str] = []
+    """Sent, and not known whether they took effect: look at these people yourself."""
+
+
+class UndoView(View):
+    schema_: Annotated[Literal["okta-plan/undo/v1"], Field(alias="schema")] = "okta-plan/undo/v1"
+    command: Literal["undo"] = "undo"
+    plan: str | None = None
+    """None where the run gave nobody anything."""
+    okta_app: str = ""
+    org_host: str = ""
+    written: bool = False
+    people: int = 0
+    values: int = 0
+    """(person, value) pairs that the run added and the plan removes."""
+    remains: RemainsView = RemainsView()
 
 
 class SchemaView(View):
@@ -311,6 +382,8 @@ VIEWS: tuple[type[View], ...] = (
     RunsView,
     SchemaView,
     ShowView,
+    SimulateView,
+    UndoView,
     ValidateView,
     VerifyView,
 )

@@ -1,7 +1,27 @@
-"""No test may reach the keyring of the person who runs it."""
+"""No test may reach the keyring or the cloud account of the person who runs it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.s3_server import S3
 
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+for name in [each for each in os.environ if each.startswith("AWS_")]:
+    del os.environ[name]
+os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """One server for all tests; each keeps its objects under a prefix of its own."""
+    from tests.s3_server import served_s3
+
+    with served_s3() as server:
+        yield server

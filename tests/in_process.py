@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import httpx
 from starlette.applications import Starlette
 
-from pipeline.emulator import create_app, load_org_file
+from pipeline.emulator import InMemoryTransport, create_app, load_org_file
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
-from pipeline.use_cases import applying, offline, online
+from pipeline.use_cases import applying, offline, online, simulating, undoing
 from pipeline.use_cases.desk import Desk
-from pipeline.views import ApplyView, CheckView, DiffView, GenerateView, VerifyView
+from pipeline.views import ApplyView, CheckView, DiffView, GenerateView, SimulateView, UndoView, VerifyView
 from tests import virtual_time
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Tenant:
         runtime = Runtime(
             clock=clock,
             rng=self._rng,
-            transport=self.wrap(httpx.ASGITransport(app=okta)),
+            transport=self.wrap(InMemoryTransport(okta)),
             workspace=self.workspace.resolve(),
         )
         sign_in = self.settings or {"OKTA_API_TOKEN": self._org.tokens[0]}
@@ -83,6 +83,23 @@ class Tenant:
     def apply(self, plan: str = "t", **request: Any) -> ApplyView:
         asked = applying.ApplyRequest(plan=plan, **{"yes": True, **request})
         return self._run(lambda desk: applying.apply(desk, asked, applying.Person()))
+
+    def simulate(self, plan: str = "t", **means: Any) -> SimulateView:
+        asked = simulating.Means(**means)
+        return simulating.simulate(self._run(lambda desk: simulating.observed(desk, plan, asked)), asked)
+
+    def undo(self, run: str | None) -> UndoView:
+        """The plan that takes away what ``run`` gave, in the workspace's plans."""
+
+        async def offline_on_loop(desk: Desk) -> UndoView:
+            return undoing.undo(desk, str(run))
+
+        return self._run(offline_on_loop)
+
+    def apply_reviewed(self, plan: str = "t", **request: Any) -> ApplyView:
+        """Apply what ``diff`` shows, as a person who reviewed it would."""
+        changes = self.workspace / self.diff(plan).paths["changes"]
+        return self.apply(plan, changes=changes, **request)
 
     def verify(self, plan: str = "t") -> VerifyView:
         return self._run(lambda desk: online.verify(desk, plan))

@@ -14,7 +14,7 @@ import yaml
 
 from pipeline.errors import OktaPlanError, RefusedError
 from pipeline.use_cases.reviewing import TAKING_AWAY
-from pipeline.views import DiffView
+from pipeline.views import ApplyView, DiffView, SimulateView
 from tests.in_process import Tenant
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -56,8 +56,9 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
         with pytest.raises(OktaPlanError) as refused:
             tenant.diff()
         assert (refused.value.code.value, int(refused.value.exit_code)) == tuple(expected["refused"])
-        with pytest.raises(OktaPlanError):
-            tenant.apply()
+        for call in (tenant.apply, tenant.simulate):
+            with pytest.raises(OktaPlanError):
+                call()
         assert tenant.writes() == 0
         assert tenant.held() == before
         return
@@ -65,8 +66,10 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     assert [f"{each.action} {each.address}" for each in differs.changes] == expected.get("changes", [])
     assert sorted(f"{each.principal}: {each.reason}" for each in differs.held) == expected.get("held", [])
     assert [each.code.value for each in differs.findings] == expected.get("findings", [])
+    simulated = tenant.simulate()
     assert tenant.writes() == 0
     applied = tenant.apply(**reviewed(tenant, differs))
+    assert_foreseen(simulated, applied)
     assert applied.exit_code == (3 if "held" in expected else 0), applied
     assert tenant.held() == before | expected.get("held_after", {})
     assert tenant.ends() == expected.get("ends_after", tenant.ends())
@@ -75,3 +78,16 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     assert tenant.apply().exit_code == applied.exit_code
     assert tenant.writes() == sent
     assert tenant.diff().changes == []
+
+
+def assert_foreseen(simulated: SimulateView, applied: ApplyView) -> None:
+    """The rehearsal ended as the real apply, up to people whom only the tenant can tell apart."""
+    assert (simulated.exit_code, simulated.outcomes) == (applied.exit_code, applied.outcomes)
+    assert simulated.counts == applied.counts
+    assert {each.address for each in simulated.held} == {each.address for each in applied.held}
+    assert simulated.verification is not None
+    assert applied.verification is not None
+    assert simulated.verification.pairs_held == applied.verification.pairs_held
+    if not any("told apart" in each for each in simulated.unlike):
+        assert simulated.held == applied.held
+        assert simulated.changes_digest == applied.changes_digest

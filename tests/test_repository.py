@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,19 +80,6 @@ def test_names_say_what_a_thing_is(path: Path) -> None:
 def test_nothing_prints(path: Path) -> None:
     calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     assert not [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
-
-
-def test_help_and_start_up_load_nothing_heavy() -> None:
-    heavy = ("polars", "mcp", "boto3", "httpx", "starlette", "uvicorn", "pydantic", "yaml", "rich")
-    script = (
-        "import contextlib, io, sys; from pipeline.cli import main; sys.argv = ['okta-plan', '--help']\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit): main()\n"
-        f"print([name for name in {heavy!r} if name in sys.modules])"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert ended.stdout.strip() == "[]"
 
 
 def test_every_document_has_one_title_and_no_emoji() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pipeline.run.entries import Begin, End, Header, Note
 from pipeline.run.fold import fold
 from pipeline.run.journal import read_journal
 from pipeline.views import ApplyView
+from tests.effort import SOAK
 from tests.in_process import Tenant
 from tests.mortal import Killed, MortalTransport
 from tests.test_cases import furnish
@@ -127,8 +129,9 @@ def test_the_journal_cut_at_any_edge_or_byte_of_its_end_leads_to_the_same_end(
     content = journal_of(whole, run).read_bytes()
     edges = [at + 1 for at, byte in enumerate(content) if byte == ord("\n")]
     last_two = range(edges[-3] if len(edges) > 2 else edges[0], len(content) + 1)
-    for number, cut in enumerate(sorted({*edges, *last_two})):
-        folder = tmp_path / str(number)
+    cuts = sorted({*edges, *last_two})
+    for cut in told_apart(cuts, content, tmp_path / "cut.jsonl") if SOAK == 1 else cuts:
+        folder = tmp_path / str(cut)
         shutil.copytree(whole.workspace, folder)
         org = Tenant(folder, folder / "org.yaml")
         journal_of(org, run).write_bytes(content[:cut])
@@ -137,6 +140,35 @@ def test_the_journal_cut_at_any_edge_or_byte_of_its_end_leads_to_the_same_end(
         grants = [each["user"] for each in org.state()["okta_apps"][0]["grants"]]
         assert sorted(grants) == [ANN, BOB, CID], cut
         assert fold(read_journal(journal_of(org, run)).entries).closed is not None
+        assert set(sent_contents(org).values()) == {1}, cut
+        shutil.rmtree(folder)
+
+
+def told_apart(cuts: list[int], content: bytes, path: Path) -> list[int]:
+    """Of the cuts that read as the same journal, the first, one in the middle and the last."""
+    alike: dict[str, list[int]] = {}
+    for cut in cuts:
+        path.write_bytes(content[:cut])
+        alike.setdefault(repr(read_journal(path)), []).append(cut)
+    assert len(alike) > 2
+    return [cut for each in alike.values() for cut in sorted({each[0], each[len(each) // 2], each[-1]})]
+
+
+def test_the_journal_cut_at_any_edge_or_within_its_first_line_and_applied_afresh_leads_to_the_same_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "killed").mkdir()
+    whole, run = killed(tmp_path / "killed", 3)
+    content = journal_of(whole, run).read_bytes()
+    edges = [at + 1 for at, byte in enumerate(content) if byte == ord("\n")]
+    for cut in (0, edges[0] // 2, *edges):
+        folder = tmp_path / str(cut)
+        shutil.copytree(whole.workspace, folder)
+        org = Tenant(folder, folder / "org.yaml")
+        org._rng = random.Random(2)  # another process: its run gets another id
+        journal_of(org, run).write_bytes(content[:cut])
+        assert org.apply().exit_code == 0, cut
+        assert org.held() == HELD_AFTER, cut
         assert set(sent_contents(org).values()) == {1}, cut
         shutil.rmtree(folder)
 

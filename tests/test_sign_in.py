@@ -97,6 +97,8 @@ def test_without_a_scope_to_read_check_ends_with_all_that_is_missing(tmp_path: P
     assert caught.value.code is ErrorCode.SCOPE_MISSING
     for scope in scopes.ALL:
         assert (f"{scope} " in caught.value.detail) == (scope != scopes.USERS)
+    assert "at least one" not in caught.value.detail
+    assert str(caught.value.next_step).startswith("Grant them in the Admin Console")
 
 
 class DateRewritten(httpx.AsyncBaseTransport):

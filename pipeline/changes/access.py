@@ -21,6 +21,8 @@ from pipeline.changes.model import (
     holding,
 )
 from pipeline.changes.obstacles import Case, Obstacle, against_keep, against_write, listed, strange
+from pipeline.changes.protection import against_taking
+from pipeline.changes.removals import Removals, Taking, removable, with_revoke
 from pipeline.changes.snapshot import GrantType, OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair
 from pipeline.changes.wanted import Person, by_entitlement
@@ -58,6 +60,7 @@ class Terms:
     names: ValueNames
     single_valued: frozenset[str]
     privileged: frozenset[Pair]
+    removals: Removals
     now_s: float
     _wanted: dict[frozenset[Pair], Wanted] = field(default_factory=dict)
 
@@ -65,13 +68,15 @@ class Terms:
     def of(cls, plan: Plan, snapshot: Snapshot, meant: Mapping[Pair, Meant | Blocked], now_s: float) -> Terms:
         found = [(pair, each) for pair, each in meant.items() if isinstance(each, Meant)]
         named = set(plan.limits.privileged)
+        names = ValueNames(snapshot)
         return cls(
             plan=plan,
             snapshot=snapshot,
             meant=meant,
-            names=ValueNames(snapshot),
+            names=names,
             single_valued=frozenset(each.entitlement for _, each in found if not each.multi_value),
             privileged=frozenset(each.pair for pair, each in found if named & spellings(pair, each.pair)),
+            removals=Removals(snapshot, names, removable(plan, snapshot)),
             now_s=now_s,
         )
 
@@ -109,17 +114,20 @@ def compare_person(terms: Terms, person: Person) -> list[Verdict]:
 
     A person whose grant is held is not assigned either: the assignment is there for the grant's sake.
     """
-    if not person.pairs:
-        return [_assignment_alone(terms, person)]
     wanted = terms.wanted(person.pairs)
+    taking = terms.removals.judge(person, wanted.pairs)
+    if not person.wants_access:
+        return with_revoke(taking, [])
+    if not person.pairs:
+        return with_revoke(taking, [_assignment_alone(terms, person)])
     verdicts: list[Verdict] = [_unavailable(person, wanted)] if wanted.unavailable else []
     if wanted.pairs:
-        verdicts += _access(terms, person, wanted)
-    return verdicts
+        verdicts += _access(terms, person, wanted, taking)
+    return with_revoke(taking, verdicts)
 
 
-def _access(terms: Terms, person: Person, wanted: Wanted) -> list[Verdict]:
-    grant = _grant(terms, person, wanted)
+def _access(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> list[Verdict]:
+    grant = _grant(terms, person, wanted, taking)
     assignment = None if isinstance(grant, Hold) else _assignment(terms, person)
     if assignment is None:
         return [grant]
@@ -172,7 +180,7 @@ def _unavailable(person: Person, wanted: Wanted) -> Hold:
     return _hold(person, Action.GRANT, Obstacle(reason, detail), wanted.unavailable)
 
 
-def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
+def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verdict:
     """The change of the person's base grant, or why there is none."""
     grants = terms.grants_of(person)
     obstacle = strange(grants) if terms.snapshot.is_complete("grants") else GRANTS_TORN
@@ -188,6 +196,7 @@ def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
         held=held,
         wanted=wanted.pairs,
         missing=missing,
+        leaving=taking.from_base,
         options=terms.plan.grants,
         single_valued=terms.single_valued,
         privileged=terms.privileged,
@@ -195,6 +204,8 @@ def _grant(terms: Terms, person: Person, wanted: Wanted) -> Verdict:
         base_is_read=base is not None and any(is_of(base, each) for each in grants),
     )
     obstacle = against_write(case)
+    if obstacle is None and case.action is Action.CONVERT:
+        obstacle = against_taking(terms.snapshot, person)
     if obstacle is not None:
         return _hold(person, case.action, obstacle, missing)
     return _write(case, wanted)
@@ -234,7 +245,7 @@ def _write(case: Case, wanted: Wanted) -> Change:
         action=case.action,
         message=_message(case),
         before=_by_entitlement(case.before),
-        after=_by_entitlement(case.after),
+        after=_by_entitlement(case.before | case.missing),
         depends_on=tuple(sorted({wanted.needs[pair] for pair in case.missing if pair in wanted.needs})),
         person=replace(
             _target(person, base.grant.id if base else None),

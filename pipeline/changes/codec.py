@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.changes.model import Change, ChangeSet, Holding, added, beside_values, removed
+from pipeline.address import Address, Kind
+from pipeline.changes.model import Action, Change, ChangeSet, Holding, added, beside_values, removed
 from pipeline.errors import ErrorCode, InputError
 
 SCHEMA = "okta-plan/changes/v1"
@@ -71,9 +72,13 @@ def _meaning(change: Change) -> list[Any]:
 
 def reviewer_of(reviewed: ChangeSet) -> Callable[[Change], bool]:
     """Says of a live change whether ``reviewed`` covers it: same address and action, and the values it adds
-    and removes, and what it writes beside them, are a subset of those reviewed.
+    and removes, and what it writes beside them, are a subset of those reviewed. A revoke that also adds
+    covers the extend that is left of it once its values are gone.
     """
     known = {(each.address, each.action): _effects(each) for each in reviewed.changes}
+    for each in reviewed.changes:
+        if each.action is Action.REVOKE and added(each):
+            known.setdefault((Address(Kind.GRANT, each.address.key), Action.EXTEND), _effects(each))
 
     def is_reviewed(change: Change) -> bool:
         seen = known.get((change.address, change.action))

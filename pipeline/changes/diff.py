@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipeline.address import Address, Kind, principal_key
+from pipeline.address import Address
 from pipeline.changes.access import Terms, compare_person
-from pipeline.changes.model import Action, Change, ChangeSet, Hold, HoldReason, Keep
-from pipeline.changes.obstacles import listed
+from pipeline.changes.model import Change, ChangeSet, Hold, Keep
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.structure import compare_structure
 from pipeline.changes.wanted import Person, resolve
 from pipeline.findings import Finding, FindingCode, Location, Severity
-from pipeline.plan.model import Cohort, Plan
+from pipeline.plan.model import Plan
 
 USABLE_STATUSES = frozenset({"ACTIVE", "PASSWORD_EXPIRED", "RECOVERY"})
 """In the others a user may be assigned and granted, but cannot sign in (okta-api.md 1.4)."""
@@ -22,10 +21,9 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
     """The change set that makes the tenant hold what ``plan`` says.
 
     Changes come in the order in which they may be sent: renames, entitlements, values, descriptions, then
-    each person's assignment and grant. Nothing wanted is missing: what cannot be sent safely is among the
-    holds, with its reason.
-    ``plan`` is valid (its access names only values it declares); ``now_s`` (epoch seconds, default: when the
-    snapshot was read) decides which wanted ends are past.
+    each person's assignment, grant and removals. Nothing wanted is missing: what cannot be sent safely is
+    among the holds, with its reason. ``plan`` is valid (its access names only values it declares);
+    ``now_s`` (epoch seconds, default: when the snapshot was read) decides which wanted ends are past.
     """
     structure = compare_structure(plan, snapshot)
     resolved = resolve(plan, snapshot)
@@ -38,7 +36,6 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         *structure.keeps,
         *resolved.holds,
         *(verdict for person in resolved.people for verdict in compare_person(terms, person)),
-        *_removals(plan.removals),
     ]
     return ChangeSet(
         org_id=snapshot.org_id,
@@ -57,20 +54,6 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
 
 def _hold_order(hold: Hold) -> tuple[Address, str, str]:
     return hold.address, hold.reason, hold.detail
-
-
-def _removals(cohorts: Iterable[Cohort]) -> Iterator[Hold]:
-    """Removals are not sent yet, and never passed over in silence."""
-    for cohort in cohorts:
-        pairs = {(entitlement, value) for entitlement, held in cohort.values.items() for value in held}
-        for user in cohort.users:
-            yield Hold(
-                address=Address(Kind.REMOVAL, principal_key(user)),
-                action=Action.REVOKE,
-                reason=HoldReason.NOT_SUPPORTED,
-                detail=f"This version removes nothing. Not removed: {listed(pairs)}.",
-                principals=(user,),
-            )
 
 
 def _provisioning(snapshot: Snapshot) -> Iterator[Finding]:

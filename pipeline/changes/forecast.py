@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipeline.changes.model import Action, Change, ChangeSet
+from pipeline.changes.model import Action, Change, ChangeSet, removed
 from pipeline.changes.risks import firsts
 from pipeline.changes.snapshot import Snapshot
 
 CREATE_VALUES_MAX = 1000
 PATCH_VALUES_MAX = 100
+REVOKE_VALUES_MAX = 5
 ENTITLEMENTS_PER_PAGE = 200
 VALUES_PER_PAGE = 200
 APP_USERS_PER_PAGE = 500
@@ -41,6 +42,7 @@ class CallKind(StrEnum):
     GRANT_READ = "grant_read"
     EXTEND = "extend"
     RETIME = "retime"
+    REVOKE = "revoke"
     ACCESS_READ = "access_read"
     ENTITLEMENT_READ = "entitlement_read"
     ENTITLEMENT_LIST = "entitlement_list"
@@ -218,6 +220,7 @@ _CALLS_OF_PEOPLE: Mapping[Action, Mapping[CallKind, int]] = {
     Action.EXTEND: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
     Action.CONVERT: {CallKind.GRANT_LIST: 1, CallKind.ACCESS_READ: 1, CallKind.GRANT: 1},
     Action.RETIME: {CallKind.GRANT_READ: 1, CallKind.RETIME: 1},
+    Action.REVOKE: {CallKind.GRANT_READ: 1, CallKind.EXTEND: 1},
 }
 
 
@@ -235,6 +238,9 @@ def _calls_of(change: Change) -> Mapping[CallKind, int]:
             return {CallKind.ADD: math.ceil(new / PATCH_VALUES_MAX)}
         case Action.RENAME | Action.DESCRIBE:
             return {CallKind.ENTITLEMENT_READ: patches, CallKind.ADD: patches}
+        case Action.REVOKE if change.person is not None and change.person.grant_id is None:
+            taken = sum(len(values) for _, values in removed(change))
+            return {CallKind.GRANT_LIST: 1, CallKind.REVOKE: math.ceil(taken / REVOKE_VALUES_MAX)}
         case _:
             return _CALLS_OF_PEOPLE.get(change.action, {})
 

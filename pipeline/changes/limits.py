@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from pipeline.changes.model import ChangeSet, added
-from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.model import ChangeSet, added, removed
+from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Meant, compare_structure
 from pipeline.errors import ErrorCode, RefusedError
 from pipeline.plan.model import Plan
@@ -14,11 +15,31 @@ from pipeline.plan.model import Plan
 def refuse_over_limits(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:
     """Raises RefusedError (LIMIT_EXCEEDED) with the arithmetic where a limit of the plan is passed.
 
-    Met here: ``changed_percent_max`` and ``value_max``. The limits of removals have nothing to count yet, and
-    a change that adds a privileged value is held by the diff.
+    A change that adds a privileged value is held by the diff and does not come here.
     """
+    _revoked(plan, change_set, snapshot)
     _changed_percent(plan, change_set, snapshot)
     _value_max(plan, change_set, snapshot)
+
+
+def _revoked(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:
+    """Values that people would lose, and that against all values that people hold on the app."""
+    of_people = (change for change in change_set.changes if change.person)
+    revoked = sum(len(values) for change in of_people for _, values in removed(change))
+    most = plan.limits.revoked_max
+    if revoked > most:
+        raise _over(f"{revoked} values of people would be revoked; limits.revoked_max allows {most}.")
+    held = sum(len(_held(grants)) for grants in snapshot.grants.values())
+    percent = 100 * revoked / held if held else 0.0
+    if percent > plan.limits.revoked_percent_max:
+        raise _over(
+            f"{revoked} values of people would be revoked, {held} are held on the app: {revoked} / {held} = "
+            f"{percent:.2f} %. limits.revoked_percent_max is {plan.limits.revoked_percent_max:g}."
+        )
+
+
+def _held(grants: Iterable[OktaGrant]) -> frozenset[tuple[str, str]]:
+    return frozenset[tuple[str, str]]().union(*(each.values for each in grants if each.action == "ALLOW"))
 
 
 def _changed_percent(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:

@@ -51,6 +51,8 @@ class HoldReason(StrEnum):
     DEPENDS_ON_HELD = "depends_on_held"
     INCOMPLETE_READ = "incomplete_read"
     NOT_SUPPORTED = "not_supported"
+    PROTECTED = "protected"
+    STILL_HELD_VIA = "still_held_via"
     # found while applying
     DRIFTED = "drifted"
     NOT_REVIEWED = "not_reviewed"
@@ -90,13 +92,13 @@ class EntitlementTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonTarget:
-    """Whom an assign, grant or extend concerns. ``principals`` are all source names of this one Okta user."""
+    """Whom a change of access concerns. ``principals`` are all source names of this one Okta user."""
 
     principals: tuple[str, ...]
     user_id: str
     login: str
     grant_id: str | None = None
-    """The base grant that is written."""
+    """The base grant that is written; a revoke without one takes the values by name."""
     expires: str | None = None
     expires_before: str | None = None
     """The end that a retime replaces."""
@@ -111,7 +113,9 @@ class Change:
     """One difference at one address. Exactly one of ``entitlement`` and ``person`` is set.
 
     ``before`` and ``after`` are what stands at the address: for create and add the entitlement's own values
-    (one key), for changes of a grant what the person's base grant holds, for assign both are empty.
+    (one key), for changes of a grant what the person's base grant holds, for assign both are empty. Values
+    that are taken by name leave CUSTOM and ENTITLEMENT grants: then it is what these hold together. What the
+    plan adds to a base grant that loses values stands in the same change, since that is one write.
     """
 
     address: Address
@@ -130,7 +134,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A wanted change that is not safe to send. ``adds`` is what it would have added."""
+    """A wanted change that is not safe to send: what it would have added and removed."""
 
     address: Address
     action: Action
@@ -138,6 +142,7 @@ class Hold:
     detail: str
     principals: tuple[str, ...] = ()
     adds: Holding = ()
+    removes: Holding = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +204,7 @@ def beside_values(change: Change) -> frozenset[tuple[str, str]]:
 
 
 def removed(change: Change) -> Holding:
-    """What ``change`` removes: before minus after; empty for every action built so far."""
+    """What ``change`` removes: before minus after."""
     after = {entitlement: set(values) for entitlement, values in change.after}
     return holding(
         {entitlement: set(values) - after.get(entitlement, set()) for entitlement, values in change.before}

@@ -31,6 +31,8 @@ class Case:
     held: Holdings
     wanted: frozenset[Pair]
     missing: frozenset[Pair]
+    leaving: frozenset[Pair] = frozenset()
+    """What the same write takes away."""
     options: GrantOptions
     single_valued: frozenset[str]
     """Entitlements of which a person holds at most one value."""
@@ -51,8 +53,8 @@ class Case:
 
     @property
     def after(self) -> frozenset[Pair]:
-        """The whole grant as it would be written: never less than before."""
-        return self.before | self.missing
+        """The whole grant as it would be written: less than before only by what is to leave it."""
+        return (self.before | self.missing) - self.leaving
 
     @property
     def together(self) -> frozenset[Pair]:

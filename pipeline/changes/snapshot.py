@@ -164,6 +164,8 @@ class Snapshot:
     bucket_limits: Mapping[str, int] = field(default_factory=dict)
     """Calls per minute allowed by each bucket seen so far (the header's figure), by bucket name."""
     reading: Reading = Reading()
+    protected: frozenset[str] = frozenset()
+    """Logins and e-mails, case-folded, and ids of users from whom nothing is taken."""
     bases: Mapping[str, BaseAccess] = field(default_factory=dict)
     """By Okta user id: the policy grants of those who are to be converted, where they could be read."""
 

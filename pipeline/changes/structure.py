@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address, Kind
@@ -20,7 +20,7 @@ from pipeline.changes.model import (
 from pipeline.changes.moves import Moves, compare_moves, held_moves
 from pipeline.changes.naming import Match, Named, match_all
 from pipeline.changes.snapshot import OktaEntitlement, OktaValue, Snapshot
-from pipeline.plan.model import Entitlement, Plan, Value
+from pipeline.plan.model import Cohort, Entitlement, Plan, Value
 
 NAMES_SHOWN = 5
 _ORDER = (Action.RENAME, Action.CREATE, Action.ADD, Action.DESCRIBE)
@@ -76,7 +76,8 @@ def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
     Changes are in the order rename, create, add, describe, each by address.
     """
     structure = Structure(snapshot)
-    wanted = sorted(plan.entitlements, key=lambda each: each.external_value)
+    declared = {each.external_value: each for each in plan.entitlements}
+    wanted = sorted(_without_only_removed(plan), key=lambda each: each.external_value)
     if not (snapshot.is_complete("entitlements") and snapshot.is_complete("values")):
         for each in wanted:
             _block_all(structure, each, INCOMPLETE)
@@ -85,7 +86,7 @@ def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
     renamed: dict[str, OktaEntitlement] = {}
     for each, match in match_all(wanted, snapshot.entitlements):
         if match.found is not None:
-            moves = compare_moves(each, match.found, plan.moved)
+            moves = compare_moves(declared[each.external_value], match.found, plan.moved)
             renamed[match.found.id] = moves.existing
             _compare_values(structure, each, moves)
         elif match.is_absent:
@@ -96,6 +97,19 @@ def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
     entitlements = tuple(renamed.get(each.id, each) for each in snapshot.entitlements)
     structure.snapshot = replace(snapshot, entitlements=entitlements)
     return structure
+
+
+def _without_only_removed(plan: Plan) -> Iterator[Entitlement]:
+    """What only removals name need not be there: it is not created to be taken away."""
+    removed = _named(plan.removals) - _named(plan.access)
+    for each in plan.entitlements:
+        values = tuple(v for v in each.values if (each.external_value, v.external_value) not in removed)
+        if values or not each.values:
+            yield each if len(values) == len(each.values) else each.model_copy(update={"values": values})
+
+
+def _named(cohorts: Iterable[Cohort]) -> set[Pair]:
+    return {(name, value) for cohort in cohorts for name, held in cohort.values.items() for value in held}
 
 
 def _create(structure: Structure, wanted: Entitlement) -> None:

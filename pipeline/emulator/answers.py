@@ -44,7 +44,9 @@ class Answer:
 def management_url(origin: str, path: str, params: Mapping[str, str]) -> str:
     """Core links: blanks as +, the cursor first (recording TestAccDataSourceOktaUser_read)."""
     ordered = sorted(params.items(), key=lambda pair: (pair[0] not in ("after", "limit"), pair[0]))
-    return origin + path + _query("&".join(f"{key}={quote_plus(value)}" for key, value in ordered))
+    return (
+        origin + path + _query("&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in ordered))
+    )
 
 
 _GOVERNANCE_ORDER = ("filter", "include", "after", "limit", "orderBy")

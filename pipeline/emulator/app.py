@@ -11,17 +11,19 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 from pipeline.emulator.admin import list_changes
 from pipeline.emulator.answers import Answer, Call
 from pipeline.emulator.bearer import identify, refusal
+from pipeline.emulator.bodies import read_json
 from pipeline.emulator.broken_answers import HungUp
 from pipeline.emulator.dumping import dump_org, state_json
 from pipeline.emulator.edge_headers import OF_ANSWERS, OF_TOO_MANY
 from pipeline.emulator.errors import BAD_JSON, TOO_MANY, OktaError
 from pipeline.emulator.fault_kinds import FaultsError, fault_set_from
 from pipeline.emulator.faults import Faults
+from pipeline.emulator.history_views import list_access_changes
 from pipeline.emulator.ids import Chance
 from pipeline.emulator.limits import (
     OTHER,
@@ -42,13 +44,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from starlette.types import Receive, Scope, Send
+
     from pipeline.emulator.fault_kinds import FaultSet
     from pipeline.emulator.orgfile import OrgFile
 
 UNSEEN = "unseen"
 """In the request log, for a call that never reached Okta: nobody looked who sent it."""
+_LONGEST_NUMBER = 18
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
 def create_app(
@@ -72,20 +76,26 @@ def create_app(
     latency_s = _latency_s(org) if latency else (0, 0)
     trouble = Faults(org.faults if faults is None else faults, seed)
     gate = Gate(tenant, windows, in_flight, trouble, Chance(seed), sleep, latency_s)
-    app = Starlette(
-        routes=[
-            Route("/_emulator/state", gate.state, methods=["GET"]),
-            Route("/_emulator/requests", gate.requests, methods=["GET"]),
-            Route("/_emulator/changes", gate.changes, methods=["GET"]),
-            Route("/_emulator/faults", gate.show_faults, methods=["GET"]),
-            Route("/_emulator/faults", gate.replace_faults, methods=["POST"]),
-            Route("/_emulator/reset", gate.reset, methods=["POST"]),
-            Route("/{path:path}", gate.api, methods=METHODS),
-        ]
-    )
+    beside_okta = Router(_beside_okta(gate), redirect_slashes=False, default=gate.answer)
+    app = Starlette(routes=[Mount("/_emulator", app=beside_okta)])
+    # Not a route: a path pattern fits no line break, and a route no method that it does not list.
+    app.router.default = gate.answer
+    app.router.redirect_slashes = False
     # Closes the database when called, else when the app is forgotten.
     app.state.close = weakref.finalize(app, tenant.db.close)
     return app
+
+
+def _beside_okta(gate: Gate) -> list[Route]:
+    return [
+        Route("/state", gate.state, methods=["GET"]),
+        Route("/requests", gate.requests, methods=["GET"]),
+        Route("/changes", gate.changes, methods=["GET"]),
+        Route("/access-changes", gate.access_changes, methods=["GET"]),
+        Route("/faults", gate.show_faults, methods=["GET"]),
+        Route("/faults", gate.replace_faults, methods=["POST"]),
+        Route("/reset", gate.reset, methods=["POST"]),
+    ]
 
 
 def _latency_s(org: OrgFile) -> tuple[float, float]:
@@ -113,7 +123,12 @@ class Gate:
     sleep: Callable[[float], Awaitable[None]]
     latency_s: tuple[float, float]
 
-    async def api(self, request: Request) -> Response:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything that is not the emulator's own, whatever its path and method."""
+        response = await self._api(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _api(self, request: Request) -> Response:
         raw = await request.body()
         query = request.scope["query_string"].decode("latin-1")
         fits = self.in_flight.enter()
@@ -188,18 +203,24 @@ class Gate:
         since = _since(request)
         return _bad_since() if since is None else JSONResponse(list_changes(self.tenant, since))
 
+    async def access_changes(self, request: Request) -> Response:
+        self.tenant.wake()
+        since = _since(request)
+        return _bad_since() if since is None else JSONResponse(list_access_changes(self.tenant, since))
+
     async def show_faults(self, _request: Request) -> Response:
         return JSONResponse(self.faults.told())
 
     async def replace_faults(self, request: Request) -> Response:
         try:
-            wanted = fault_set_from(json.loads(await request.body()))
+            wanted = fault_set_from(read_json(await request.body()))
         except (ValueError, FaultsError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         self.faults.replace(wanted)
         return JSONResponse(self.faults.told())
 
     async def reset(self, _request: Request) -> Response:
+        self.tenant.wake()
         self.tenant.start_over()
         self.windows.clear()
         self.faults.start_over()
@@ -279,7 +300,7 @@ def _call(request: Request, query: str, raw: bytes) -> Call:
     params = dict(parse_qsl(query, keep_blank_values=True))
     # Header by header, as request.url and request.headers cost more than a whole view.
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-    origin = f"{request.scope['scheme']}://{headers['host']}"
+    origin = f"{request.scope['scheme']}://{headers.get('host', '')}"
     form = form_of(raw) if path == TOKEN_PATH else {}
     return Call(method, path, params, origin=origin, headers=headers, form=form)
 
@@ -297,10 +318,8 @@ def _matched(call: Call) -> tuple[Match | None, OktaError | None]:
 
 
 def _json(raw: bytes) -> Any:  # noqa: ANN401  JSON
-    if not raw:
-        return None
     try:
-        return json.loads(raw)
+        return read_json(raw)
     except ValueError as error:
         raise OktaError(BAD_JSON) from error
 
@@ -311,12 +330,13 @@ def _bad_since() -> Response:
 
 def _since(request: Request) -> int | None:
     text = request.query_params.get("since", "0")
-    return int(text) if text.isdecimal() else None
+    # So that SQLite can compare it.
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_NUMBER else None
 
 
 def _parsed(body: str | bytes | None) -> Any:  # noqa: ANN401  JSON
     """JSON as JSON; anything else as it was."""
     try:
-        return json.loads(body) if body else None
+        return read_json(body.encode() if isinstance(body, str) else body or b"")
     except ValueError:
         return body

@@ -17,7 +17,6 @@ from pipeline.emulator.errors import (
     management_invalid,
     not_found,
 )
-from pipeline.emulator.user_views import find_user
 
 if TYPE_CHECKING:
     from pipeline.emulator.answers import Call
@@ -48,7 +47,7 @@ def assign_user(tenant: Tenant, call: Call) -> Answer:
     asked = _asked(call.body)
     if asked.user_id is None:
         raise management_invalid("id", "id: The field cannot be left blank")
-    user = find_user(tenant, asked.user_id)
+    user = _user(tenant, asked.user_id)
     if user["status"] == "DEPROVISIONED":
         raise OktaError(WRONG_USER_STATUS)
     assign(
@@ -60,6 +59,14 @@ def assign_user(tenant: Tenant, call: Call) -> Answer:
         profile=json.dumps(asked.profile),
     )
     return Answer(app_user_json(tenant, find_app_user(tenant, app_id, user["id"])))
+
+
+def _user(tenant: Tenant, user_id: str) -> Row:
+    """By id only: a login there is no id (schema AppUserAssignRequest)."""
+    found = tenant.row("SELECT * FROM users WHERE id = ?", user_id)
+    if found is None:
+        raise not_found(user_id, "User")
+    return found
 
 
 def update_app_user(tenant: Tenant, call: Call) -> Answer:

@@ -11,7 +11,13 @@ from pipeline.emulator.conditions import Condition, attribute, condition_of
 from pipeline.emulator.errors import BAD_FILTER, OktaError, not_found
 from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.orns import app_orn
-from pipeline.emulator.paging import Listing, fetch_page, management_answer, management_limit
+from pipeline.emulator.paging import (
+    Listing,
+    fetch_page,
+    management_after,
+    management_answer,
+    management_limit,
+)
 from pipeline.emulator.times import management_instant
 from pipeline.emulator.user_views import user_json
 
@@ -39,7 +45,7 @@ def list_apps(tenant: Tenant, call: Call) -> Answer:
         wanted = _filtered(call.query["filter"])
     if call.query.get("q"):
         wanted = _starting_with(call.query["q"], wanted)
-    page = fetch_page(tenant, Listing("apps", wanted), call.query.get("after"), limit)
+    page = fetch_page(tenant, Listing("apps", wanted), management_after(call), limit)
     return management_answer(tenant, call, page, lambda row: app_json(tenant, row), limit)
 
 
@@ -114,9 +120,7 @@ def list_app_users(tenant: Tenant, call: Call) -> Answer:
     app_id = find_app(tenant, call.parts["app"])["id"]
     limit = management_limit(call, _APP_USERS_PAGE, _APP_USERS_MOST)
     wanted = _app_users_starting_with(app_id, call.query.get("q", ""))
-    page = fetch_page(
-        tenant, Listing("app_users", wanted, order=("user_id",)), call.query.get("after"), limit
-    )
+    page = fetch_page(tenant, Listing("app_users", wanted, order=("user_id",)), management_after(call), limit)
     users = _embedded(tenant, call, page.rows)
     return management_answer(tenant, call, page, lambda row: _shown(tenant, row, users), limit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline.emulator.access_tokens import read_access_token
 from pipeline.emulator.dpop import ALGORITHMS, ProofFault, read_proof
@@ -116,7 +117,11 @@ def _challenge(tenant: Tenant, fault: Fault, route: Route | None, call: Call) ->
     parts = [f'algs="{" ".join(ALGORITHMS)}"'] if fault.scheme == "DPoP" else []
     parts += [f'authorization_uri="{org}/oauth2/v1/authorize"', f'realm="{org}"']
     parts += [f'scope="{route.scopes[0]}"'] if route and route.scopes else []
-    parts += [f'error="{fault.error}"', f'error_description="{fault.description}"', f'resource="{call.path}"']
+    parts += [
+        f'error="{fault.error}"',
+        f'error_description="{fault.description}"',
+        f'resource="{quote(call.path)}"',
+    ]
     error = OktaError(fault.kind)
     error.headers = (("WWW-Authenticate", f"{fault.scheme} {', '.join(parts)}"),)
     return error

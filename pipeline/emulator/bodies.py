@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.emulator.errors import BAD_JSON, OktaError, invalid
+
+_DEPTH = 100
+"""No request of Okta's is nearly so deep; an end keeps every later walk over a body safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,54 @@ class Fields:
         if not isinstance(value, dict):
             raise self.fault(key, "must be an object", "INVALID_DATA_TYPE")
         return Fields(value, f"{self.at}/{key}", self.domain)
+
+
+def read_json(raw: bytes) -> Any:  # noqa: ANN401  JSON
+    """JSON as RFC 8259 has it, without what it leaves to chance; raises ValueError.
+
+    Refused beside malformed text: another encoding than UTF-8, a name that appears twice in an object, NaN,
+    numbers beyond a double, half a surrogate pair, nesting beyond 100. None for an empty body.
+    """
+    if not raw:
+        return None
+    text = raw.decode("utf-8")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if text.count("[") + text.count("{") > _DEPTH:
+        _check_depth(value)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name appears twice in an object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is beyond a double")
+    return number
+
+
+def _no_number(text: str) -> Any:  # noqa: ANN401  never returns
+    raise ValueError(f"{text} is no JSON")
+
+
+def _check_depth(value: Any) -> None:  # noqa: ANN401  JSON
+    level = [value]
+    for _ in range(_DEPTH + 1):
+        inner = [list(each.values()) if isinstance(each, dict) else each for each in level]
+        level = [item for each in inner if isinstance(each, list) for item in each]
+        if not level:
+            return
+    raise ValueError("nested too deep")
 
 
 def body_fields(body: Any, domain: str = "governance") -> Fields:  # noqa: ANN401  JSON

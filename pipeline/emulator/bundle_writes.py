@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from pipeline.emulator.access_records import touch_holders
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.bodies import Fields, body_fields
 from pipeline.emulator.bundle_views import bundle_href, bundle_json, find_bundle
@@ -51,6 +52,7 @@ def replace_bundle(tenant: Tenant, call: Call) -> Answer:
     value_ids = _value_ids(tenant, fields, row["app_id"])
     sql = "UPDATE bundles SET name = ?, description = ?, last_updated = ? WHERE id = ?"
     _unique(lambda: tenant.write(sql, name, description, tenant.now(), row["id"]), fields)
+    touch_holders(tenant, row["app_id"], "bundle_id = ?", row["id"])
     tenant.write("DELETE FROM bundle_values WHERE bundle_id = ?", row["id"])
     _add_values(tenant, row["id"], value_ids)
     return Answer(_with_ids(tenant, row["id"]), links=(("self", bundle_href(tenant, row["id"])),))

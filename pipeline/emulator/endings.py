@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.emulator.access_records import touch
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pipeline.emulator.tenant import Tenant
 
 
-def delete_grants(tenant: Tenant, grant_ids: Iterable[str]) -> None:
+def delete_grants(tenant: Tenant, grant_ids: Sequence[str]) -> None:
+    for row in tenant.rows_of("SELECT DISTINCT app_id, user_id FROM grants WHERE id IN ({})", grant_ids):
+        touch(tenant, row["app_id"], [row["user_id"]])
     for grant_id in grant_ids:
         tenant.write("DELETE FROM grant_values WHERE grant_id = ?", grant_id)
         tenant.write("DELETE FROM grants WHERE id = ?", grant_id)

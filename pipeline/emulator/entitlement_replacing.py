@@ -8,6 +8,7 @@ from pipeline.emulator.answers import Answer
 from pipeline.emulator.bodies import Fields, body_fields
 from pipeline.emulator.entitlement_values import (
     NAME,
+    VALUE,
     add_value,
     find_value,
     remove_value,
@@ -78,8 +79,9 @@ def _replace_values(tenant: Tenant, row: Row, wanted: list[Fields]) -> None:
         if value["id"] not in {known["id"] for known in kept}:
             remove_value(tenant, value)
     for value in kept:
-        # So that two values can swap what they stand for.
-        tenant.write("UPDATE entitlement_values SET external_value = id WHERE id = ?", value["id"])
+        # So that two values can swap what they stand for; longer than any that a client may give.
+        sql = f"UPDATE entitlement_values SET external_value = printf('%{VALUE + 1}s', id) WHERE id = ?"  # noqa: S608
+        tenant.write(sql, value["id"])
     known = {value["id"]: value for value in kept}
     for item in wanted:
         if item.has("id"):

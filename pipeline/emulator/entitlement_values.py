@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from pipeline.emulator.access_records import touch_holders
 from pipeline.emulator.risk_rule_rows import invalidate_rules
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 NAME, VALUE, VALUE_DESCRIPTION = 255, 2000, 1024
 """The most characters (okta-api.md 4.2)."""
+_HOLDS = """id IN (SELECT grant_id FROM grant_values WHERE value_id = ?)
+  OR bundle_id IN (SELECT bundle_id FROM bundle_values WHERE value_id = ?)"""
 
 
 def add_value(tenant: Tenant, entitlement: Row, fields: Fields) -> str:
@@ -65,6 +68,7 @@ def replace_value(tenant: Tenant, value: Row, wanted: Fields) -> str:
 
 def remove_value(tenant: Tenant, value: Row) -> None:
     """Users and bundles lose it silently (4.5); a risk rule that named it is invalid from then on."""
+    touch_holders(tenant, value["app_id"], _HOLDS, value["id"], value["id"])
     invalidate_rules(tenant, value["id"])
     for table in ("grant_values", "bundle_values"):
         tenant.write(f"DELETE FROM {table} WHERE value_id = ?", value["id"])  # noqa: S608  constants

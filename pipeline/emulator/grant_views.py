@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.emulator.answers import Answer, link
@@ -42,7 +43,7 @@ def list_grants(tenant: Tenant, call: Call) -> Answer:
     expression = read_filter(call)
     okta_app = pinned_app(tenant, expression, TARGET)
     limit, full = governance_limit(call, _PAGE, _MOST), _wants_full(call)
-    wanted = app_condition(tenant, okta_app, expression, TARGET, _filtered(tenant))
+    wanted = app_condition(tenant, okta_app, expression, TARGET, _filtered(user_orn(tenant, "")))
     _check_entitlements(tenant, expression)
     live = Condition(f"({wanted.sql}) AND {LIVE}", (*wanted.values, tenant.now()))
     page = fetch_page(tenant, Listing("grants", live), governance_after(call), limit)
@@ -179,13 +180,14 @@ def _check_entitlements(tenant: Tenant, expression: Expression) -> None:
             raise bad_query(NOT_FOUND, "/query/filter", cause, "empty.openapi.validation", summary)
 
 
-def _filtered(tenant: Tenant) -> dict[str, Attribute]:
+@lru_cache(maxsize=8)
+def _filtered(user_orns: str) -> dict[str, Attribute]:
     values = "SELECT h.grant_id FROM grant_values h JOIN entitlement_values v ON v.id = h.value_id WHERE {}"
     in_values = f"(id IN ({values}))"
     return {
         "targetPrincipal.externalId": attribute("user_id", "eq"),
         "targetPrincipal.type": attribute("'OKTA_USER'", "eq"),
-        "targetPrincipalOrn": attribute(f"'{user_orn(tenant, '')}' || user_id", "eq"),
+        "targetPrincipalOrn": attribute(f"'{user_orns}' || user_id", "eq"),
         "entitlementBundleId": attribute("bundle_id", "eq"),
         "entitlements.id": attribute("v.entitlement_id", "eq", wrap=in_values),
         "entitlements.values.id": attribute("v.id", "eq", wrap=in_values),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.emulator.access_records import touch
 from pipeline.emulator.answers import Answer
 from pipeline.emulator.app_views import assign, find_app_user
 from pipeline.emulator.bodies import Fields, body_fields
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 TYPES = ("CUSTOM", "POLICY", "ENTITLEMENT", "ENTITLEMENT-BUNDLE")
 ACTORS = ("API", "ACCESS_REQUEST", "ADMIN", "NONE")
 _ID, _MOST_VALUES, _TIME_ZONE = 255, 1000, 64
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _PUT_REQUIRED = (
     *("grantType", "id", "created", "createdBy", "lastUpdated", "lastUpdatedBy", "action", "actor"),
     *("targetResourceOrn", "target", "targetPrincipalOrn", "targetPrincipal", "status", "_links"),
@@ -71,6 +74,7 @@ def replace_grant(tenant: Tenant, call: Call) -> Answer:
         raise fields.fault("grantType", "only an active CUSTOM grant can be replaced", "INVALID_ENUM_VALUE")
     _refuse_deprovisioned(tenant.row("SELECT * FROM users WHERE id = ?", row["user_id"]))
     value_ids = checked_values(tenant, fields, row["app_id"])
+    touch(tenant, row["app_id"], [row["user_id"]])
     tenant.write("DELETE FROM grant_values WHERE grant_id = ?", row["id"])
     _add_values(tenant, row["id"], value_ids)
     return _touched(tenant, row["id"])
@@ -89,6 +93,7 @@ def patch_grant(tenant: Tenant, call: Call) -> Answer:
     if status_now(tenant, row) not in ("ACTIVE", "SCHEDULED"):
         cause = f"a grant with the status {status_now(tenant, row)} cannot be changed"
         raise fields.fault("id", cause, "OPERATION_STATUS_CONFLICT")
+    touch(tenant, row["app_id"], [row["user_id"]])
     sql = "UPDATE grants SET expires = ?, expires_at = ?, time_zone = ? WHERE id = ?"
     tenant.write(sql, schedule.expires, schedule.expires_at, schedule.time_zone, row["id"])
     return _touched(tenant, row["id"])
@@ -202,6 +207,7 @@ def checked_values(
 ) -> tuple[str, ...]:
     """The ids in `[{id, values: [{id}]}]`, all of this app; `held_at_once` if one user is to hold them."""
     found: dict[str, None] = {}
+    singles: dict[str, set[str]] = {}
     for item in fields.items(key, 0) if fields.has(key) else []:
         entitlement_id = item.text("id", _ID)
         sql = "SELECT * FROM entitlements WHERE id = ? AND app_id = ?"
@@ -210,7 +216,9 @@ def checked_values(
             raise unknown_id(f"{item.at}/id", entitlement_id)
         held = _value_ids_of(tenant, entitlement, item.items("values", 1, _MOST_VALUES))
         # Whether Okta refuses or takes the last is unknown (4.6); refusing shows the mistake.
-        if held_at_once and len(held) > 1 and not entitlement["multi_value"]:
+        if held_at_once and not entitlement["multi_value"]:
+            singles.setdefault(entitlement_id, set()).update(held)
+        if len(singles.get(entitlement_id, ())) > 1:
             raise item.fault("values", "the entitlement takes one value", "INVALID_ARRAY_LENGTH_OVER_MAX")
         found.update(dict.fromkeys(sorted(held)))
     return tuple(found)
@@ -231,11 +239,18 @@ def _schedule(fields: Fields) -> Schedule:
         return Schedule()
     settings = fields.inner("scheduleSettings")
     expires = settings.optional_text("expirationDate", _ID)
-    try:
-        parse_instant(expires or "1970-01-01")
-    except ValueError as error:
-        raise settings.fault("expirationDate", "must be a date-time", "STRING_FORMAT_INVALID") from error
+    if expires is not None and not _is_date_time(expires):
+        raise settings.fault("expirationDate", "must be a date-time", "STRING_FORMAT_INVALID")
     return Schedule(expires, settings.optional_text("timeZone", _TIME_ZONE))
+
+
+def _is_date_time(text: str) -> bool:
+    """As RFC 3339 writes it, so never a date alone; the zone may be missing."""
+    try:
+        parse_instant(text)
+    except ValueError:
+        return False
+    return _DATE_TIME.fullmatch(text) is not None
 
 
 def _check_assignment(tenant: Tenant, wanted: Wanted) -> None:
@@ -271,6 +286,7 @@ def _make_room(tenant: Tenant, wanted: Wanted) -> None:
 
 def _add(tenant: Tenant, wanted: Wanted) -> Row:
     grant_id, now, schedule = tenant.new_id("gra"), tenant.now(), wanted.schedule
+    touch(tenant, wanted.okta_app["id"], [wanted.user["id"]])
     tenant.write(
         "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, 'ACTIVE', ?, ?, ?, ?, ?)",
         *(grant_id, wanted.okta_app["id"], wanted.user["id"], wanted.grant_type, wanted.bundle_id),

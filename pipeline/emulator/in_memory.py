@@ -22,25 +22,27 @@ class InMemoryTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
-        self._running: set[asyncio.Task[httpx.Response]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = await request.aread()
-        exchange = _Exchange(request, body)
-        task = asyncio.ensure_future(exchange.run(self._app))
+        exchange, loop = _Exchange(request, await request.aread()), asyncio.get_running_loop()
+        answer: asyncio.Future[httpx.Response] = loop.create_future()
+        task = loop.create_task(exchange.answer_to(answer, self._app))
         self._running.add(task)
-        task.add_done_callback(self._finished)
-        # Not wait_for: that would cancel the call.
-        done, _ = await asyncio.wait({task}, timeout=request.extensions.get("timeout", {}).get("read"))
-        if not done:
-            raise httpx.ReadTimeout("the org has not answered in time", request=request)
-        return task.result()
+        task.add_done_callback(self._running.discard)
+        read_s = request.extensions.get("timeout", {}).get("read")
+        # The client waits for the answer, not for the call: giving up must not cancel it.
+        timer = None if read_s is None else loop.call_later(read_s, _give_up, answer, request)
+        try:
+            return await answer
+        finally:
+            if timer is not None:
+                timer.cancel()
 
-    def _finished(self, task: asyncio.Task[httpx.Response]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            # Whoever still waits gets it raised; for a client that is gone, it is seen here.
-            task.exception()
+
+def _give_up(answer: asyncio.Future[httpx.Response], request: httpx.Request) -> None:
+    if not answer.done():
+        answer.set_exception(httpx.ReadTimeout("the org has not answered in time", request=request))
 
 
 class _Exchange:
@@ -56,7 +58,18 @@ class _Exchange:
         self._parts: list[bytes] = []
         self._hung_up: httpx.TransportError | None = None
 
-    async def run(self, app: AsgiApp) -> httpx.Response:
+    async def answer_to(self, client: asyncio.Future[httpx.Response], app: AsgiApp) -> None:
+        """What the app answers or fails with is for the client, if that still waits."""
+        try:
+            response = await self._response(app)
+        except Exception as error:  # noqa: BLE001  raised where the client waits
+            if not client.done():
+                client.set_exception(error)
+        else:
+            if not client.done():
+                client.set_result(response)
+
+    async def _response(self, app: AsgiApp) -> httpx.Response:
         await app(self._scope(), self._receive, self._send)
         if self._hung_up is not None and not self._status:
             raise self._hung_up

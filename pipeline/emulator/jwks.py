@@ -9,6 +9,8 @@ from joserfc import jwk, jws
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
+from pipeline.emulator.bodies import read_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -72,8 +74,8 @@ def unverified(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims, before it is known who signed them. Raises JwtError."""
     try:
         found = jws.extract_compact(text.encode("utf-8"), registry=_registry(()))
-        claims = json.loads(found.payload)
-    except (JoseError, ValueError) as error:
+        claims = read_json(found.payload)
+    except (JoseError, ValueError, RecursionError) as error:
         raise JwtError from error
     if not isinstance(claims, dict):
         raise JwtError
@@ -84,7 +86,7 @@ def check_signature(text: str, key: jwk.Key, algorithms: Iterable[str]) -> None:
     """Raises JwtError."""
     try:
         jws.deserialize_compact(text.encode("utf-8"), key, registry=_registry(algorithms))
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError, RecursionError) as error:
         raise JwtError from error
 
 

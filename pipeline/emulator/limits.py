@@ -48,6 +48,8 @@ OBSERVED: dict[str, int] = {
     "PATCH /governance/api/v1/grants/{id}": 50,
     "GET /governance/api/v1/principal-access": 50,
     "GET /governance/api/v1/principal-entitlements": 50,
+    "GET /governance/api/v1/principal-entitlements/history": 50,
+    "GET /governance/api/v1/principal-entitlements-changes/{id}": 50,
     "GET /governance/api/v2/resources/{orn}/entitlement-settings": 50,
     "PATCH /governance/api/v2/resources/{orn}/entitlement-settings": 50,
     "GET /governance/api/v1/operations/{id}": 50,

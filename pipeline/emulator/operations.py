@@ -103,7 +103,8 @@ def _opt_out(tenant: Tenant, app_id: str, _at: float) -> None:
         "risk_values": "rule_id IN (SELECT id FROM risk_rules WHERE app_id = ?)",
         "risk_criteria": "rule_id IN (SELECT id FROM risk_rules WHERE app_id = ?)",
         **dict.fromkeys(
-            ("grants", "bundles", "risk_rules", "entitlement_values", "entitlements"), "app_id = ?"
+            ("access_records", "grants", "bundles", "risk_rules", "entitlement_values", "entitlements"),
+            "app_id = ?",
         ),
     }
     for table, condition in of_app.items():

@@ -241,6 +241,7 @@ class Switches(Strict):
     grant_needs_assignment: bool = False
     additive_entitlements: bool = False
     search_lag_s: float = Field(default=0, ge=0)
+    search_ceiling: int = Field(default=50_000, ge=1)
     revoke_ends_empty_custom: bool = False
     opt_in_s: float = Field(default=3, ge=0)
     """How long turning entitlement management on or off takes."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pipeline.emulator.tenant import Row, Tenant
 
 _CURSOR = re.compile(r"[0-9A-Za-z]{20}")
-"""A governance cursor is the id of the last row (okta-api.md 7)."""
+"""A cursor is the id of the last row (okta-api.md 7)."""
+_LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,29 @@ class Page:
 
 def management_limit(call: Call, default: int, most: int) -> int:
     """A limit above the maximum counts as the maximum."""
-    text = call.query.get("limit", str(default))
-    if not text.isdecimal() or int(text) < 1:
+    number = _number(call.query.get("limit", str(default)))
+    if number is None or number < 1:
         raise management_invalid("limit", "limit: must be a positive number")
-    return min(int(text), most)
+    return min(number, most)
 
 
 def governance_limit(call: Call, default: int, most: int) -> int:
-    text = call.query.get("limit", str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    number = _number(call.query.get("limit", str(default)))
+    if number is None or not 1 <= number <= most:
         raise bad_query(BAD_PAGING, "/limit", "The `limit` parameter isn't valid.", "INVALID_DATA_TYPE")
-    return int(text)
+    return number
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else None
+
+
+def management_after(call: Call) -> str | None:
+    """How Okta refuses a cursor of nobody's making is not documented; refusing shows the mistake."""
+    after = call.query.get("after")
+    if after is not None and not _CURSOR.fullmatch(after):
+        raise OktaError(BAD_PAGING, causes=[{"errorSummary": "after: must come from a link of the listing"}])
+    return after
 
 
 def governance_after(call: Call) -> str | None:
@@ -93,6 +106,14 @@ def _behind(
     marks = ", ".join("?" * len(listing.order))
     compare = "<" if listing.descending else ">"
     return f"{where} AND ({', '.join(listing.order)}) {compare} ({marks})", (*values, *start)
+
+
+def shown_until(tenant: Tenant, listing: Listing, after: str) -> int:
+    """How many rows stand before and at the cursor."""
+    where, values = f"({listing.condition.sql})", listing.condition.values
+    count = f"SELECT count(*) FROM {listing.table} WHERE "  # noqa: S608  no user text
+    behind, all_values = _behind(tenant, listing, after, where, values)
+    return tenant.number(count + where, *values) - tenant.number(count + behind, *all_values)
 
 
 def _bad_cursor() -> OktaError:

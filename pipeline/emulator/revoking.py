@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.emulator.answers import Answer, governance_url
+from pipeline.emulator.access_records import touch
+from pipeline.emulator.access_views import access_url
+from pipeline.emulator.answers import Answer
 from pipeline.emulator.bodies import Fields, body_fields
 from pipeline.emulator.endings import delete_grants, take_away_app
 from pipeline.emulator.errors import VALIDATION, OktaError
@@ -103,6 +105,7 @@ def _revoke_value(tenant: Tenant, user_id: str, value: _Resource) -> None:
     """Out of CUSTOM and ENTITLEMENT grants; what policy or a bundle gives stays (5.4)."""
     sql = f"""SELECT * FROM grants WHERE {_HELD} AND grant_type IN ('CUSTOM', 'ENTITLEMENT')
       AND id IN (SELECT grant_id FROM grant_values WHERE value_id = ?)"""  # noqa: S608  constants
+    touch(tenant, value.app_id, [user_id])
     for grant in tenant.rows(sql, user_id, value.app_id, tenant.now(), value.id):
         tenant.write("DELETE FROM grant_values WHERE grant_id = ? AND value_id = ?", grant["id"], value.id)
         tenant.write("UPDATE grants SET last_updated = ? WHERE id = ?", tenant.now(), grant["id"])
@@ -121,11 +124,8 @@ def _end_if_empty(tenant: Tenant, grant: Row) -> None:
 
 def _links(tenant: Tenant, app_id: str, user_id: str) -> dict[str, Any]:
     """Sample revoke-principal-access-response-example: one entry for each resource, even of the same app."""
-    parent = f'parent.externalId eq "{app_id}" AND parent.type eq "APPLICATION"'
-    who = f'targetPrincipal.externalId eq "{user_id}" AND targetPrincipal.type eq "OKTA_USER"'
-    asked = {"filter": f"{parent} AND {who}"}
     views = ("principal-access", "principal-entitlements")
-    urls = {view: governance_url(tenant.admin_origin, f"/governance/api/v1/{view}", asked) for view in views}
+    urls = {view: access_url(tenant, view, app_id, user_id) for view in views}
     return {"_links": {view: {"href": url} for view, url in urls.items()}}
 
 

@@ -12,6 +12,7 @@ APPLICATION_ID = 0x0C7A0B0C
 """Marks a database as an emulated org, so that no other file is ever overwritten."""
 
 TABLES = """
+-- meta: org_id, org_file, owner_id, last_number
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE users (
   id TEXT PRIMARY KEY, status TEXT NOT NULL, login TEXT NOT NULL, login_key TEXT NOT NULL UNIQUE,
@@ -63,6 +64,12 @@ CREATE TABLE grant_values (
 ) WITHOUT ROWID;
 CREATE INDEX grants_by_value ON grant_values (value_id);
 CREATE INDEX grants_by_bundle ON grants (bundle_id) WHERE bundle_id IS NOT NULL;
+CREATE TABLE access_records (
+  n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, app_id TEXT NOT NULL, user_id TEXT NOT NULL,
+  began REAL, ended REAL, checked REAL NOT NULL, entitlements TEXT NOT NULL
+);
+CREATE INDEX access_records_by_user ON access_records (app_id, user_id, n);
+CREATE UNIQUE INDEX open_access_records ON access_records (app_id, user_id) WHERE ended IS NULL;
 CREATE TABLE operations (
   id TEXT PRIMARY KEY, app_id TEXT NOT NULL, target TEXT NOT NULL, status TEXT NOT NULL,
   created REAL NOT NULL, due REAL NOT NULL

@@ -64,7 +64,8 @@ def _add_users(tenant: Tenant, users: Iterable[User]) -> dict[str, str]:
 def _user_row(user: User, user_id: str, now: float) -> tuple[object, ...]:
     key = user.login.casefold()
     email = user.email or user.login
-    created = parse_instant(user.created) if user.created else float(int(now))
+    # In whole seconds, as it is shown: a search must find what a client has read.
+    created = float(int(parse_instant(user.created) if user.created else now))
     row = (user_id, user.status, user.login, key, key.split("@")[0], email)
     return (*row, email.casefold(), json.dumps(user.profile()), created)
 

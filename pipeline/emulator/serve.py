@@ -48,7 +48,7 @@ def serve(
         limits=limits,
         faults=faults,
     )
-    listener = socket.create_server((LOOPBACK, port))
+    listener = listen(port)
     # `date_header=False`: the org's own clock writes Date.
     config = uvicorn.Config(
         app,
@@ -56,6 +56,7 @@ def serve(
         log_level="warning",
         access_log=False,
         lifespan="off",
+        ws="none",
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=GRACE_S,
@@ -63,6 +64,15 @@ def serve(
     with listener:
         _Announcing(config, listener.getsockname()[1]).run(sockets=[listener])
     app.state.close()
+
+
+def listen(port: int) -> socket.socket:
+    """A listener whose connections send at once."""
+    listener = socket.create_server((LOOPBACK, port))
+    # Else a head and its body, sent one after the other, wait 40 ms for the client's acknowledgement. asyncio
+    # sets this only on sockets made with the protocol's number; accepted ones have it from the listener.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class _Announcing(uvicorn.Server):

@@ -28,16 +28,17 @@ def managed_app(tenant: Tenant, app_id: str) -> Row:
 
 
 @dataclass(frozen=True, slots=True)
-class AppFilter:
-    """A `filter` that pins one app by three attributes: its id and type, or its ORN."""
+class Pin:
+    """The three attributes by which a `filter` names one app or user: its id and type, or its ORN."""
 
     id_attribute: str
     type_attribute: str
     orn_attribute: str
 
 
-PARENT = AppFilter("parent.externalId", "parent.type", "parentResourceOrn")
-TARGET = AppFilter("target.externalId", "target.type", "targetResourceOrn")
+PARENT = Pin("parent.externalId", "parent.type", "parentResourceOrn")
+TARGET = Pin("target.externalId", "target.type", "targetResourceOrn")
+TARGET_PRINCIPAL = Pin("targetPrincipal.externalId", "targetPrincipal.type", "targetPrincipalOrn")
 
 
 def read_filter(call: Call) -> Expression:
@@ -48,9 +49,9 @@ def read_filter(call: Call) -> Expression:
         raise bad_query(BAD_FILTER, "/filter", "Invalid `filter` syntax", "STRING_FORMAT_INVALID") from error
 
 
-def pinned_app(tenant: Tenant, expression: Expression, names: AppFilter) -> Row:
+def pinned_app(tenant: Tenant, expression: Expression, names: Pin) -> Row:
     """The one app the expression names; none or several are refused (grants-list-*-target-resource)."""
-    found = _required_eq(expression)
+    found = required_eq(expression)
     ids = {last_part(orn) for orn in found.get(names.orn_attribute, ())}
     if found.get(names.type_attribute, set()) == {"APPLICATION"}:
         ids |= found.get(names.id_attribute, set())
@@ -68,11 +69,11 @@ def pinned_app(tenant: Tenant, expression: Expression, names: AppFilter) -> Row:
     return okta_app
 
 
-def _required_eq(expression: Expression) -> dict[str, set[str]]:
+def required_eq(expression: Expression) -> dict[str, set[str]]:
     """Values of `eq` terms that every match must satisfy: those not below an `or` of different values."""
     if isinstance(expression, Comparison):
         return {expression.attribute: {expression.value}} if expression.operator == "eq" else {}
-    parts = [_required_eq(term) for term in expression.terms]
+    parts = [required_eq(term) for term in expression.terms]
     if expression.word == "or":
         return {
             key: values for key, values in parts[0].items() if all(part.get(key) == values for part in parts)
@@ -89,14 +90,10 @@ def _bad_target(cause: str) -> OktaError:
 
 
 def app_condition(
-    tenant: Tenant, okta_app: Row, expression: Expression, names: AppFilter, others: Mapping[str, Attribute]
+    tenant: Tenant, okta_app: Row, expression: Expression, names: Pin, others: Mapping[str, Attribute]
 ) -> Condition:
     """The whole expression as SQL: what names the app is settled here, the rest by `others`."""
-    settled = {
-        names.id_attribute: okta_app["id"],
-        names.type_attribute: "APPLICATION",
-        names.orn_attribute: app_orn(tenant, okta_app),
-    }
+    settled = _pinned(names, okta_app["id"], "APPLICATION", app_orn(tenant, okta_app))
     return settled_condition(expression, settled, others, Condition("app_id = ?", (okta_app["id"],)))
 
 
@@ -127,30 +124,33 @@ def _reduced(expression: Expression, settled: Mapping[str, str]) -> Expression |
     return kept[0] if len(kept) == 1 else Joined(expression.word, kept)
 
 
-def pinned_principal(tenant: Tenant, expression: Expression) -> Row:
-    """The one user a principal-access or principal-entitlements filter names; 404 if there is none such."""
-    found = _required_eq(expression)
-    ids = {last_part(orn) for orn in found.get("targetPrincipalOrn", ())}
-    if found.get("targetPrincipal.type", set()) == {"OKTA_USER"}:
-        ids |= found.get("targetPrincipal.externalId", set())
+def app_and_principal(
+    tenant: Tenant, expression: Expression, names: tuple[Pin, Pin], settled: Mapping[str, str]
+) -> tuple[Row, Row]:
+    """The app and the user the expression names; what else it asks must be in `settled`, or it is refused."""
+    okta_app = pinned_app(tenant, expression, names[0])
+    user = _pinned_principal(tenant, expression, names[1])
+    of_app = _pinned(names[0], okta_app["id"], "APPLICATION", app_orn(tenant, okta_app))
+    of_user = _pinned(names[1], user["id"], "OKTA_USER", user_orn(tenant, user["id"]))
+    settled_condition(expression, {**settled, **of_app, **of_user}, {}, Condition("1"))
+    return okta_app, user
+
+
+def _pinned_principal(tenant: Tenant, expression: Expression, names: Pin) -> Row:
+    """The one user the expression names; 404 if there is none such."""
+    found = required_eq(expression)
+    ids = {last_part(orn) for orn in found.get(names.orn_attribute, ())}
+    if found.get(names.type_attribute, set()) == {"OKTA_USER"}:
+        ids |= found.get(names.id_attribute, set())
     if len(ids) != 1:
         cause = "The filter must name one target principal"
         raise bad_query(BAD_PAGING, "/query/filter", cause, "empty.openapi.validation", "Invalid filter")
     user = tenant.row("SELECT * FROM users WHERE id = ?", ids.pop())
-    orns = found.get("targetPrincipalOrn", set())
+    orns = found.get(names.orn_attribute, set())
     if user is None or not orns <= {user_orn(tenant, user["id"])}:
         raise OktaError(NOT_FOUND, "Resource not found exception")
     return user
 
 
-def only_pins(tenant: Tenant, expression: Expression, okta_app: Row, user: Row) -> None:
-    """Refuse a filter that asks for more than the app and the principal."""
-    settled = {
-        PARENT.id_attribute: okta_app["id"],
-        PARENT.type_attribute: "APPLICATION",
-        PARENT.orn_attribute: app_orn(tenant, okta_app),
-        "targetPrincipal.externalId": user["id"],
-        "targetPrincipal.type": "OKTA_USER",
-        "targetPrincipalOrn": user_orn(tenant, user["id"]),
-    }
-    settled_condition(expression, settled, {}, Condition("1"))
+def _pinned(names: Pin, named_id: str, kind: str, orn: str) -> dict[str, str]:
+    return {names.id_attribute: named_id, names.type_attribute: kind, names.orn_attribute: orn}

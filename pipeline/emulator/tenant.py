@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.emulator.access_records import record_touched
 from pipeline.emulator.ids import okta_id
 from pipeline.emulator.operations import next_due, settle
 from pipeline.emulator.schema import TABLE_NAMES, open_database
@@ -38,6 +39,8 @@ class Tenant:
     last_number: int = 0
     due_at: float = math.inf
     """When the next running operation completes."""
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    """Apps, each with the users whose access may change in this transaction."""
 
     @property
     def switches(self) -> Switches:
@@ -87,8 +90,10 @@ class Tenant:
         before = self.last_number
         try:
             yield
+            record_touched(self)
         except BaseException:
             self.db.execute("ROLLBACK")
+            self.touched.clear()
             self.last_number = before
             raise
         if self.last_number != before:
@@ -125,11 +130,15 @@ class Tenant:
         with self.transaction():
             for table in TABLE_NAMES:
                 self.write(f"DELETE FROM {table}")  # noqa: S608  the names are constants
-            self.last_number = 0
+            # The objects of the org file get their ids again; those made since leave theirs to nobody else.
+            used = self.last_number
             self.org_id = seed_org(self)
-            self._remember("org_id", self.org_id)
-            self._remember("org_file", self.fingerprint)
-        self._find_owner()
+            self.last_number = max(self.last_number, used)
+            self.owner_id = self._first_owner()
+            about = {"org_id": self.org_id, "org_file": self.fingerprint, "owner_id": self.owner_id}
+            for key, value in about.items():
+                self._remember(key, value)
+            self._remember("last_number", str(self.last_number))
         self.due_at = next_due(self)
 
     def _continues(self) -> bool:
@@ -137,17 +146,17 @@ class Tenant:
         if known.get("org_file") != self.fingerprint:
             return False
         self.org_id = known["org_id"]
-        self.last_number = int(known.get("last_number", "0"))
-        self._find_owner()
+        self.last_number = int(known["last_number"])
+        self.owner_id = known["owner_id"]
         self.due_at = next_due(self)
         return True
 
     def _remember(self, key: str, value: str) -> None:
         self.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
 
-    def _find_owner(self) -> None:
+    def _first_owner(self) -> str:
         owner = self.row("SELECT id FROM users WHERE status = 'ACTIVE' ORDER BY id LIMIT 1")
-        self.owner_id = owner["id"] if owner else okta_id("pca", 0, self.seed)
+        return str(owner["id"]) if owner else okta_id("pca", 0, self.seed)
 
 
 def open_tenant(org: OrgFile, *, db: str | Path, now: Callable[[], float], seed: int) -> Tenant:

@@ -14,7 +14,15 @@ from pipeline.emulator.conditions import Condition, attribute, condition_of
 from pipeline.emulator.errors import BAD_FILTER, BAD_SEARCH, ErrorKind, OktaError, not_found
 from pipeline.emulator.filters import FilterError, parse
 from pipeline.emulator.ids import okta_id
-from pipeline.emulator.paging import Listing, Page, fetch_page, management_answer, management_limit
+from pipeline.emulator.paging import (
+    Listing,
+    Page,
+    fetch_page,
+    management_after,
+    management_answer,
+    management_limit,
+    shown_until,
+)
 from pipeline.emulator.times import management_instant
 from pipeline.emulator.user_links import user_links
 
@@ -74,10 +82,23 @@ def list_users(tenant: Tenant, call: Call) -> Answer:
     """With `q` ten at a time and no way on; only `search` can be sorted (description of listUsers)."""
     limit = management_limit(call, _Q_PAGE if _by_q(call) else _PAGE, _PAGE)
     show = _shown_as(tenant, call)
-    page = fetch_page(tenant, _listing(tenant, call), call.query.get("after"), limit)
+    listing, after = _listing(tenant, call), management_after(call)
+    if "search" in call.query and after is not None:
+        _keep_below_ceiling(tenant, listing, after)
+    page = fetch_page(tenant, listing, after, limit)
     if _by_q(call):
         page = Page(page.rows, more=False)
     return management_answer(tenant, _without_idle_order(call), page, show, limit)
+
+
+def _keep_below_ceiling(tenant: Tenant, listing: Listing, after: str) -> None:
+    """Okta once refused to page a search beyond 50,000 results, and may still (okta-api.md 1.2)."""
+    ceiling = tenant.switches.search_ceiling
+    # Most orgs are too small for that, and counting is slow.
+    may_reach = tenant.row("SELECT 1 FROM users LIMIT 1 OFFSET ?", ceiling)
+    if may_reach and shown_until(tenant, listing, after) >= ceiling:
+        cause = f"a search shows its first {ceiling} results; narrow it, or list without one"
+        raise OktaError(BAD_SEARCH, causes=[{"errorSummary": cause}])
 
 
 def _without_idle_order(call: Call) -> Call:

@@ -19,6 +19,7 @@ _SHARED = {
     ("POST", "/governance/api/v1/grants"): "governance grants write",
     ("PUT", "/governance/api/v1/grants/{id}"): "governance grants write",
     ("PATCH", "/governance/api/v1/grants/{id}"): "governance grants write",
+    ("POST", "/governance/api/v2/revoke-principal-access"): "governance revoke",
     ("GET", "/governance/api/v1/principal-access"): "governance principal access",
     ("GET", "/api/v1/apps"): "app users",
     ("GET", "/api/v1/apps/{id}"): "app",
@@ -33,6 +34,7 @@ _SHARED = {
 _LIKELY = {
     "governance grants write": "governance grants read",
     "governance entitlements write": "governance entitlements list",
+    "governance revoke": "governance grants read",
     "governance principal access": "governance grants read",
 }
 """All recorded governance buckets have one limit, which follows the credential's share (okta-api.md 8.5)."""

@@ -17,6 +17,7 @@ from pipeline.okta.budget import Budget, read_date, read_header
 from pipeline.okta.pace import Pace
 from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
 from pipeline.okta.sign_in import TOKEN_PATH, SignIn
+from pipeline.okta.unanswered import why_unanswered
 from pipeline.okta.wire import OktaError
 from pipeline.runtime import Runtime
 
@@ -162,7 +163,9 @@ class OktaClient:
             verdict = judge(Attempt(call.is_read, answer.status, code, error))
             most = THROTTLED_MAX if answer.status == TOO_MANY_REQUESTS else ATTEMPTS_MAX
             if verdict is Verdict.UNKNOWN:
-                return Answer(None, headers=answer.headers, lost=_why_lost(answer, error))
+                return Answer(
+                    None, headers=answer.headers, lost=answer.lost or f"Okta answered {answer.status}"
+                )
             if verdict is Verdict.ANSWERED or number >= most:
                 return answer
             if answer.status != TOO_MANY_REQUESTS:
@@ -187,7 +190,7 @@ class OktaClient:
             answer = await _read(response)
             header = read_header(answer.headers)
         except httpx.HTTPError as failure:
-            error = failure
+            error, answer = failure, Answer(None, lost=why_unanswered(request, failure))
         finally:
             self.pace.leave(bucket, sent_at_s, status=answer.status, header=header)
         if header is not None:
@@ -226,7 +229,8 @@ class OktaClient:
         elif call.template.startswith("/api/v1/users"):
             headers["Content-Type"] = LEAN_USERS
         query = f"?{urlencode(call.query, quote_via=quote)}" if call.query else ""
-        return self._http.build_request(call.method, call.path + query, content=content, headers=headers)
+        address = f"{self._connection.origin}{call.path}{query}"
+        return self._http.build_request(call.method, address, content=content, headers=headers)
 
     def _refuse_dead_credential(self, answer: Answer) -> None:
         if answer.status == 401:  # noqa: PLR2004 - Unauthorized
@@ -273,8 +277,8 @@ def failed(what: str, answer: Answer) -> TenantError:
         return TenantError(
             ErrorCode.TENANT_UNREACHABLE,
             "The tenant could not be reached",
-            f"{what}: no answer.",
-            next_step="Check OKTA_DOMAIN and the network, then try again.",
+            f"{what}: {answer.lost or 'no answer'}.",
+            next_step="Check OKTA_DOMAIN and the way there (network, VPN, proxy), then try again.",
         )
     return TenantError(
         ErrorCode.TENANT_ANSWER,
@@ -319,10 +323,6 @@ def _error(body: object) -> OktaError | None:
         return OktaError.model_validate(body)
     except ValidationError:
         return None
-
-
-def _why_lost(answer: Answer, error: Exception | None) -> str:
-    return f"Okta answered {answer.status}" if answer.status else f"no answer ({type(error).__name__})"
 
 
 def _segment(text: str) -> str:

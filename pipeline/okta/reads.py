@@ -19,6 +19,7 @@ from pipeline.changes.snapshot import (
 )
 from pipeline.errors import ErrorCode, TenantError
 from pipeline.okta.client import Answer, Call, OktaClient, failed
+from pipeline.okta.orns import NamedGrantBody, NamedGrants, named_grants
 from pipeline.okta.pages import Listed, list_all, require
 from pipeline.okta.wire import (
     AccessBody,
@@ -35,6 +36,7 @@ from pipeline.okta.wire import (
 from pipeline.plan.model import OktaAppRef
 
 B = TypeVar("B", bound=Wire)
+G = TypeVar("G", bound=GrantBody)
 GOVERNANCE = "/governance/api/v1"
 NOT_FOUND = 404
 
@@ -135,15 +137,20 @@ class Reads:
 
     async def grants(self, app_id: str) -> tuple[dict[str, tuple[OktaGrant, ...]], Listing]:
         """All ACTIVE grants of the app by user id (okta-api.md 5.1: no other status is ever listed)."""
-        listed = await self._grant_list(app_id, "")
+        listed = await self._grant_list(app_id, "", GrantBody)
         return _by_user(listed), listed.listing
 
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         """The ACTIVE grants of one user on the app. Raises TenantError where the listing is incomplete."""
-        principal = f' AND targetPrincipal.externalId eq "{_quoted(user_id)}"'
-        listed = await self._grant_list(app_id, f'{principal} AND targetPrincipal.type eq "OKTA_USER"')
+        listed = await self._grant_list(app_id, _of_user(user_id), GrantBody)
         require([listed.listing])
         return _by_user(listed).get(user_id, ())
+
+    async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
+        """As ``grants_of``, with the names by which values can be taken away."""
+        listed = await self._grant_list(app_id, _of_user(user_id), NamedGrantBody)
+        require([listed.listing])
+        return named_grants(each for each in listed.items if each.principal.external_id == user_id)
 
     async def grant(self, grant_id: str) -> dict[str, Any] | None:
         """The full object of one grant, as a PUT must send it back; None where there is none."""
@@ -242,17 +249,20 @@ class Reads:
         call = Call("GET", f"{GOVERNANCE}/entitlements", query=_of_app("parent", app_id))
         return await list_all(self._client, call, EntitlementBody, "entitlements")
 
-    async def _grant_list(self, app_id: str, more: str) -> Listed[GrantBody]:
+    async def _grant_list(self, app_id: str, more: str, model: type[G]) -> Listed[G]:
         (_, filter_text), limit = _of_app("target", app_id)
         query = (("filter", filter_text + more), ("include", "full_entitlements"), limit)
-        return await list_all(
-            self._client, Call("GET", f"{GOVERNANCE}/grants", query=query), GrantBody, "grants"
-        )
+        return await list_all(self._client, Call("GET", f"{GOVERNANCE}/grants", query=query), model, "grants")
 
 
 def _of_app(subject: str, app_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
     text = f'{subject}.externalId eq "{_quoted(app_id)}" AND {subject}.type eq "APPLICATION"'
     return ("filter", text), ("limit", "200")
+
+
+def _of_user(user_id: str) -> str:
+    principal = f' AND targetPrincipal.externalId eq "{_quoted(user_id)}"'
+    return f'{principal} AND targetPrincipal.type eq "OKTA_USER"'
 
 
 def _quoted(text: str) -> str:

@@ -23,8 +23,17 @@ from pipeline.okta.reads import Reads
 from pipeline.plan.model import Plan
 
 
-async def read_snapshot(reads: Reads, plan: Plan, org_host: str, pace: Pace, clock: Clock) -> Snapshot:
+async def read_snapshot(
+    reads: Reads,
+    plan: Plan,
+    org_host: str,
+    pace: Pace,
+    clock: Clock,
+    *,
+    protected: frozenset[str] = frozenset(),
+) -> Snapshot:
     """The snapshot for ``plan``; ``observed_at_s`` is when reading began, so nothing in it is older.
+    ``protected`` are names and ids of people from whom nothing is taken.
 
     Where entitlement management is not on, the governance listings are empty and not complete. Raises
     TenantError where the org or the app cannot be read, CredentialError where the credential is refused.
@@ -34,7 +43,8 @@ async def read_snapshot(reads: Reads, plan: Plan, org_host: str, pace: Pace, clo
     okta_app = await reads.okta_app(plan.okta_app)
     if okta_app.entitlement_management is not EntitlementManagement.ENABLED:
         return Snapshot(org_id, org_host, okta_app, (), {}, {}, {}, (), observed_at_s, pace.budget.limits())
-    principals = [user for cohort in plan.access for user in cohort.users] + list(plan.assignments.users)
+    principals = [user for cohort in (*plan.access, *plan.removals) for user in cohort.users]
+    principals += plan.assignments.users
     match = plan.mapping.user.match if plan.mapping else ("login", "email")
     (entitlements, structure), (grants, granted), ((app_users, assigned), people) = await asyncio.gather(
         reads.entitlements(okta_app.id),
@@ -60,6 +70,7 @@ async def read_snapshot(reads: Reads, plan: Plan, org_host: str, pace: Pace, clo
             took_s=clock.now() - observed_at_s,
             call_s=pace.typical_s(),
         ),
+        protected=protected,
     )
 
 

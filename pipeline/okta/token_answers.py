@@ -41,24 +41,27 @@ def token_refused(answer: Answer, scopes: Iterable[str]) -> TenantError:
         return failed("an access token", answer)
     said = f"Okta answered {answer.status} {_shown(error)}"
     if error.error == "invalid_scope":
-        return scope_missing(scopes, said)
+        return scope_missing(scopes, said, which_known=False)
     why, advice = _meaning(error)
     return CredentialError(
         ErrorCode.CREDENTIAL_REFUSED, "Okta refused the service app", f"{said}. {why}", next_step=advice
     )
 
 
-def scope_missing(scopes: Iterable[str], said: str) -> CredentialError:
-    """The error where the app lacks at least one of ``scopes``."""
+def scope_missing(scopes: Iterable[str], said: str, *, which_known: bool = True) -> CredentialError:
+    """The error where the app lacks ``scopes``, or at least one of them where Okta does not say which."""
     wanted = sorted(scopes)
     named = "; ".join(f"{scope} {NEEDED_FOR.get(scope, '')}".strip() for scope in wanted)
-    only = "a scope" if len(wanted) == 1 else "at least one of the scopes"
+    if which_known or len(wanted) == 1:
+        lacks, first, last = "", "", ", then run `okta-plan check` again"
+    else:
+        lacks, last = "at least one of the scopes that this command asks for: ", ""
+        first = "Run `okta-plan check`: it says which are missing. "
     return CredentialError(
         ErrorCode.SCOPE_MISSING,
         "The service app lacks a scope",
-        f"{said}. It was not granted {only} this command asks for: {named}.",
-        next_step="Run `okta-plan check`: it says which are missing. Grant them in the Admin Console"
-        " (Applications > the app > Okta API Scopes).",
+        f"{said}. It was not granted {lacks}{named}.",
+        next_step=f"{first}Grant them in the Admin Console (Applications > the app > Okta API Scopes){last}.",
     )
 
 

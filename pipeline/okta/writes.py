@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.changes.instants import in_utc
@@ -13,6 +13,7 @@ from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
 from pipeline.okta.client import Answer, Call, OktaClient
 from pipeline.okta.reads import GOVERNANCE
 
+REVOKE = "/governance/api/v2/revoke-principal-access"
 Pairs = frozenset[tuple[str, str]]
 
 
@@ -124,6 +125,15 @@ class Writes:
         return await self._write(
             Call("PUT", f"{GOVERNANCE}/grants/{{}}", ids, body=body, not_after_s=not_after_s)
         )
+
+    async def revoke_values(
+        self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float | None = None
+    ) -> WriteAnswer:
+        """Take up to 5 values out of the person's CUSTOM and ENTITLEMENT grants (okta-api.md 5.4), by
+        ``not_after_s`` or not at all.
+        """
+        body = {"principalOrn": principal_orn, "actor": "API", "revokeOrns": list(value_orns)}
+        return await self._write(Call("POST", REVOKE, body=body, not_after_s=not_after_s))
 
     async def patch_grant(
         self, grant_id: str, expires: str, *, not_after_s: float | None = None

@@ -27,6 +27,9 @@ def run_report(view: ApplyView) -> str:
         *_table(("outcome", "changes"), [(name, str(count)) for name, count in view.outcomes.items()]),
         *_table(("calls to", "calls"), [(name, str(count)) for name, count in view.calls.items()]),
     ]
+    if view.revoked:
+        pairs = [(each.principal, each.entitlement, each.value) for each in view.revoked]
+        lines += ["## Revoked", "", *_table(("from", "entitlement", "value"), pairs)]
     for earlier in view.earlier:
         done = [(name, str(count)) for name, count in earlier.counts.items()]
         lines += [f"## Done before by run {earlier.run}", "", *_table(("outcome", "changes"), done)]
@@ -44,8 +47,12 @@ def run_report(view: ApplyView) -> str:
             verified_line(found),
             "",
             *_table(
-                ("missing for", "entitlement", "value"),
-                [(each.principal, each.entitlement, each.value) for each in found.missing],
+                ("missing for", "entitlement", "value", "why"),
+                [(each.principal, each.entitlement, each.value, each.why) for each in found.missing],
+            ),
+            *_table(
+                ("still held by", "entitlement", "value", "why"),
+                [(each.principal, each.entitlement, each.value, each.why) for each in found.still_held],
             ),
             *_table(("not yet done",), [(each,) for each in found.otherwise]),
         ]
@@ -56,9 +63,11 @@ def run_report(view: ApplyView) -> str:
 
 def verified_line(found: VerificationView) -> str:
     """One sentence of what reading back showed."""
+    removed = found.pairs_removed
+    gone = f", {removed} removed value{'s are' if removed != 1 else ' is'} gone" if removed else ""
     return (
         f"{found.pairs_held} of {found.pairs_planned} planned values are in place, "
-        f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched."
+        f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched{gone}."
     )
 
 

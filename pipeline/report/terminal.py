@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatch
 
 from rich.console import Console
@@ -11,7 +10,8 @@ from rich.table import Table
 
 from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
-from pipeline.run.result import Progress
+from pipeline.report.text import MINUTE_S, SHOWN, duration, more, plain, shortened
+from pipeline.report.undone import show_undo
 from pipeline.views import (
     AnalyzeView,
     ApplyView,
@@ -22,23 +22,23 @@ from pipeline.views import (
     FilesView,
     ForecastView,
     GenerateView,
+    MissingView,
     PersonView,
     ResetView,
     RunsView,
     SchemaView,
     ScopeView,
     ShowView,
+    SimulateView,
     TotalsView,
+    UndoView,
     ValidateView,
     VerificationView,
     VerifyView,
 )
 
-MINUTE_S = 60
 WHOLE_SECONDS = 1.0
 """Okta's Date header has whole seconds: a smaller difference is none."""
-SHOWN = 20
-"""Rows shown of a long list; --json has them all."""
 
 
 def render(view: View, console: Console | None = None) -> None:
@@ -66,48 +66,14 @@ def say(text: str) -> None:
 
 
 def ask(view: DiffView) -> bool:
-    """Show a change set on stderr and ask whether to send it; only a typed ``yes`` is one."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    _render(view, console)
-    return console.input("Send these changes? Type yes: ").strip() == "yes"
-
-
-def show_progress() -> Callable[[Progress], None]:
-    """A follower of a run that writes one line of progress on stderr: in place on a terminal, else now and
-    then.
+    """Show a change set on stderr and ask whether to send it: by typing ``yes``, and where access is taken
+    away, what is taken how often.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    last = 0
-
-    def show(progress: Progress) -> None:
-        nonlocal last
-        rate = 60 * progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
-        left = (progress.total - progress.done) * 60 / rate if rate else 0.0
-        line = f"{progress.done}/{progress.total} changes, {rate:.0f}/min, {duration(left)} left"
-        is_last = progress.done >= progress.total
-        if console.is_terminal:
-            console.print(f"\r{line:<60}", end="\n" if is_last else "")
-        elif is_last or progress.done * 10 // max(1, progress.total) > last:
-            last = progress.done * 10 // max(1, progress.total)
-            console.print(line)
-
-    return show
-
-
-def plain(text: str) -> str:
-    """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
-    return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < MINUTE_S:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    _render(view, console)
+    taking = [f"{action} {view.counts[action]}" for action in ("revoke", "convert") if action in view.counts]
+    word = " ".join(taking) or "yes"
+    return console.input(f"Send these changes? Type {word}: ").strip() == word
 
 
 @singledispatch
@@ -132,7 +98,7 @@ def _(view: AnalyzeView, console: Console) -> None:
         table.add_row(plain(each.name), plain(each.role), plain(each.reason))
     console.print(table)
     for entitlement in view.entitlements:
-        values = _shortened([plain(value) for value in entitlement.values])
+        values = shortened([plain(value) for value in entitlement.values])
         console.print(f"[bold]{plain(entitlement.name)}[/] ({len(entitlement.values)} values): {values}")
     _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
     _findings(console, view.findings)
@@ -164,7 +130,9 @@ def _(view: ShowView, console: Console) -> None:
         return _person(console, view.person)
     _totals(console, view.totals)
     for each in view.entitlements:
-        console.print(f"{plain(each.name)}: {_shortened([plain(value) for value in each.values])}")
+        console.print(f"{plain(each.name)}: {shortened([plain(value) for value in each.values])}")
+    for cohort in view.removals:
+        _cohort(console, cohort, " lose")
     for cohort in view.access:
         _cohort(console, cohort)
     return None
@@ -191,9 +159,9 @@ def _(view: CheckView, console: Console) -> None:
 def _(view: DiffView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     _counts(console, view)
-    for each in view.changes[:SHOWN]:
-        console.print(f"  [green]+[/] {plain(each.message)}")
-    _more(console, len(view.changes))
+    for each in sorted(view.changes, key=lambda each: not each.removes)[:SHOWN]:
+        console.print(f"  {'[red]-[/]' if each.removes else '[green]+[/]'} {plain(each.message)}")
+    more(console, len(view.changes))
     _held(console, view.held)
     _findings(console, view.findings)
     if view.changes:
@@ -213,9 +181,13 @@ def _(view: ApplyView, console: Console) -> None:
     else:
         done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
         console.print(f"[bold]Run {view.run}[/]: {done} in {duration(view.elapsed_s)}")
+    for revoked in view.revoked[:SHOWN]:
+        value = f"{plain(revoked.entitlement)}: {plain(revoked.value)}"
+        console.print(f"  [red]revoked[/] {plain(revoked.principal)} {value}")
+    more(console, len(view.revoked))
     for each in view.problems[:SHOWN]:
         console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
-    _more(console, len(view.problems))
+    more(console, len(view.problems))
     _held(console, view.held)
     _findings(console, view.findings)
     if view.verification:
@@ -230,11 +202,40 @@ def _(view: ApplyView, console: Console) -> None:
 
 
 @_render.register
+def _(view: SimulateView, console: Console) -> None:
+    console.print(
+        f"[bold]{plain(view.plan)}[/] on app {plain(view.okta_app)}, as {plain(view.org_host)} is now"
+    )
+    done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing to do"
+    console.print(f"[bold]Simulated[/], nothing was sent: {done}")
+    for each in view.problems[:SHOWN]:
+        console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
+    more(console, len(view.problems))
+    _held(console, view.held)
+    _findings(console, view.findings)
+    if view.simulated:
+        table = _table("calls to", "calls", "limit/min")
+        for bucket, calls in sorted(view.simulated.calls.items(), key=lambda each: -each[1]):
+            table.add_row(bucket, str(calls), str(view.simulated.limit_per_min.get(bucket, "")))
+        console.print(table)
+        _took(console, view.simulated)
+    if view.verification:
+        _verification(console, view.verification)
+    for difference in view.unlike:
+        console.print(f"  [cyan]unlike the tenant[/]: {plain(difference)}")
+    if view.error:
+        console.print(f"[bold red]Stopped:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
+
+
+@_render.register
 def _(view: VerifyView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     if view.verification:
         _verification(console, view.verification)
         _held(console, view.verification.held_back)
+        for pair in view.verification.beyond[:SHOWN]:
+            console.print(f"  beyond the plan {_pair(pair)}")
+        more(console, len(view.verification.beyond))
 
 
 @_render.register
@@ -250,6 +251,11 @@ def _(view: RunsView, console: Console) -> None:
         table.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
     if view.runs:
         console.print(table)
+
+
+@_render.register
+def _(view: UndoView, console: Console) -> None:
+    show_undo(view, console)
 
 
 @_render.register
@@ -296,7 +302,7 @@ def _totals(console: Console, totals: TotalsView | None) -> None:
 def _rejected(console: Console, rows: list[tuple[int, str, str]]) -> None:
     for line, reason, detail in rows[:SHOWN]:
         console.print(f"  [yellow]rejected[/] line {line}: {reason}: {plain(detail)}")
-    _more(console, len(rows))
+    more(console, len(rows))
 
 
 def _findings(console: Console, findings: list[FindingView]) -> None:
@@ -307,14 +313,14 @@ def _findings(console: Console, findings: list[FindingView]) -> None:
         console.print(
             f"  {place}[{shade}]{each.severity}[/] {each.code}: {plain(each.detail or each.summary)}"
         )
-    _more(console, len(findings))
+    more(console, len(findings))
 
 
 def _held(console: Console, held: list[HeldView]) -> None:
     for each in held[:SHOWN]:
         who = each.principal or each.address
         console.print(f"  [yellow]held[/] {plain(who)}: {each.reason}: {plain(each.detail)}")
-    _more(console, len(held))
+    more(console, len(held))
 
 
 def _counts(console: Console, view: View) -> None:
@@ -332,48 +338,53 @@ def _forecast(console: Console, forecast: ForecastView | None) -> None:
     console.print(f"Forecast: {calls} calls, {time} at {share}{slowest}")
 
 
+def _took(console: Console, simulated: ForecastView) -> None:
+    calls = sum(simulated.calls.values())
+    slowest = f"; slowest: {simulated.bottleneck}" if simulated.bottleneck else ""
+    share = f"{simulated.rate_share:.0%} of the limits"
+    console.print(f"{calls} calls in {duration(simulated.seconds)} at {share}{slowest}")
+
+
 def _bottleneck(forecast: ForecastView) -> str:
     if forecast.bottleneck == "concurrency":
         return f"only {forecast.concurrency} calls at a time (--concurrency)"
     return str(forecast.bottleneck)
 
 
+def _pair(pair: MissingView) -> str:
+    why = f": {plain(pair.why)}" if pair.why else ""
+    return f"{plain(pair.principal)}: {plain(pair.entitlement)} {plain(pair.value)}{why}"
+
+
 def _verification(console: Console, found: VerificationView) -> None:
     state = "[green]verified[/]" if found.is_good else "[red]differences[/]"
     console.print(f"{state}: {verified_line(found)}")
     for each in found.missing[:SHOWN]:
-        console.print(
-            f"  [red]missing[/] {plain(each.principal)}: {plain(each.entitlement)} {plain(each.value)}"
-        )
-    _more(console, len(found.missing))
+        console.print(f"  [red]missing[/] {_pair(each)}")
+    more(console, len(found.missing))
+    for each in found.still_held[:SHOWN]:
+        console.print(f"  [red]still held[/] {_pair(each)}")
+    more(console, len(found.still_held))
     for principal in found.not_assigned[:SHOWN]:
         console.print(f"  [red]not assigned[/] {plain(principal)}")
-    _more(console, len(found.not_assigned))
+    more(console, len(found.not_assigned))
     for message in found.otherwise[:SHOWN]:
         console.print(f"  [red]not yet[/] {plain(message)}")
-    _more(console, len(found.otherwise))
+    more(console, len(found.otherwise))
 
 
-def _cohort(console: Console, cohort: CohortView) -> None:
+def _cohort(console: Console, cohort: CohortView, lose: str = "") -> None:
     values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
     ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
-    console.print(f"[bold]{len(cohort.users)}[/] people: {values}{ends}")
-    console.print(f"  {_shortened([plain(user) for user in cohort.users])}")
+    console.print(f"[bold]{len(cohort.users)}[/] people{lose}: {values}{ends}")
+    console.print(f"  {shortened([plain(user) for user in cohort.users])}")
 
 
 def _person(console: Console, person: PersonView) -> None:
     console.print(f"{plain(person.principal)} gets at least:")
     for entitlement, values in person.values.items():
         console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
+    for entitlement, values in person.removals.items():
+        console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
     for end in person.expires:
         console.print(f"  until {plain(end)}")
-
-
-def _shortened(items: list[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
-
-
-def _more(console: Console, count: int) -> None:
-    if count > SHOWN:
-        console.print(f"  ... and {count - SHOWN} more (--json lists all)")

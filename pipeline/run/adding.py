@@ -9,6 +9,7 @@ from pipeline.changes.model import Change, PersonTarget
 from pipeline.changes.snapshot import GrantType
 from pipeline.errors import ErrorCode, StoppedError
 from pipeline.okta.answers import Accepted, WriteAnswer
+from pipeline.run.catalog import Catalog
 from pipeline.run.result import Outcome
 from pipeline.run.settle import Ending, Settled
 from pipeline.run.standing import InEffect, Ready, Standing, drifted, is_in_force
@@ -23,6 +24,7 @@ class AddingStep:
     app_id: str
     person: PersonTarget
     wanted: Pairs
+    catalog: Catalog
     known: Standing | None = None
     refusal_may_mean_done: bool = False
 
@@ -34,7 +36,8 @@ class AddingStep:
         missing = self.wanted - has.keys()
         if not missing:
             return InEffect(next((has[pair] for pair in sorted(self.wanted)), None))
-        return Ready(missing, partial(self._send, missing), self._accepted)
+        adds = self.catalog.held(missing) if missing != self.wanted else None
+        return Ready(missing, partial(self._send, missing), self._accepted, adds)
 
     async def _send(self, pairs: Pairs, not_after_s: float) -> WriteAnswer:
         user_id, expires = self.person.user_id, self.person.expires

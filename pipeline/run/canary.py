@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from pipeline.changes.holdings import BASE_TYPES
-from pipeline.changes.model import Action, Change, added
+from pipeline.changes.model import Action, Change, added, removed
 from pipeline.changes.risks import risk_kind
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.clock import Clock
@@ -122,14 +122,18 @@ def what_went_wrong(
     after: tuple[OktaGrant, ...],
 ) -> StoppedError | None:
     """Why the canary ``change`` failed, judged by all grants of its person; None where it did not."""
+    takes, _ = catalog.resolve(removed(change))
     compared, _ = catalog.resolve(change.before)
-    lost = (pairs_of(before) | compared | adds) - pairs_of(after)
+    before = tuple(replace(each, values=each.values - takes) for each in before)
+    lost = (pairs_of(before) | (compared - takes) | adds) - pairs_of(after)
     if lost:
         calls = restoring_calls(before, after, adds) or [_restore_base(after, pairs_of(after) | lost)]
         return _failed(change, catalog.names(lost), calls)
-    gone = additive_gone(before, after)
+    gone = [] if change.action is Action.REVOKE else additive_gone(before, after)
     if gone:
         return _failed(change, f"grants {', '.join(gone)}", restoring_calls(before, after, adds))
+    if stayed := takes & pairs_of(after):
+        return _without_effect(change, catalog.names(stayed))
     if change.action is Action.RETIME and (other := more_than_the_end(change, before, after)):
         return _touched(change, other)
     return None
@@ -186,6 +190,16 @@ def _failed(change: Change, lost: str, calls: list[str]) -> StoppedError:
         f"{change.address} ({change.action}) was sent alone as a canary. Read back, these values are "
         f"not held: {lost}.{restore}",
         next_step="Restore the access, then find out why the tenant replaced it before applying again.",
+    )
+
+
+def _without_effect(change: Change, stayed: str) -> StoppedError:
+    return StoppedError(
+        ErrorCode.CANARY_FAILED,
+        "A first revoke took nothing away",
+        f"{change.address} ({change.action}) was sent alone as a canary. Read back, these values are still "
+        f"held: {stayed}.",
+        next_step="Find out what still gives them before applying again; nothing else was lost.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.changes.model import Holding
+from pipeline.changes.model import Holding, holding
 from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.run.tenant import Pairs
 
@@ -43,6 +43,15 @@ class Catalog:
                 else:
                     pairs.add((entitlement.id, found.id))
         return frozenset(pairs), tuple(missing)
+
+    def held(self, pairs: Pairs) -> Holding:
+        """``pairs`` by externalValue; what the catalog does not have is left out."""
+        found: dict[str, set[str]] = {}
+        for entitlement in self._entitlements:
+            for value in entitlement.values:
+                if (entitlement.id, value.id) in pairs:
+                    found.setdefault(entitlement.external_value, set()).add(value.external_value)
+        return holding(found)
 
     def names(self, pairs: Iterable[tuple[str, str]]) -> str:
         """``pairs`` for people; ids where the catalog has no name."""

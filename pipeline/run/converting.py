@@ -14,6 +14,7 @@ from pipeline.changes.instants import same_instant
 from pipeline.changes.model import HoldReason, PersonTarget
 from pipeline.changes.snapshot import BaseAccess, GrantType, OktaGrant
 from pipeline.okta.answers import Accepted, WriteAnswer
+from pipeline.run.catalog import Catalog
 from pipeline.run.standing import Drifted, InEffect, Ready, Standing, drifted, is_in_force
 from pipeline.run.tenant import Pairs, Tenant
 
@@ -27,6 +28,7 @@ class ConvertStep:
     person: PersonTarget
     before: Pairs
     adds: Pairs
+    catalog: Catalog
     known: Standing | None = None
     refusal_may_mean_done: bool = False
 
@@ -61,7 +63,8 @@ class ConvertStep:
         if self.adds <= base.values:
             return InEffect(base.grant_id, "The policy gives it by now.")
         pairs = base.values | self.adds
-        return Ready(pairs, partial(self._send, pairs), self._accepted)
+        adds = self.catalog.held(self.adds - base.values) if self.adds & base.values else None
+        return Ready(pairs, partial(self._send, pairs), self._accepted, adds)
 
     async def _send(self, pairs: Pairs, not_after_s: float) -> WriteAnswer:
         user_id, expires = self.person.user_id, self.person.expires

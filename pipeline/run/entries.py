@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from pipeline.changes.model import Holding
 from pipeline.run.result import Outcome
 
 FORMAT_VERSION = 1
@@ -46,12 +47,15 @@ class Header(Line):
 
 
 class Begin(Line):
-    """A write is about to be sent. ``attempt`` counts from 1 within the change."""
+    """A write is about to be sent. ``attempt`` counts from 1 within the change; ``adds`` is what it gives,
+    where part of what the change adds was there already.
+    """
 
     kind: Literal["begin"] = "begin"
     address: str
     action: str
     attempt: int
+    adds: Holding | None = None
 
 
 class End(Line):

@@ -37,10 +37,10 @@ class Wave(Protocol):
     def chains(self) -> Sequence[Sequence[Change]]: ...
 
 
-WriteTurn = Callable[[Action], AbstractAsyncContextManager[None]]
+WriteTurn = Callable[[Change], AbstractAsyncContextManager[None]]
 
 
-def no_wait(_action: Action) -> AbstractAsyncContextManager[None]:
+def no_wait(_change: Change) -> AbstractAsyncContextManager[None]:
     """For a tenant that never makes a write wait."""
     return nullcontext()
 
@@ -64,10 +64,14 @@ async def execute(
 
     ``entitlements`` are the app's as just read. ``done`` are outcomes of an earlier part of the same run:
     what was applied or already so is not looked at again, the rest is. ``turn`` waits until there is room
-    for a write of that action, so that the read before a write comes after the wait. The journal gets its
+    for that write, so that the read before a write comes after the wait. The journal gets its
     ``closed`` line unless the run was stopped.
     """
-    ledger = Ledger(journal, clock, progress, len(change_set.changes), clock.now(), done or {})
+    waves, done = tuple(waves), done or {}
+    total = sum(
+        not _is_done(done.get(each.address)) for wave in waves for chain in wave.chains for each in chain
+    )
+    ledger = Ledger(journal, clock, progress, total, clock.now(), done)
     app_id = change_set.okta_app_id
     run = _Run(
         app_id=app_id,
@@ -186,7 +190,7 @@ class _Run:
             begin=partial(self.ledger.begin, change),
             clock=self.clock,
             is_stopping=self._is_stopping,
-            turn=partial(self.turn, change.action),
+            turn=partial(self.turn, change),
         )
         return await delivery.carry_out()
 
@@ -208,6 +212,10 @@ class _Run:
 
     def _is_stopping(self) -> bool:
         return self.stop.is_set() or self.ledger.halt is not None
+
+
+def _is_done(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.is_done
 
 
 def _finish(change_set: ChangeSet, ledger: Ledger) -> RunResult:

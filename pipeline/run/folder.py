@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.changes.model import Change
 from pipeline.clock import Clock
 from pipeline.errors import ErrorCode, InputError, OktaPlanError
 from pipeline.findings import Location
@@ -112,7 +113,8 @@ def _unwritable(path: Path, error: OSError) -> InputError:
 
 
 def not_applied_csv(result: RunResult) -> str:
-    """Everything wanted and not done, one line each: principal, address, action, reason, detail.
+    """Everything wanted and not done: principal, address, action, reason, detail. One line for each name that
+    the source has for a person.
 
     A cell that a spreadsheet would take for a formula gets a leading apostrophe.
     """
@@ -129,9 +131,16 @@ def _rows(result: RunResult) -> Iterable[tuple[str, str, str, str, str]]:
             yield principal, str(hold.address), hold.action, hold.reason, hold.detail
     for ended in (*result.refused, *result.unresolved):
         change = ended.change
-        yield change.principal or "", str(change.address), change.action, ended.outcome, ended.detail
+        for principal in _names_of(change):
+            yield principal, str(change.address), change.action, ended.outcome, ended.detail
     for change in result.not_started:
-        yield change.principal or "", str(change.address), change.action, "not_started", "The run stopped."
+        for principal in _names_of(change):
+            yield principal, str(change.address), change.action, "not_started", "The run stopped."
+
+
+def _names_of(change: Change) -> tuple[str, ...]:
+    """Every name the source has for the person, so that each finds its line; "" for an entitlement."""
+    return change.person.principals if change.person else ("",)
 
 
 def _harmless(cell: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.address import Address
-from pipeline.changes.model import Change, ChangeSet, Hold, HoldReason, added
+from pipeline.changes.model import Change, ChangeSet, Hold, Holding, HoldReason, added
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, ErrorCode, OktaPlanError, StoppedError, TenantError
 from pipeline.run.entries import Begin, End, Entry, Held, Note
@@ -61,9 +61,13 @@ class Ledger:
     halt: StoppedError | None = None
     applied: int = 0
 
-    def begin(self, change: Change, attempt: int) -> None:
-        """Journal that a write is about to leave. Raises StoppedError; then it must not."""
-        self.journal.append(Begin(address=str(change.address), action=change.action, attempt=attempt))
+    def begin(self, change: Change, attempt: int, adds: Holding | None = None) -> None:
+        """Journal that a write is about to leave, and what it adds where that is not what ``change`` adds.
+        Raises StoppedError; then it must not.
+        """
+        self.journal.append(
+            Begin(address=str(change.address), action=change.action, attempt=attempt, adds=adds)
+        )
 
     def enter(self, change: Change, ending: Ending) -> None:
         """Enter how ``change`` ended. Raises nothing: what cannot be journaled halts the run."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pipeline.changes.model import Action, EntitlementTarget, NewValue
+from pipeline.changes.model import Action, Change, EntitlementTarget, NewValue
 from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.buckets import bucket_of
+from pipeline.okta.orns import NamedGrants
 from pipeline.okta.pace import Pace
 from pipeline.okta.pages import require
 from pipeline.okta.reads import Reads
-from pipeline.okta.writes import Writes
+from pipeline.okta.writes import REVOKE, Writes
 from pipeline.run.roster import Roster
 from pipeline.run.tenant import Pairs
 
@@ -28,11 +29,15 @@ _BUCKETS: Mapping[Action, tuple[str | None, str]] = {
     Action.RENAME: (bucket_of("GET", _ENTITLEMENT), bucket_of("PATCH", _ENTITLEMENT)),
     Action.DESCRIBE: (bucket_of("GET", _ENTITLEMENT), bucket_of("PATCH", _ENTITLEMENT)),
     Action.RETIME: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PATCH", f"{_GRANTS}/{{id}}")),
+    Action.REVOKE: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
 }
 """The bucket of the read directly before each write, if there is one, and that of the write."""
 _MORE_READS: Mapping[Action, tuple[str, ...]] = {
     Action.CONVERT: (bucket_of("GET", "/governance/api/v1/principal-access"),)
 }
+
+_BY_NAME = bucket_of("GET", _GRANTS), bucket_of("POST", REVOKE)
+"""The same of a revoke by name."""
 
 
 class OktaTenant:
@@ -79,6 +84,11 @@ class OktaTenant:
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         return await self._writes.put_grant(grant, pairs, not_after_s=not_after_s)
 
+    async def revoke_values(
+        self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
+    ) -> WriteAnswer:
+        return await self._writes.revoke_values(principal_orn, value_orns, not_after_s=not_after_s)
+
     async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
         return await self._writes.patch_grant(grant_id, expires, not_after_s=not_after_s)
 
@@ -93,6 +103,9 @@ class OktaTenant:
 
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         return await self._reads.grants_of(app_id, user_id)
+
+    async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
+        return await self._reads.named_grants(app_id, user_id)
 
     async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
         return await self._reads.base_access(app_id, user_id)
@@ -116,11 +129,13 @@ class WriteTurns:
         self._pace = pace
 
     @asynccontextmanager
-    async def turn(self, action: Action) -> AsyncIterator[None]:
-        """Wait until there is room for one write of ``action`` and its reads beside the turns under way."""
-        if action not in _BUCKETS:
+    async def turn(self, change: Change) -> AsyncIterator[None]:
+        """Wait until there is room for one write of ``change`` and its reads beside the turns under way."""
+        by_name = change.action is Action.REVOKE and change.person is not None and not change.person.grant_id
+        buckets = _BY_NAME if by_name else _BUCKETS.get(change.action)
+        if buckets is None:
             yield
             return
-        read, write = _BUCKETS[action]
-        async with self._pace.turn(read, write, *_MORE_READS.get(action, ())):
+        read, write = buckets
+        async with self._pace.turn(read, write, *_MORE_READS.get(change.action, ())):
             yield

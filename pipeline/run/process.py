@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import uuid
 from pathlib import Path
 
 _START_TIME_FIELD = 19
@@ -12,13 +13,16 @@ _START_TIME_FIELD = 19
 
 
 def this_host() -> str:
-    """The host's name and, on Linux, its process numbering: two containers of one name are two hosts."""
-    numbering = Path("/proc/self/ns/pid")
-    name = socket.gethostname()
+    """The host's name and what tells it from others of that name, so that no process of another machine is
+    ever taken for a dead one of ours: on Linux the boot and the process numbering (two containers are two
+    hosts), elsewhere the network hardware's address.
+    """
+    name = socket.gethostname().replace(" ", "-")
     try:
-        return f"{name} {numbering.readlink()}"
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{name} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return name
+        return f"{name} {uuid.getnode():012x}"
 
 
 if sys.platform == "win32":

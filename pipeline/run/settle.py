@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from pipeline.changes.model import HoldReason
+from pipeline.changes.model import Holding, HoldReason
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, OktaPlanError, TenantError
 from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
@@ -67,7 +67,7 @@ class Delivery:
         self,
         step: Step,
         *,
-        begin: Callable[[int], None],
+        begin: Callable[[int, Holding | None], None],
         clock: Clock,
         is_stopping: Callable[[], bool],
         turn: Turn,
@@ -135,7 +135,7 @@ class Delivery:
 
     async def _send(self, ready: Ready, read_at_s: float) -> WriteAnswer | Cut:
         self._attempts += 1
-        self._begin(self._attempts)
+        self._begin(self._attempts, ready.adds)
         try:
             answer = await ready.send(read_at_s + FRESH_S)
         except CredentialError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.instants import same_instant
-from pipeline.changes.model import HoldReason
+from pipeline.changes.model import Holding, HoldReason
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.tenant import Pairs, RawGrant, read_raw_grant
@@ -26,12 +26,14 @@ class Ready:
     """Safe to send. ``then`` says how things stand once the write is accepted; None: look again.
 
     ``content`` identifies what would be sent: after a refusal, the same content is not sent again. ``send``
-    takes the time by which the call must have left where it rests on a read.
+    takes the time by which the call must have left where it rests on a read. ``adds`` is what the write gives
+    beyond what is there, where that is less than the change adds.
     """
 
     content: object
     send: Callable[[float], Awaitable[WriteAnswer]]
     then: Callable[[Accepted], Standing | None]
+    adds: Holding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.adding import AddingStep
 from pipeline.run.catalog import Catalog
 from pipeline.run.converting import ConvertStep
+from pipeline.run.removing import removal_step
 from pipeline.run.retiming import RetimeStep
 from pipeline.run.rewording import RewordStep
 from pipeline.run.standing import (
@@ -48,6 +49,8 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
         return AssignStep(tenant, app_id, change.person.user_id)
     if change.action in OF_GRANTS and change.person is not None:
         return _grant_step(change, change.person, tenant, app_id, catalog)
+    if change.action is Action.REVOKE and change.person is not None:
+        return removal_step(change, change.person, tenant, app_id, catalog)
     return Drifted(HoldReason.NOT_SUPPORTED, f"This version does not send the action {change.action}.")
 
 
@@ -63,11 +66,11 @@ def _grant_step(
     if missing:
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")
     if person.grant_type == GrantType.ENTITLEMENT:
-        return AddingStep(tenant, app_id, person, adds)
+        return AddingStep(tenant, app_id, person, adds, catalog)
     if change.action is Action.GRANT:
         return GrantStep(tenant, app_id, person, before | adds)
     write = ConvertStep if change.action is Action.CONVERT else ExtendStep
-    return write(tenant, app_id, person, before, adds)
+    return write(tenant, app_id, person, before, adds, catalog)
 
 
 @dataclass(slots=True)
@@ -139,6 +142,7 @@ class ExtendStep:
     person: PersonTarget
     before: Pairs
     adds: Pairs
+    catalog: Catalog
     known: Standing | None = None
     refusal_may_mean_done: bool = False
 
@@ -160,7 +164,8 @@ class ExtendStep:
         if self.adds <= live.pairs:
             return InEffect(self.person.grant_id)
         pairs = live.pairs | self.adds
-        return Ready(pairs, partial(self._send, raw, pairs), self._accepted)
+        adds = self.catalog.held(self.adds - live.pairs) if self.adds & live.pairs else None
+        return Ready(pairs, partial(self._send, raw, pairs), self._accepted, adds)
 
     async def _send(self, raw: Mapping[str, Any], pairs: Pairs, not_after_s: float) -> WriteAnswer:
         return await self.tenant.put_grant(raw, pairs, not_after_s=not_after_s)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
 from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.okta.answers import WriteAnswer
+from pipeline.okta.orns import NamedGrants
 
 Pairs = frozenset[tuple[str, str]]
 """(entitlement id, value id) pairs."""
@@ -72,6 +73,12 @@ class Tenant(Protocol):
         """
         ...
 
+    async def revoke_values(
+        self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
+    ) -> WriteAnswer:
+        """Take up to ORNS_PER_REVOKE values out of the person's CUSTOM and ENTITLEMENT grants."""
+        ...
+
     async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
         """Give the grant another end, by ``not_after_s`` or not at all."""
         ...
@@ -86,6 +93,10 @@ class Tenant(Protocol):
 
     async def grants_of(self, app_id: str, user_id: str) -> tuple[OktaGrant, ...]:
         """The ACTIVE grants of one user on the app."""
+        ...
+
+    async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
+        """The same, with the names by which values can be taken away."""
         ...
 
     async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.changes.model import ChangeSet, HoldReason
+from pipeline.changes.model import ChangeSet, HoldReason, removed
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.envelope import FindingView, error_view
 from pipeline.errors import Exit, OktaPlanError, TenantError
 from pipeline.findings import Finding
 from pipeline.plan.model import Plan
-from pipeline.run.result import EarlierRun, RunResult
+from pipeline.run.result import EarlierRun, Outcome, RunResult
 from pipeline.use_cases.online import held_views, verification_view
-from pipeline.views import ApplyView, EarlierView, ForecastView, OutcomeView, VerificationView
+from pipeline.views import ApplyView, EarlierView, ForecastView, MissingView, OutcomeView, VerificationView
 
 
 def applied_view(
@@ -41,6 +41,7 @@ def applied_view(
         run=run,
         counts=_count_actions(result),
         outcomes={name: count for name, count in result.counts.items() if count},
+        revoked=_revoked(result),
         held=held_views(result.held),
         problems=_problems(result),
         forecast=forecast,
@@ -84,6 +85,15 @@ def _exit_code(
     differs = verification is not None and not is_part and not verification.is_good
     unfinished = still_held or differs or error is not None or bool(result.refused or result.unresolved)
     return Exit.HELD if unfinished else Exit.DONE
+
+
+def _revoked(result: RunResult) -> list[MissingView]:
+    return [
+        MissingView(principal=each.change.principal or "", entitlement=entitlement, value=value)
+        for each in result.of(Outcome.APPLIED)
+        for entitlement, values in removed(each.change)
+        for value in values
+    ]
 
 
 def _problems(result: RunResult) -> list[OutcomeView]:

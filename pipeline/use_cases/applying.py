@@ -14,11 +14,10 @@ from pipeline.address import Address
 from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
 from pipeline.changes.forecast import RECHECK_S, Means
 from pipeline.changes.limits import refuse_over_limits
-from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
+from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
-from pipeline.changes.waves import Wave, waves
 from pipeline.envelope import to_json as view_json
 from pipeline.errors import ErrorCode, RefusedError, TenantError
 from pipeline.okta.scopes import to_apply
@@ -31,13 +30,14 @@ from pipeline.run.executor import execute
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
 from pipeline.run.journal import Journal, iso_utc
+from pipeline.run.lease import Lease
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import EarlierRun, Outcome, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.leasing import app_lease
+from pipeline.use_cases.leasing import app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
     diff_view,
@@ -48,6 +48,7 @@ from pipeline.use_cases.online import (
     subject_of,
     verification_view,
 )
+from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
 from pipeline.use_cases.reviewing import (
     accepted_reasons,
@@ -59,8 +60,6 @@ from pipeline.use_cases.reviewing import (
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
 from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
-
-PARTS = ("structure", "grants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,11 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             concurrency=request.concurrency,
             run=run_id,
         ) as tenant,
-        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop),
+        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
     ):
-        job = _Job(desk, request, person, tenant=tenant, path=path, plan=plan, run_id=run_id, stop=stop)
+        job = _Job(
+            desk, request, person, tenant=tenant, path=path, plan=plan, lease=lease, run_id=run_id, stop=stop
+        )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
 
@@ -143,6 +144,7 @@ class _Job:
         tenant: Tenant,
         path: Path,
         plan: Plan,
+        lease: Lease,
         run_id: str,
         stop: asyncio.Event,
     ) -> None:
@@ -152,6 +154,7 @@ class _Job:
         self._tenant = tenant
         self._path = path
         self._plan = plan
+        self._lease = lease
         self._run_id = run_id
         self._stop = stop
         self._live = OktaTenant(tenant.reads, tenant.writes)
@@ -353,9 +356,9 @@ class _Job:
         done: Mapping[Address, Outcome] | None = None,
     ) -> RunResult:
         clock = self._desk.runtime.clock
-        return await execute(
+        result = await execute(
             changes,
-            self._waves(changes),
+            waves_of(changes, self._request.only),
             OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
             journal,
             clock,
@@ -367,6 +370,7 @@ class _Job:
             concurrency=self._request.concurrency,
             turn=WriteTurns(self._tenant.client.pace).turn,
         )
+        return replace(result, halt=result.halt or lease_lost(self._lease)) if result.stopped else result
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
         """None where nobody has listed the app's users: then each row is read by id."""
@@ -381,20 +385,6 @@ class _Job:
             assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
         )
 
-    def _waves(self, changes: ChangeSet) -> tuple[Wave, ...]:
-        """The waves of the part that was asked for; the executor accounts for the rest."""
-        only = self._request.only
-        part = {change.address for change in changes.changes if only in (None, _part(change))}
-        kept = (
-            replace(wave, chains=tuple(chain for chain in wave.chains if chain[0].address in part))
-            for wave in waves(changes)
-        )
-        return tuple(wave for wave in kept if wave.chains)
-
 
 def _is_done(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.is_done
-
-
-def _part(change: Change) -> str:
-    return PARTS[0] if change.entitlement is not None else PARTS[1]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.errors import ErrorCode, InputError
 from pipeline.run.folder import ListedRun, find_run, list_runs
+from pipeline.run.lease_file import is_running
 from pipeline.use_cases.desk import Desk
 from pipeline.views import RunsView, RunView
 
@@ -11,20 +14,22 @@ from pipeline.views import RunsView, RunView
 def runs(desk: Desk, run: str | None) -> RunsView:
     """All runs, newest first, or the report of one. Raises InputError where there is no such run."""
     if run is None:
-        return RunsView(runs=[_view(each) for each in list_runs(desk.runtime.runs_dir)])
+        return RunsView(runs=[_view(desk, each) for each in list_runs(desk.runtime.runs_dir)])
     folder = find_run(desk.runtime.runs_dir, run)
     listed = next(each for each in list_runs(desk.runtime.runs_dir) if each.folder == folder)
     if listed.problem is not None:
         raise listed.problem
     return RunsView(
         run=run,
-        runs=[_view(listed)],
-        report=_report(listed),
+        runs=[_view(desk, listed)],
+        report=_report(desk, listed),
         paths={"journal": desk.shown(folder.journal), "report": desk.shown(folder.report_md)},
     )
 
 
-def _report(listed: ListedRun) -> str:
+def _report(desk: Desk, listed: ListedRun) -> str:
+    if _state(desk, listed) == "running":
+        return f"This run is under way. Follow it with okta-plan watch {listed.folder.run_id}.\n"
     try:
         return listed.folder.report_md.read_text("utf-8")
     except FileNotFoundError:
@@ -40,7 +45,18 @@ def _report(listed: ListedRun) -> str:
         ) from error
 
 
-def _view(listed: ListedRun) -> RunView:
+def _state(desk: Desk, listed: ListedRun) -> Literal["finished", "running", "unfinished", "damaged"]:
+    if listed.state is None:
+        return "damaged"
+    if listed.state.closed:
+        return "finished"
+    header = listed.state.header
+    runs_dir = desk.runtime.runs_dir
+    is_live = header and is_running(runs_dir, header.org_id, header.okta_app_id, listed.folder.run_id)
+    return "running" if is_live else "unfinished"
+
+
+def _view(desk: Desk, listed: ListedRun) -> RunView:
     state = listed.state
     header = state.header if state else None
     return RunView(
@@ -48,6 +64,6 @@ def _view(listed: ListedRun) -> RunView:
         plan=header.plan_path if header else "",
         org_host=header.org_host if header else "",
         started_at=header.started_at if header else "",
-        state="damaged" if state is None else ("finished" if state.closed else "unfinished"),
+        state=_state(desk, listed),
         outcomes=dict(state.counts) if state else {},
     )

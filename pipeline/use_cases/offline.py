@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from pipeline.address import principal_key
 from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.plan.digest import plan_digest
-from pipeline.plan.model import Entitlement, OktaAppRef, Plan, Totals
+from pipeline.plan.model import Cohort, Entitlement, OktaAppRef, Plan, Totals
 from pipeline.use_cases.desk import Desk
 from pipeline.views import (
     AnalyzeView,
@@ -108,15 +109,18 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
     )
     if user is not None:
         return view.model_copy(update={"person": _person(plan, user, desk.shown(path))})
-    cohorts = [
+    return view.model_copy(update={"access": _cohorts(plan.access), "removals": _cohorts(plan.removals)})
+
+
+def _cohorts(cohorts: Iterable[Cohort]) -> list[CohortView]:
+    return [
         CohortView(
             values={entitlement: list(values) for entitlement, values in cohort.values.items()},
             expires=cohort.expires,
             users=list(cohort.users),
         )
-        for cohort in plan.access
+        for cohort in cohorts
     ]
-    return view.model_copy(update={"access": cohorts})
 
 
 def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
@@ -186,27 +190,33 @@ def _validated(desk: Desk, given: str) -> ValidatedPlan:
 
 def _person(plan: Plan, user: str, shown: str) -> PersonView:
     wanted = principal_key(user)
-    values: dict[str, set[str]] = {}
-    ends: set[str] = set()
-    spelling = None
-    for cohort in plan.access:
-        for each in cohort.users:
-            if principal_key(each) != wanted:
-                continue
-            spelling = each
-            for entitlement, held in cohort.values.items():
-                values.setdefault(entitlement, set()).update(held)
-            if cohort.expires:
-                ends.add(cohort.expires)
-    if spelling is None:
+    given = [
+        (each, cohort) for cohort in plan.access for each in cohort.users if principal_key(each) == wanted
+    ]
+    taken = [
+        (each, cohort) for cohort in plan.removals for each in cohort.users if principal_key(each) == wanted
+    ]
+    if not given and not taken:
         raise InputError(
             ErrorCode.PLAN_INVALID,
             "The person is not in the plan",
-            f"{shown} gives nothing to {user}.",
+            f"{shown} gives nothing to {user} and takes nothing away.",
             next_step="Run `okta-plan show` without --user to see everybody it names.",
         )
-    lists = {entitlement: sorted(held) for entitlement, held in sorted(values.items())}
-    return PersonView(principal=spelling, values=lists, expires=sorted(ends))
+    return PersonView(
+        principal=[*given, *taken][0][0],
+        values=_values(cohort for _, cohort in given),
+        expires=sorted({cohort.expires for _, cohort in given if cohort.expires}),
+        removals=_values(cohort for _, cohort in taken),
+    )
+
+
+def _values(cohorts: Iterable[Cohort]) -> dict[str, list[str]]:
+    values: dict[str, set[str]] = {}
+    for cohort in cohorts:
+        for entitlement, held in cohort.values.items():
+            values.setdefault(entitlement, set()).update(held)
+    return {entitlement: sorted(held) for entitlement, held in sorted(values.items())}
 
 
 def _entitlement(entitlement: Entitlement) -> EntitlementView:

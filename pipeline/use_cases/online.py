@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
 from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.verification import Verification
+from pipeline.changes.verification import PersonValue, Verification
 from pipeline.changes.verification import verify as compare_with_plan
 from pipeline.envelope import FindingView, HeldView
 from pipeline.errors import Exit
@@ -23,6 +24,7 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.offline import app_reference, read_plan
 from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
@@ -48,6 +50,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.GRANT_READ: bucket_of("GET", "/governance/api/v1/grants/{id}"),
     CallKind.EXTEND: bucket_of("PUT", "/governance/api/v1/grants/{id}"),
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
+    CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
     CallKind.ACCESS_READ: bucket_of("GET", "/governance/api/v1/principal-access"),
     CallKind.ENTITLEMENT_READ: bucket_of("GET", "/governance/api/v1/entitlements/{id}"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
@@ -130,7 +133,10 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     path, plan = read_plan(desk, given)
     async with open_tenant(desk) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
-    verification = verification_view(compare_with_plan(plan, snapshot))
+    found = compare_with_plan(plan, snapshot)
+    differs = found.missing or found.still_held
+    tell = runs_tell(desk, plan.name, changes) if differs else None
+    verification = verification_view(found, why=tell.why if tell else _as_the_tenant_shows)
     return VerifyView(
         **subject_of(desk, path, changes),
         ok=verification.is_good,
@@ -166,9 +172,25 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) ->
 
 async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
     """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
-    snapshot = await read_snapshot(tenant.reads, plan, tenant.host, tenant.client.pace, desk.runtime.clock)
+    snapshot = await read_snapshot(
+        tenant.reads,
+        plan,
+        tenant.host,
+        tenant.client.pace,
+        desk.runtime.clock,
+        protected=desk.settings.protected | await _own_user(tenant, plan),
+    )
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
+
+
+async def _own_user(tenant: Tenant, plan: Plan) -> frozenset[str]:
+    """The id of the credential's own user, where the plan may take something from somebody. A service app is
+    no user.
+    """
+    takes = bool(plan.removals) or plan.grants.policy_users == "convert"
+    me = await tenant.reads.me() if takes and tenant.client.service_app is None else None
+    return frozenset({me.id} if me else ())
 
 
 def store_changes(desk: Desk, changes: ChangeSet) -> Path:
@@ -200,20 +222,33 @@ def forecast_view(foreseen: Forecast) -> ForecastView:
     )
 
 
-def verification_view(found: Verification) -> VerificationView:
-    """Differences, and apart from them what is held for a reason."""
+def _as_the_tenant_shows(pair: PersonValue) -> str:
+    return pair.why
+
+
+def verification_view(
+    found: Verification, why: Callable[[PersonValue], str] = _as_the_tenant_shows
+) -> VerificationView:
+    """Differences, each with why it may be so, and apart from them what is held for a reason."""
     return VerificationView(
         pairs_planned=found.pairs_planned,
         pairs_held=found.pairs_held,
-        missing=[
-            MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value)
-            for each in found.missing
-        ],
+        missing=_pair_views(found.missing, why),
         not_assigned=list(found.not_assigned),
+        still_held=_pair_views(found.still_held, why),
+        pairs_removed=found.pairs_removed,
         otherwise=list(found.otherwise),
         held_back=held_views(found.holds),
         extras=len(found.extras),
+        beyond=_pair_views(found.extras, _as_the_tenant_shows),
     )
+
+
+def _pair_views(pairs: Iterable[PersonValue], why: Callable[[PersonValue], str]) -> list[MissingView]:
+    return [
+        MissingView(principal=each.principal, entitlement=each.entitlement, value=each.value, why=why(each))
+        for each in pairs
+    ]
 
 
 def verify_exit(verification: VerificationView) -> Exit:
@@ -238,8 +273,9 @@ def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
 
 
 def count_actions(changes: ChangeSet) -> dict[str, int]:
+    """Revocations first, then as they are sent."""
     counts: dict[str, int] = {}
-    for change in changes.changes:
+    for change in sorted(changes.changes, key=lambda change: not removed(change)):
         counts[change.action] = counts.get(change.action, 0) + 1
     if changes.keeps:
         counts["keep"] = len(changes.keeps)

@@ -401,11 +401,3 @@ def test_who_wants_only_what_is_not_available_is_neither_granted_nor_assigned() 
 def test_an_app_with_provisioning_is_a_finding() -> None:
     change_set = compare(wants("Admin"), okta_app=okta_app(has_provisioning=True))
     assert [finding.code.value for finding in change_set.findings] == ["provisioning_pushes"]
-
-
-def test_removals_are_held_one_by_one() -> None:
-    wanted = plan(removals=[cohort({"Role": ["Admin"]}, ALICE, BOB)])
-    change_set = compare(wanted, custom("Admin"))
-    assert change_set.changes == ()
-    assert [str(hold.address) for hold in change_set.holds] == [f"removal/{ALICE}", f"removal/{BOB}"]
-    assert {hold.reason for hold in change_set.holds} == {HoldReason.NOT_SUPPORTED}

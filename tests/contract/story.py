@@ -100,6 +100,8 @@ class Step:
     query: tuple[tuple[str, str], ...] = ()
     body: Json | Callable[[dict[str, Json]], Json] = None
     """A function gets the last answer to each `METHOD path` so far."""
+    path_end: Callable[[dict[str, Json]], str] = lambda _answers: ""
+    """Gets them too: an id that only an answer tells."""
 
 
 def _step(method: str, path: str, status: int, body: Json = None, **query: str) -> Step:
@@ -230,6 +232,28 @@ GRANTS = (
     _step("GET", f"{GOV}/principal-entitlements", 400, filter="odd"),
     _step("GET", f"{GOV}/principal-entitlements", 404, filter=f"{PARENT} AND {_principal(NOWHERE)}"),
 )
+
+
+def _history(user: str, app_id: str = APP) -> str:
+    resource = f'resource.externalId eq "{app_id}" AND resource.type eq "APPLICATION"'
+    return f'{resource} AND principal.externalId eq "{user}" AND principal.type eq "OKTA_USER"'
+
+
+def _last_change(answers: dict[str, Json]) -> str:
+    return str(answers["GET /_emulator/access-changes"][-1]["id"])
+
+
+HISTORY = (
+    _step("GET", f"{GOV}/principal-entitlements/history", 200, filter=_history(ALICE), limit="1"),
+    _step("GET", f"{GOV}/principal-entitlements/history", 200, filter=_history(ALICE), include="counts"),
+    _step("GET", f"{GOV}/principal-entitlements/history", 200, filter=_history(BOB)),
+    _step("GET", f"{GOV}/principal-entitlements/history", 200, filter=_history(GONE)),
+    _step("GET", f"{GOV}/principal-entitlements/history", 400, filter="odd"),
+    _step("GET", f"{GOV}/principal-entitlements/history", 404, filter=_history(ALICE, NOWHERE)),
+    _step("GET", "/_emulator/access-changes", 200),
+    Step("GET", f"{GOV}/principal-entitlements-changes/", 200, path_end=_last_change),
+    _step("GET", f"{GOV}/principal-entitlements-changes/{NOWHERE}", 404),
+)
 _SETTINGS = f"/governance/api/v2/resources/{APP_ORN}/entitlement-settings"
 SETTINGS = (
     _step("GET", _SETTINGS, 200),
@@ -311,4 +335,4 @@ RISK_RULES = (
     _step("DELETE", f"{GOV}/risk-rules/{RULE}", 400),
 )
 
-STORY = (*RISK_RULES, *GRANTS, *BUNDLES, *REVOKING, *ENTITLEMENTS, *SETTINGS, *CORE)
+STORY = (*RISK_RULES, *GRANTS, *HISTORY, *BUNDLES, *REVOKING, *ENTITLEMENTS, *SETTINGS, *CORE)

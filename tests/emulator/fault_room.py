@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx
-from starlette.routing import Route
 
 from pipeline.emulator import InMemoryTransport, create_app
 from pipeline.emulator.app import Gate
@@ -33,10 +32,8 @@ class StormyRoom(Room):
         org = org_file_from(org_data(**changes))
         app = self.app = create_app(org, now=self.clock.now, sleep=self.clock.sleep)
         self.close = app.state.close
-        first = app.routes[0]
-        assert isinstance(first, Route)
-        endpoint: Any = first.endpoint
-        self.gate: Gate = endpoint.__self__
+        answer: Any = app.router.default
+        self.gate: Gate = answer.__self__
         self.client = httpx.AsyncClient(
             transport=InMemoryTransport(app),
             base_url="http://org.test",

@@ -54,6 +54,17 @@ def principal(user_id: str) -> str:
     return f'targetPrincipal.externalId eq "{user_id}" AND targetPrincipal.type eq "OKTA_USER"'
 
 
+def assert_refused(response: httpx.Response) -> None:
+    """In the shape of Okta's errors (okta-api.md 9)."""
+    assert 400 <= response.status_code < 500, response.text
+    body = response.json()
+    assert set(body) == {"errorCode", "errorSummary", "errorLink", "errorId", "errorCauses"}, body
+    assert body["errorCode"] == body["errorLink"], body
+    texts = [body["errorCode"], body["errorSummary"], body["errorId"]]
+    texts += [cause["errorSummary"] for cause in body["errorCauses"]]
+    assert all(texts), body
+
+
 class Room:
     """The org behind an HTTP client whose clock is a number."""
 

@@ -57,6 +57,19 @@ def test_a_put_can_swap_what_values_stand_for_and_drop_a_description() -> None:
     within(story)
 
 
+def test_values_can_stand_for_each_other_s_ids() -> None:
+    async def story(room: Room) -> None:
+        body = await put_body(room, "tier")
+        gold, silver = body["values"]
+        crossed = [{**gold, "externalValue": silver["id"]}, {**silver, "externalValue": gold["id"]}]
+        response = await room.send("PUT", f"{URL}/{body['id']}", {**body, "values": crossed})
+        assert response.status_code == 200, response.text
+        shown = {value["id"]: value["externalValue"] for value in response.json()["values"]}
+        assert shown == {gold["id"]: silver["id"], silver["id"]: gold["id"]}
+
+    within(story)
+
+
 @pytest.mark.parametrize(
     ("changes", "location", "reason"),
     [

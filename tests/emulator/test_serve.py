@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
+
+from pipeline.emulator.serve import listen
 
 PROGRAM = """
 import sys
@@ -37,3 +40,12 @@ def test_serving_announces_itself_answers_and_stops(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == ""
         assert process.wait(timeout=20) == 0
+
+
+def test_a_body_does_not_wait_for_the_client_to_acknowledge_the_head() -> None:
+    with (
+        listen(0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

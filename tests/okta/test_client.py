@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import ssl
 from functools import partial
 
 import httpx
@@ -93,6 +95,43 @@ def test_a_refused_credential_ends_everything_and_is_not_shown(
         TOKEN
         not in f"{refused.value.detail} {refused.value.next_step} {Connection(ORIGIN, ApiToken(TOKEN))!r}"
     )
+
+
+def caused(failure: httpx.HTTPError, *causes: OSError) -> httpx.HTTPError:
+    """As httpx raises it: what the operating system said lies at the end of a chain."""
+    last: BaseException = failure
+    for cause in causes:
+        last.__cause__ = cause
+        last = cause
+    return failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (caused(httpx.ConnectError("x"), socket.gaierror(-2, "Name not known")), "no such host"),
+        (caused(httpx.ConnectError("x"), OSError("all failed"), ConnectionRefusedError(111, "y")), "refused"),
+        (caused(httpx.ConnectError("x"), ssl.SSLCertVerificationError(1, "self-signed")), "certificate"),
+        (httpx.ProxyError("407"), "proxy"),
+        (httpx.ReadTimeout("late"), "in time"),
+        (httpx.RemoteProtocolError("dropped"), "RemoteProtocolError"),
+        (httpx.Response(200, text="<html>Sign in to the guest network"), "no JSON"),
+    ],
+)
+def test_a_tenant_out_of_reach_is_named_with_the_cause(
+    failure: httpx.Response | Exception, words: str
+) -> None:
+    answering, _ = in_turn(failure)
+
+    async def use(client: OktaClient) -> None:
+        with pytest.raises(TenantError) as caught:
+            await Reads(client).organization()
+        assert caught.value.code is ErrorCode.TENANT_UNREACHABLE
+        assert words in caught.value.detail
+        assert "acme.okta.com" in caught.value.detail
+        assert caught.value.next_step
+
+    with_client(answering, use)
 
 
 @pytest.mark.parametrize("hostile", ["../users/x", "a/b", "a?b=c", "a#b", "..", ".", "%2e%2e", "a b", "ü"])

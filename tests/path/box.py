@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "sandbox-token-4f1c9e"
@@ -86,14 +90,55 @@ def okta_plan(workspace: Path, box: Box | None, *words: str, **more: str) -> sub
     )
 
 
+def start(workspace: Path, box: Box, *words: str, **more: str) -> subprocess.Popen[str]:
+    """Start one command with nobody at a terminal."""
+    return subprocess.Popen(
+        command(workspace, *words),
+        env=environment(box, **more),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_outcomes(process: subprocess.Popen[str], count: int) -> None:
+    """Read the process's own progress until so many changes ended."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if int(line.partition("/")[0]) >= count:
+            return
+    pytest.fail("the run ended before it could be stopped")
+
+
+def grant_writes(box: Box) -> Counter[str]:
+    """POSTs of a grant by the user they are for."""
+    return Counter(
+        each["body"]["targetPrincipal"]["externalId"]
+        for each in box.writes()
+        if each["path"] == "/governance/api/v1/grants"
+    )
+
+
 def new_workspace(folder: Path, source: Path) -> Path:
     """A workspace with ``source`` and its plan ``plans/t.yaml`` for the app ERP."""
     (folder / "csv").mkdir(parents=True)
     (folder / "plans").mkdir()
     (folder / "csv" / source.name).write_bytes(source.read_bytes())
-    made = okta_plan(folder, None, "generate", f"csv/{source.name}", "--app", "ERP", "--name", "t")
-    assert made.returncode == 0, made.stderr
+    (folder / "plans" / "t.yaml").write_bytes(_plan_of(source))
     return folder
+
+
+@functools.cache
+def _plan_of(source: Path) -> bytes:
+    """The plan that ``generate`` writes: the same bytes in every workspace, so it is asked once."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "csv").mkdir()
+        (folder / "csv" / source.name).write_bytes(source.read_bytes())
+        made = okta_plan(folder, None, "generate", f"csv/{source.name}", "--app", "ERP", "--name", "t")
+        assert made.returncode == 0, made.stderr
+        return (folder / "plans" / "t.yaml").read_bytes()
 
 
 def permitted(source: Path) -> set[Pair]:

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.report.markdown import cell
-from pipeline.report.terminal import duration, render
+from pipeline.report.terminal import render
+from pipeline.report.text import duration
 from pipeline.views import FilesView, FileView
 from tests.path.box import ROOT, Box, command, environment, new_workspace, permitted, served, write_org
 

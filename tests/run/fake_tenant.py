@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, Okta
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
+from pipeline.okta.orns import ORNS_PER_REVOKE, NamedGrants
 from pipeline.run.tenant import VALUES_PER_ADD, VALUES_PER_CREATE, Pairs
 
 APP_ID = "0oa1example0000000x7"
@@ -217,6 +218,27 @@ class FakeTenant:
 
         return await self._write(f"put {user_id}", user_id, effect)
 
+    async def revoke_values(
+        self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
+    ) -> WriteAnswer:
+        user_id = principal_orn.removeprefix("orn:user:")
+        taken = {tuple(orn.removeprefix("orn:value:").split("/")) for orn in value_orns}
+        assert 1 <= len(value_orns) <= ORNS_PER_REVOKE
+        if self._is_late(not_after_s):
+            return NotSent()
+
+        def effect() -> WriteAnswer:
+            for grant in self._grants(user_id):
+                if grant.type not in {"CUSTOM", "ENTITLEMENT"}:
+                    continue
+                left = frozenset(pair for pair in grant.values if pair not in taken)
+                self.raw_grants[grant.id]["entitlements"] = _wire(left)
+                if not left and grant.type == "ENTITLEMENT":
+                    del self.raw_grants[grant.id]
+            return Accepted(200, {"data": []}, "req")
+
+        return await self._write(f"revoke {user_id}", user_id, effect)
+
     async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
         user_id = self.raw_grants[grant_id]["targetPrincipal"]["externalId"]
         if self._is_late(not_after_s):
@@ -245,6 +267,13 @@ class FakeTenant:
         assert app_id == APP_ID
         await self._read(f"grants_of {user_id}")
         return self._grants(user_id)
+
+    async def named_grants(self, app_id: str, user_id: str) -> NamedGrants:
+        assert app_id == APP_ID
+        await self._read(f"named_grants {user_id}")
+        grants = self._grants(user_id)
+        orns = {pair: f"orn:value:{'/'.join(pair)}" for grant in grants for pair in grant.values}
+        return NamedGrants(grants, f"orn:user:{user_id}", orns)
 
     async def base_access(self, app_id: str, user_id: str) -> BaseAccess | None:
         assert app_id == APP_ID

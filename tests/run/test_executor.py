@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.address import Address
-from pipeline.changes.model import Action, ChangeSet, HoldReason
+from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
 from pipeline.errors import ErrorCode
 from pipeline.run.folder import not_applied_csv
 from pipeline.run.journal import JOURNAL, Journal, read_journal
@@ -309,7 +309,7 @@ def test_the_read_comes_after_the_wait_for_the_write_budget(tmp_path: Path) -> N
     tenant.before_write = lambda name: times.append((name, tenant.clock.now()))
 
     @asynccontextmanager
-    async def slow_budget(_action: Action) -> AsyncIterator[None]:
+    async def slow_budget(_change: Change) -> AsyncIterator[None]:
         await tenant.clock.sleep(60)
         times.append(("turn", tenant.clock.now()))
         yield

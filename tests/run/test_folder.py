@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.address import Address, Kind
-from pipeline.changes.model import Action, Hold, HoldReason
+from pipeline.changes.model import Action, Change, Hold, HoldReason, PersonTarget
 from pipeline.errors import ErrorCode, InputError
 from pipeline.run.entries import Closed, Entry
 from pipeline.run.folder import RUN_ID, RunFolder, find_run, list_runs, new_run_id, not_applied_csv
 from pipeline.run.journal import Journal
-from pipeline.run.result import RunResult
+from pipeline.run.result import Ended, Outcome, RunResult
 from pipeline.run.resume import unfinished_run
 from tests.run.fake_tenant import APP_ID
 from tests.run.scenario import header
@@ -76,6 +76,25 @@ def test_what_was_not_applied_holds_no_formula() -> None:
         ["'=cmd()", "grant/=cmd()", "grant", "user_not_found", "no, such user"],
         ["'@ann", "grant/=cmd()", "grant", "user_not_found", "no, such user"],
     ]
+
+
+def test_who_has_two_names_in_the_source_is_listed_under_both() -> None:
+    person = PersonTarget(principals=("ann@mail.com", "ann@x.com"), user_id="00u1", login="ann@x.com")
+    change = Change(
+        address=Address(Kind.GRANT, "ann@mail.com"),
+        action=Action.GRANT,
+        message="grant",
+        before=(),
+        after=(("Role", ("Admin",)),),
+        person=person,
+    )
+    refused = Ended(change=change, outcome=Outcome.REFUSED, detail="no")
+    for result in (
+        RunResult(ended=(refused,), held=(), not_started=()),
+        RunResult(ended=(), held=(), not_started=(change,), stopped=True),
+    ):
+        rows = list(csv.DictReader(io.StringIO(not_applied_csv(result))))
+        assert [row["principal"] for row in rows] == ["ann@mail.com", "ann@x.com"]
 
 
 def test_runs_are_listed_newest_first_damaged_ones_with_their_problem(tmp_path: Path) -> None:

@@ -14,15 +14,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ErrorCode, InputError, RefusedError
-from pipeline.run.lease import (
-    Lease,
-    LeaseText,
-    Owner,
-    claim,
-    hold_lease,
-    lease_path,
-    set_aside,
-)
+from pipeline.run.lease import Lease, LeaseText, Owner, hold_lease
+from pipeline.run.lease_file import FileLease, claim, lease_path, set_aside
 from pipeline.run.process import process_start, this_host
 from tests.virtual_time import clock, run
 
@@ -41,7 +34,7 @@ def hold(
     path: Path, who: Owner, stop: asyncio.Event, *, wait_s: float = 0.0, seed: int = 0
 ) -> AbstractAsyncContextManager[Lease]:
     rng = random.Random(seed)
-    return hold_lease(path, who, clock(), rng, process_start=ALIVE.get, stop=stop, wait_s=wait_s)
+    return hold_lease(FileLease(path, ALIVE.get), who, clock(), rng, stop=stop, wait_s=wait_s)
 
 
 def test_a_second_live_owner_is_refused_by_name(tmp_path: Path) -> None:
@@ -121,7 +114,7 @@ def test_a_lease_that_was_taken_over_stops_the_run_and_is_not_removed(tmp_path: 
             assert claim(path, text(10, nonce="b"), ALIVE.get) is None
             await clock().sleep(31)
             assert stop.is_set()
-            return lease.lost
+            return lease.lost is not None
 
     assert run(sleeper())
     assert claim(path, text(11, nonce="c"), ALIVE.get) == text(10, nonce="b")
@@ -168,7 +161,11 @@ def test_a_lease_nobody_can_read_is_refused_with_what_to_do(tmp_path: Path) -> N
 def test_releasing_removes_only_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "lease.json"
     assert claim(path, text(10, nonce="other"), ALIVE.get) is None
-    Lease(path, text(10, nonce="mine"), clock()).release()
+
+    async def release() -> None:
+        await Lease(FileLease(path, ALIVE.get), text(10, nonce="mine"), clock()).release()
+
+    run(release())
     assert path.exists()
 
 

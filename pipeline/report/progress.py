@@ -1,0 +1,75 @@
+"""How far a run is: a bar in place on a terminal, a line now and then elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from pipeline.report.text import MINUTE_S, duration, plain
+from pipeline.run.result import Progress
+from pipeline.run.tail import Watched
+
+BAR_WIDTH = 24
+LINE_EVERY_S = 10.0
+"""Where no terminal shows the bar of a run that is watched."""
+
+
+def show_progress() -> Callable[[Progress], None]:
+    """A follower of a run: rate, time left, and how many are held."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    last = 0
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        is_last = progress.done >= progress.total
+        if console.is_terminal:
+            draw(console, progress, end="\n" if is_last else "")
+        elif is_last or progress.done * 10 // max(1, progress.total) > last:
+            last = progress.done * 10 // max(1, progress.total)
+            console.print(progress_line(progress))
+
+    return show
+
+
+def show_watched() -> Callable[[Watched], None]:
+    """A follower of another process's run, on stdout: it is what ``watch`` answers."""
+    console = Console(highlight=False, soft_wrap=True)
+    said_at_s = 0.0
+
+    def show(watched: Watched) -> None:
+        nonlocal said_at_s
+        progress = watched.progress
+        last = f"; {' '.join(watched.last.split())}" if watched.last else ""
+        if console.is_terminal:
+            draw(console, progress, end="\n" if watched.over else "", more=last)
+        elif watched.over or not said_at_s or progress.elapsed_s - said_at_s >= LINE_EVERY_S:
+            said_at_s = progress.elapsed_s
+            console.print(plain(f"{progress_line(progress)}{last}"))
+        if watched.over:
+            console.print(_ended(watched))
+
+    return show
+
+
+def _ended(watched: Watched) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(watched.counts.items())) or "nothing sent"
+    end = "its process has ended" if watched.over == "abandoned" else str(watched.over)
+    resume = f"\n[bold]Next:[/] go on with `{plain(watched.resume)}`." if watched.resume else ""
+    return f"[bold]Run {watched.run}[/] {end}: {counts}{resume}"
+
+
+def draw(console: Console, progress: Progress, *, end: str = "", more: str = "") -> None:
+    """The bar and ``more`` in place of what the terminal's last line shows, cut to its width."""
+    done = BAR_WIDTH * min(progress.done, progress.total) // max(1, progress.total)
+    line = f"{progress_line(progress)}{more}"[: max(1, console.width - BAR_WIDTH - 2)]
+    bar = f"[green]{'━' * done}[/][dim]{'━' * (BAR_WIDTH - done)}[/]"
+    console.print(f"\r{bar} {plain(line)}\x1b[K", end=end)
+
+
+def progress_line(progress: Progress) -> str:
+    """``12/30 changes, 45/min, 24 s left``, and how many are held."""
+    rate = MINUTE_S * progress.done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+    left = f", {duration((progress.total - progress.done) * MINUTE_S / rate)} left" if rate else ""
+    held = f", {progress.held} held" if progress.held else ""
+    return f"{progress.done}/{progress.total} changes, {rate:.0f}/min{left}{held}"

@@ -1,0 +1,38 @@
+"""Pieces of terminal text."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+MINUTE_S = 60
+SHOWN = 20
+"""Rows shown of a long list; --json has them all."""
+
+
+def plain(text: str) -> str:
+    """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
+    return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < MINUTE_S:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def shortened(items: list[str]) -> str:
+    """The first of ``items``, and how many more there are."""
+    rest = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + rest
+
+
+def more(console: Console, count: int) -> None:
+    """Say how many of ``count`` rows were not shown."""
+    if count > SHOWN:
+        console.print(f"  ... and {count - SHOWN} more (--json lists all)")
