@@ -17,6 +17,7 @@ test: check
 # The random tests six times as hard, 30 kills among them; OKTA_PLAN_SOAK=50 make soak tries harder.
 soak: $(VENV)/.dev
 	OKTA_PLAN_SOAK=$${OKTA_PLAN_SOAK:-6} $(BIN)/python -m pytest
+	SOAK=10000 $(BIN)/python -m pytest tests/source/test_mutated_bytes.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,3 +40,8 @@ class Address:
 def principal_key(principal: str) -> str:
     """The form in which principals are compared: trimmed and case-folded."""
     return principal.strip().casefold()
+
+
+def principal_keys(principals: Iterable[str]) -> Iterator[str]:
+    """`principal_key` of each, at a fraction of the cost."""
+    return map(str.casefold, map(str.strip, principals))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from pipeline import __version__
-from pipeline.cli_options import Concurrency, Csv, Json, Org, PlanName, RateShare
+from pipeline.cli_options import Concurrency, Csv, Json, Org, PlanName, RateShare, RejectsMax
 from pipeline.errors import Exit, OktaPlanError
+from pipeline.source import REJECTS_MAX
 from pipeline.telling_errors import show_error, show_unforeseen, show_usage
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def files(json: Json = False) -> None:
 
 
 @okta_plan.command()
-def analyze(csv: Csv, json: Json = False) -> None:
+def analyze(csv: Csv, rejects_max: RejectsMax = REJECTS_MAX, json: Json = False) -> None:
     """What a source holds: columns and roles with reasons, values, totals, findings."""
     from pipeline.use_cases import offline
 
-    _answer("analyze", json, lambda: offline.analyze(_desk(), csv))
+    _answer("analyze", json, lambda: offline.analyze(_desk(), csv, rejects_max=rejects_max))
 
 
 @okta_plan.command()
@@ -116,6 +117,7 @@ def generate(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/NAME.yaml.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    rejects_max: RejectsMax = REJECTS_MAX,
     json: Json = False,
 ) -> None:
     """Write the plan of a source. Offline, deterministic."""
@@ -124,7 +126,9 @@ def generate(
     _answer(
         "generate",
         json,
-        lambda: offline.generate(_desk(), csv, okta_app=okta_app, name=name, output=output, force=force),
+        lambda: offline.generate(
+            _desk(), csv, okta_app=okta_app, name=name, output=output, force=force, rejects_max=rejects_max
+        ),
     )
 
 

@@ -14,6 +14,7 @@ Org = Annotated[
 ]
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
 Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
+RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
 ]

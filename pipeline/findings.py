@@ -18,12 +18,20 @@ class FindingCode(StrEnum):
     """The closed list of finding codes; scripts may rely on them."""
 
     # reading the source
+    ENCODING = "encoding"
+    DELIMITER = "delimiter"
+    LINES_LEFT_OUT = "lines_left_out"
+    BLANK_HEADER = "blank_header"
+    REPEATED_HEADER = "repeated_header"
     RAGGED_ROW = "ragged_row"
+    BROKEN_QUOTES = "broken_quotes"
     UNKNOWN_ACCESS_STATUS = "unknown_access_status"
     NO_USER = "no_user"
     PERMITTED_AND_DENIED = "permitted_and_denied"
     DUPLICATE_ROWS = "duplicate_rows"
     NEAR_COLLISION = "near_collision"
+    NO_VALUE_TEXT = "no_value_text"
+    SPREADSHEET_DAMAGE = "spreadsheet_damage"
     OVER_LONG_VALUE = "over_long_value"
     # a plan file
     BAD_YAML = "bad_yaml"

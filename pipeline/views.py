@@ -51,7 +51,10 @@ class EntitlementView(Part):
 
 
 class RejectedView(Part):
+    """A row that cannot be used. ``byte`` is where a row that could not be read begins."""
+
     line: int
+    byte: int | None = None
     reason: str
     detail: str
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring
 
-from pipeline.address import principal_key
+from pipeline.address import principal_key, principal_keys
 from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan
 
 _FORMAT = "okta-plan digest 1"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def plan_digest(plan: Plan) -> str:
@@ -38,7 +40,7 @@ def _parts(plan: Plan) -> Iterator[str]:
 
 
 def _canonical(content: object) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(content)
 
 
 def _sorted(contents: Sequence[object]) -> list[object]:
@@ -52,7 +54,7 @@ def _outside_cohorts(plan: Plan) -> dict[str, object]:
         "author": plan.author,
         "tenant": plan.tenant,
         "okta_app": plan.okta_app.model_dump(),
-        "sources": _sorted([source.model_dump() for source in plan.sources]),
+        "sources": _sorted([source.model_dump(exclude_none=True) for source in plan.sources]),
         "mapping": _mapping(plan.mapping) if plan.mapping else None,
         "entitlements": _sorted([_entitlement(entitlement) for entitlement in plan.entitlements]),
         "assignments": _assignments(plan.assignments),
@@ -66,6 +68,10 @@ def _mapping(mapping: Mapping) -> dict[str, object]:
     fields = mapping.model_dump(exclude={"entitlements": {"__all__": {"why"}}})
     if mapping.rows is not None:
         fields["rows"] |= {"use": sorted(mapping.rows.use), "deny": sorted(mapping.rows.deny)}
+    for column in fields["entitlements"]:
+        # Left out where it is not given, so that plans from before it mean what they meant.
+        if column["nothing"] is None:
+            del column["nothing"]
     fields["entitlements"] = _sorted(fields["entitlements"])
     fields["ignored"] = sorted(mapping.ignored)
     return fields
@@ -93,19 +99,30 @@ def _limits(limits: Limits) -> dict[str, object]:
 
 
 def _people(cohorts: Sequence[Cohort]) -> Iterator[str]:
-    """One line a person, sorted: the person, and the sha256 of what that person shall hold until when."""
-    cohorts_of: dict[str, tuple[int, ...]] = {}
-    for index, cohort in enumerate(cohorts):
-        here = (index,)
-        for user in cohort.users:
-            key = principal_key(user)
-            cohorts_of[key] = cohorts_of[key] + here if key in cohorts_of else here
+    """Lines, one a person, sorted: the person, and the sha256 of what that person shall hold until when."""
+    cohorts_of = _cohorts_of_people(cohorts)
     holdings = {
         indexes: hashlib.sha256(_holding([cohorts[index] for index in indexes]).encode()).hexdigest()
         for indexes in set(cohorts_of.values())
     }
-    for person in sorted(cohorts_of):
-        yield f"{json.dumps(person, ensure_ascii=False)} {holdings[cohorts_of[person]]}"
+    if cohorts_of:
+        people = sorted(cohorts_of)
+        held = map(holdings.__getitem__, map(cohorts_of.__getitem__, people))
+        yield "\n".join(map(" ".join, zip(map(encode_basestring, people), held, strict=True)))
+
+
+def _cohorts_of_people(cohorts: Sequence[Cohort]) -> dict[str, tuple[int, ...]]:
+    """Indexes of the cohorts each person stands in: one, nearly always, and then no step is one a person."""
+    cohorts_of: dict[str, tuple[int, ...]] = {}
+    for index, cohort in enumerate(cohorts):
+        cohorts_of.update(dict.fromkeys(principal_keys(cohort.users), (index,)))
+    if len(cohorts_of) == sum(len(cohort.users) for cohort in cohorts):
+        return cohorts_of
+    cohorts_of.clear()
+    for index, cohort in enumerate(cohorts):
+        for key in principal_keys(cohort.users):
+            cohorts_of[key] = (*cohorts_of.get(key, ()), index)
+    return cohorts_of
 
 
 def _holding(cohorts: Sequence[Cohort]) -> str:

@@ -53,11 +53,18 @@ class OktaAppRef(Part):
 
 
 class SourceRef(Part):
-    """One source file, pinned by its digest; ``path`` is relative to the workspace with ``/``, or s3://."""
+    """One source file, pinned by its digest; ``path`` is relative to the workspace with ``/``, or s3://.
+
+    How its bytes were read stands here where it is not plain UTF-8 with commas and the header on line 1.
+    """
 
     path: Name
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     rows: Annotated[int, Field(ge=0)]
+    compression: Literal["gzip", "zstd"] | None = None
+    encoding: Literal["utf-16-le", "utf-16-be", "cp1252"] | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    header_line: Annotated[int, Field(ge=2)] | None = None
 
 
 class UserMapping(Part):
@@ -82,6 +89,7 @@ class Validity(Part):
 class EntitlementColumn(Part):
     column: Name
     separator: str | None = None
+    nothing: tuple[str, ...] | None = None
     why: str | None = None
 
 
@@ -175,6 +183,7 @@ class PlanFinding(Part):
 
     code: Name
     rows: tuple[int, ...] = ()
+    bytes_: Annotated[tuple[int, ...] | None, Field(alias="bytes")] = None
     detail: str = ""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias, Union
 
 from pipeline.plan.model import (
@@ -37,7 +38,7 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _NUMBER_LIKE = re.compile(r"[\d_.:eE+-]+|0[xX][\da-fA-F_]*|0[oObB][0-7_]*|\d{4}-\d{1,2}-\d{1,2}.*", re.ASCII)
 _ESCAPED = re.compile('[\x00-\x1f"\\\\\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_BLOCK_SAFE = re.compile("(?:[^\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]+\n)*")
+_NOT_IN_BLOCK = re.compile("[\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 def dump_plan(plan: Plan) -> str:
@@ -45,6 +46,7 @@ def dump_plan(plan: Plan) -> str:
     return "".join(f"{line}\n" for line in _lines(plan))
 
 
+@lru_cache(maxsize=1 << 16)
 def scalar(text: str) -> str:
     """``text`` as one YAML scalar on one line: plain where every reader sees text, else in double quotes.
 
@@ -63,17 +65,17 @@ def _escape(match: re.Match[str]) -> str:
 
 def flow(node: Flow) -> str:
     """``node`` on one line, in YAML's flow style."""
-    if node is None:
-        return "null"
-    if isinstance(node, bool):
-        return "true" if node else "false"
     if isinstance(node, str):
         return scalar(node)
+    if node is None or isinstance(node, bool):
+        return {None: "null", True: "true", False: "false"}[node]
     if isinstance(node, int | float):
         return _number(node)
     if isinstance(node, Mapping):
         return "{" + ", ".join(f"{_key(key)} {flow(inner)}" for key, inner in node.items()) + "}"
-    return "[" + ", ".join(map(flow, node)) + "]"
+    # Lists of hundreds of thousands of lines or values stand in plans: one call for each would be felt.
+    types = set(map(type, node))
+    return f"[{', '.join(map(str if types == {int} else flow, node))}]"
 
 
 def _number(number: float) -> str:
@@ -123,7 +125,7 @@ def _okta_app(okta_app: OktaAppRef) -> Flow:
 
 
 def _source(source: SourceRef) -> Flow:
-    return {"path": source.path, "sha256": source.sha256, "rows": source.rows}
+    return _given(source.model_dump())
 
 
 def _mapping(mapping: PlanMapping | None) -> Iterator[str]:
@@ -137,7 +139,8 @@ def _mapping(mapping: PlanMapping | None) -> Iterator[str]:
     yield f"  date: {flow(mapping.date)}"
     yield f"  validity: {flow(mapping.validity.model_dump() if mapping.validity else None)}"
     columns: list[Flow] = [
-        {"column": column.column, "separator": column.separator} | _given({"why": column.why})
+        {"column": column.column, "separator": column.separator}
+        | _given({"nothing": column.nothing, "why": column.why})
         for column in mapping.entitlements
     ]
     yield from _section("entitlements", columns, "  ")
@@ -212,7 +215,8 @@ def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
 
 def _values(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
     ordered = {key: sorted(values[key]) for key in sorted(values)}
-    line = f"  - values: {flow(ordered)}"
+    lists = ", ".join(f"{_key(key)} [{', '.join(map(scalar, held))}]" for key, held in ordered.items())
+    line = f"  - values: {{{lists}}}"
     if len(line) <= LINE_CHARS_MAX or any(_key(key).startswith("?") for key in ordered):
         yield line
         return
@@ -222,13 +226,12 @@ def _values(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _users(users: Sequence[str], indent: str) -> Iterator[str]:
-    ordered = sorted(users, key=lambda user: (user.casefold(), user))
-    block = "".join(f"{user}\n" for user in ordered)
+    ordered = sorted(sorted(users), key=str.casefold)
     if not ordered:
         yield f'{indent}users: ""'
-    elif _BLOCK_SAFE.fullmatch(block) and block.count("\n") == len(ordered) and all(ordered):
-        yield f"{indent}users: |"
-        yield from (f"{indent}  {user}" for user in ordered)
+    elif all(ordered) and not _NOT_IN_BLOCK.search("".join(ordered)):
+        start = f"\n{indent}  "
+        yield f"{indent}users: |{start}{start.join(ordered)}"
     else:
         yield f"{indent}users:"
         yield from (f"{indent}  - {scalar(user)}" for user in ordered)
@@ -244,4 +247,5 @@ def _limits(limits: Limits) -> Flow:
 
 
 def _finding(finding: PlanFinding) -> Flow:
-    return {"code": finding.code, "rows": finding.rows, "detail": finding.detail}
+    places = _given({"rows": finding.rows, "bytes": finding.bytes_})
+    return {"code": finding.code, **places, "detail": finding.detail}

@@ -24,6 +24,7 @@ from pipeline.views import (
     GenerateView,
     MissingView,
     PersonView,
+    RejectedView,
     ResetView,
     RunsView,
     SchemaView,
@@ -100,7 +101,7 @@ def _(view: AnalyzeView, console: Console) -> None:
     for entitlement in view.entitlements:
         values = shortened([plain(value) for value in entitlement.values])
         console.print(f"[bold]{plain(entitlement.name)}[/] ({len(entitlement.values)} values): {values}")
-    _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
+    _rejected(console, view.rejected)
     _findings(console, view.findings)
 
 
@@ -109,7 +110,7 @@ def _(view: GenerateView, console: Console) -> None:
     state = "Wrote" if view.written else "Unchanged:"
     console.print(f"{state} [bold]{plain(view.plan)}[/]  plan_digest {(view.plan_digest or '')[:12]}")
     _totals(console, view.totals)
-    _rejected(console, [(e.line, e.reason, e.detail) for e in view.rejected])
+    _rejected(console, view.rejected)
     _findings(console, view.findings)
     console.print(f"[bold]Next:[/] review it, then `okta-plan diff {plain(view.plan)}`.")
 
@@ -299,9 +300,10 @@ def _totals(console: Console, totals: TotalsView | None) -> None:
     console.print(f"{totals.users} people, {totals.values} values, {totals.cohorts} cohorts")
 
 
-def _rejected(console: Console, rows: list[tuple[int, str, str]]) -> None:
-    for line, reason, detail in rows[:SHOWN]:
-        console.print(f"  [yellow]rejected[/] line {line}: {reason}: {plain(detail)}")
+def _rejected(console: Console, rows: list[RejectedView]) -> None:
+    for row in rows[:SHOWN]:
+        place = f"line {row.line}" + (f", byte {row.byte}" if row.byte is not None else "")
+        console.print(f"  [yellow]rejected[/] {place}: {row.reason}: {plain(row.detail)}")
     more(console, len(rows))
 
 

@@ -1,24 +1,21 @@
-"""CSV files of the workspace: comma separated UTF-8, quoted as RFC 4180 says, every line accounted for."""
+"""CSV files of the workspace: which there are, and which one is meant."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import hashlib
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.source.frame import LINE, Frame, RejectedRow
+from pipeline.source import REJECTS_MAX
+from pipeline.source.frame import Frame
+from pipeline.source.reading import read_bytes
 
 FINISHED = ("processed", "processed_and_assigned")
 """Folders of csv/ that hold sources already dealt with."""
-CELL_CHARACTERS_MAX = 16 * 1024 * 1024
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst")
+"""What the names of sources end in; how a file is read never depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ def list_sources(workspace: Path) -> tuple[SourceFile, ...]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() == ".csv"
+        if path.name.lower().endswith(ENDINGS)
         and path.is_file()
         and path.relative_to(folder).parts[0] not in FINISHED
     )
@@ -46,24 +43,20 @@ def list_sources(workspace: Path) -> tuple[SourceFile, ...]:
     )
 
 
-def read_local(workspace: Path, path: Path) -> Frame:
+def read_local(workspace: Path, path: Path, *, rejects_max: int = REJECTS_MAX) -> Frame:
     """The frame of the CSV at ``path``: relative to the workspace, or a bare name in ``csv/``.
 
-    Rows with too few or too many cells, or with broken quotes, are rejected with their line. Raises
-    InputError where the file is missing, empty, not UTF-8, outside of the workspace, or has a header that
-    names a column twice or not at all.
+    Raises InputError where the file is missing or outside of the workspace, and where `read_bytes` does.
     """
     found = _find(workspace, path)
-    shown = found.relative_to(workspace).as_posix()
-    content = _bytes(found, shown)
-    text = _decoded(content, shown)
-    columns, rows, rejected = _parse(text, shown)
-    table = pl.DataFrame(
-        {name: [cells[index] for _, cells in rows] for index, name in enumerate(columns)}
-        | {LINE: [line for line, _ in rows]},
-        schema=dict.fromkeys(columns, pl.String) | {LINE: pl.Int64},
-    )
-    return Frame(shown, hashlib.sha256(content).hexdigest(), columns, table, rejected)
+    shown = found.relative_to(workspace.resolve()).as_posix()
+    return read_bytes(_bytes(found, shown), shown, rejects_max=rejects_max)
+
+
+def source_stem(name: str) -> str:
+    """The name of a source without what it ends in."""
+    ending = max((each for each in ENDINGS if name.lower().endswith(each)), key=len, default=None)
+    return name[: -len(ending)] if ending else name.rpartition(".")[0] or name
 
 
 def _find(workspace: Path, path: Path) -> Path:
@@ -99,7 +92,7 @@ def _not_found(root: Path, path: Path) -> InputError:
 
 def _bytes(found: Path, shown: str) -> bytes:
     try:
-        content = found.read_bytes()
+        return found.read_bytes()
     except OSError as error:
         raise InputError(
             ErrorCode.FILE_UNREADABLE,
@@ -108,112 +101,3 @@ def _bytes(found: Path, shown: str) -> bytes:
             location=Location(shown),
             next_step="Correct its permissions.",
         ) from error
-    if not content.strip(b"\xef\xbb\xbf\r\n\t "):
-        raise _empty(shown, "holds nothing")
-    return content
-
-
-def _decoded(content: bytes, shown: str) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            ErrorCode.NOT_UTF8,
-            "The source file is not UTF-8",
-            f"{shown} has a byte that is not UTF-8 on line {line} (byte {error.start}).",
-            location=Location(shown, line),
-            next_step='Save it as UTF-8 (in Excel: "CSV UTF-8").',
-        ) from error
-    if "\x00" in text:
-        line = text.count("\n", 0, text.index("\x00")) + 1
-        raise InputError(
-            ErrorCode.NOT_UTF8,
-            "The source file is not UTF-8 text",
-            f"{shown} holds a NUL character on line {line}; it may be UTF-16.",
-            location=Location(shown, line),
-            next_step='Save it as UTF-8 (in Excel: "CSV UTF-8").',
-        )
-    return text
-
-
-Rows = list[tuple[int, list[str]]]
-
-
-def _parse(text: str, shown: str) -> tuple[tuple[str, ...], Rows, tuple[RejectedRow, ...]]:
-    csv.field_size_limit(CELL_CHARACTERS_MAX)
-    records = _records(text)
-    try:
-        first_line, header = next(records)
-    except StopIteration:
-        raise _empty(shown, "holds nothing") from None
-    if isinstance(header, str):
-        raise _bad_header(shown, first_line, header)
-    columns = _columns(header, shown, first_line)
-    rows: Rows = []
-    rejected: list[RejectedRow] = []
-    for line, cells in records:
-        if isinstance(cells, str):
-            rejected.append(RejectedRow(line, "broken_quotes", cells))
-        elif len(cells) != len(columns):
-            detail = f"It has {len(cells)} cells, the header has {len(columns)}."
-            rejected.append(RejectedRow(line, "ragged_row", detail))
-        else:
-            rows.append((line, cells))
-    if not rows and not rejected:
-        raise _empty(shown, "holds a header and no rows")
-    return columns, rows, tuple(rejected)
-
-
-def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record with the line it starts on; text in place of cells says why it could not be parsed.
-
-    After a record with broken quotes parsing goes on at the next physical line.
-    """
-    lines = io.StringIO(text, newline="").readlines()
-    start = 0
-    while start < len(lines):
-        reader = csv.reader(iter(lines[start:]), strict=True)
-        used = 0
-        try:
-            for cells in reader:
-                line = start + used + 1
-                used = reader.line_num
-                if cells:
-                    yield line, cells
-        except csv.Error as error:
-            yield start + used + 1, f"Its quotes do not fit: {error}."
-            start += used + 1
-        else:
-            return
-
-
-def _columns(header: list[str], shown: str, line: int) -> tuple[str, ...]:
-    columns = tuple(name.strip() for name in header)
-    blank = [str(index) for index, name in enumerate(columns, start=1) if not name]
-    if blank:
-        raise _bad_header(shown, line, f"column {', '.join(blank)} has no name")
-    twice = sorted({name for name in columns if columns.count(name) > 1 or name == LINE})
-    if twice:
-        raise _bad_header(shown, line, f"the name {', '.join(twice)} stands in it more than once")
-    return columns
-
-
-def _bad_header(shown: str, line: int, why: str) -> InputError:
-    return InputError(
-        ErrorCode.DUPLICATE_COLUMN,
-        "The header cannot be used",
-        f"The header of {shown}: {why}.",
-        location=Location(shown, line),
-        next_step="Give every column a name of its own.",
-    )
-
-
-def _empty(shown: str, what: str) -> InputError:
-    return InputError(
-        ErrorCode.FILE_EMPTY,
-        "The source file is empty",
-        f"{shown} {what}.",
-        location=Location(shown),
-        next_step="Export it again; nothing is ever concluded from an empty file.",
-    )

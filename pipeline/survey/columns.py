@@ -8,8 +8,11 @@ import polars as pl
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
+from pipeline.lookalike import look
 from pipeline.plan.model import EntitlementColumn, Mapping, RowsMapping, UserMapping
 from pipeline.source.frame import Frame
+from pipeline.survey.cells import CELL, COUNT, Cells
+from pipeline.survey.damage import means_nothing
 
 USER_NAMES = ("email", "user_email", "login", "username")
 ENTITLEMENT_NAMES = ("role", "permission_set")
@@ -27,15 +30,19 @@ class Column:
     role: str
     reason: str
     separator: str | None = None
+    nothing: tuple[str, ...] = ()
 
 
 def read_columns(frame: Frame) -> tuple[Column, ...]:
-    """The role of every column, in the order of the source.
+    """The role of every column by its name, in the order of the source.
 
-    Raises InputError where no column names the people or none names access.
+    Raises InputError where no column names the people or none names access, or where two columns have the
+    name that decides.
     """
-    user = _user_column(frame)
-    columns = tuple(_column(frame, name, user) for name in frame.columns)
+    looks = {name: look(frame.repeated.get(name, name)) for name in frame.columns}
+    user = _user_column(frame, looks)
+    columns = tuple(_column(name, looks[name], user) for name in frame.columns)
+    _refuse_repeated(frame, looks, user)
     if not any(column.role == "entitlement" for column in columns):
         raise _missing(
             frame,
@@ -44,6 +51,14 @@ def read_columns(frame: Frame) -> tuple[Column, ...]:
             "Role or Permission_Set",
         )
     return columns
+
+
+def read_separators(columns: tuple[Column, ...], cells: dict[str, Cells]) -> tuple[Column, ...]:
+    """The same columns with what separates values in the cells of those that are entitlements, and why."""
+    return tuple(
+        _separated(column, cells[column.name].distinct) if column.role == "entitlement" else column
+        for column in columns
+    )
 
 
 def mapping_of(columns: tuple[Column, ...]) -> Mapping:
@@ -58,33 +73,42 @@ def mapping_of(columns: tuple[Column, ...]) -> Mapping:
         rows=RowsMapping(column=status[0].name) if status else None,
         date=dates[0].name if dates else None,
         entitlements=tuple(
-            EntitlementColumn(column=each.name, separator=each.separator, why=each.reason)
+            EntitlementColumn(
+                column=each.name, separator=each.separator, nothing=each.nothing or None, why=each.reason
+            )
             for each in by_role["entitlement"]
         ),
         ignored={each.name: each.reason for each in by_role.get("ignored", [])},
     )
 
 
-def distinct_cells(frame: Frame, name: str) -> pl.Series:
-    """The different non-empty cells of a column, trimmed."""
-    cells = frame.table.get_column(name).str.strip_chars()
-    return cells.filter(cells.str.len_chars() > 0).unique()
-
-
-def _user_column(frame: Frame) -> str:
-    by_name = {name.casefold(): name for name in frame.columns}
-    for name in USER_NAMES:
-        if name in by_name:
-            return by_name[name]
+def _user_column(frame: Frame, looks: dict[str, str]) -> str:
+    for known in USER_NAMES:
+        for name in frame.columns:
+            if looks[name] == known:
+                return name
     raise _missing(frame, ErrorCode.NO_USER_COLUMN, "The source has no user column", "Email")
 
 
-def _column(frame: Frame, name: str, user: str) -> Column:
-    known = name.casefold()
+def _refuse_repeated(frame: Frame, looks: dict[str, str], user: str) -> None:
+    """Which of two columns decides who gets what is nothing to guess."""
+    for known in (looks[user], *ENTITLEMENT_NAMES, STATUS_NAME):
+        alike = [name for name in frame.columns if looks[name] == known]
+        if len(alike) > 1:
+            raise InputError(
+                ErrorCode.DUPLICATE_COLUMN,
+                "A column that decides stands more than once",
+                f"{frame.path} has the columns {', '.join(alike)}; which of them counts?",
+                location=Location(frame.path, frame.read_as.header_line),
+                next_step="Give each a name of its own in the source, or take out all but one.",
+            )
+
+
+def _column(name: str, known: str, user: str) -> Column:
     if name == user:
         return Column(name, "user", "names the person; matched as login, then as e-mail")
     if known in ENTITLEMENT_NAMES:
-        return _entitlement(frame, name)
+        return Column(name, "entitlement", "")
     if known == STATUS_NAME:
         return Column(name, "status", "rows with Permitted are used, rows with Denied are left out")
     if known == DATE_NAME:
@@ -94,16 +118,18 @@ def _column(frame: Frame, name: str, user: str) -> Column:
     return Column(name, "ignored", "not named as access")
 
 
-def _entitlement(frame: Frame, name: str) -> Column:
-    column = Column(name, "entitlement", "")
-    cells = frame.table.get_column(name).str.strip_chars()
-    filled = cells.filter(cells.str.len_chars() > 0)
-    lists = filled.filter(filled.str.contains(SEPARATOR, literal=True)).len()
+def _separated(column: Column, distinct: pl.DataFrame) -> Column:
+    filled = distinct.with_columns(pl.col(CELL).str.strip_chars()).filter(pl.col(CELL) != "")
+    lists = filled.filter(pl.col(CELL).str.contains(SEPARATOR, literal=True)).get_column(COUNT).sum()
+    cells = filled.get_column(CELL).unique()
+    values = cells.str.split(SEPARATOR).explode().str.strip_chars() if lists else cells
+    values = values.filter(values != "").unique()
+    nothing = tuple(sorted({each.casefold() for each in values.to_list() if means_nothing(each)}))
+    column = replace(column, nothing=nothing)
     if not lists:
-        return replace(column, reason=f"{filled.n_unique()} distinct values, no separator")
-    values = filled.unique().str.split(SEPARATOR).explode().str.strip_chars()
-    distinct = values.filter(values.str.len_chars() > 0).n_unique()
-    why = f"{lists} of {filled.len()} cells hold '{SEPARATOR}' lists drawn from {distinct} values"
+        return replace(column, reason=f"{len(values)} distinct values, no separator")
+    count = filled.get_column(COUNT).sum()
+    why = f"{lists} of {count} cells hold '{SEPARATOR}' lists drawn from {len(values)} values"
     return replace(column, reason=why, separator=SEPARATOR)
 
 
@@ -112,6 +138,6 @@ def _missing(frame: Frame, code: ErrorCode, summary: str, wanted: str) -> InputE
         code,
         summary,
         f"{frame.path} has the columns {', '.join(frame.columns)}; none of them is called {wanted}.",
-        location=Location(frame.path, 1),
+        location=Location(frame.path, frame.read_as.header_line),
         next_step=f"Name the column {wanted} in the source.",
     )

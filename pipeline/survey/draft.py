@@ -22,12 +22,18 @@ def draft_plan(survey: Survey, *, okta_app: OktaAppRef, name: str) -> Plan:
 
 def _findings(survey: Survey) -> tuple[PlanFinding, ...]:
     """Ordered by content, so that the order of the source's rows shows in line numbers only."""
-    lines: dict[tuple[str, str], list[int]] = {}
+    places: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
     for row in survey.rejected:
-        lines.setdefault((row.reason, row.detail), []).append(row.line)
+        places.setdefault((row.reason, row.detail), []).append((row.line, row.byte))
     for each in survey.findings:
-        lines.setdefault((each.code, each.detail), []).extend(each.rows)
+        places.setdefault((each.code, each.detail), []).extend((line, None) for line in each.rows)
     return tuple(
-        PlanFinding(code=code, rows=tuple(sorted(rows)), detail=detail)
-        for (code, detail), rows in sorted(lines.items())
+        _finding(code, detail, sorted(found, key=lambda place: place[0]))
+        for (code, detail), found in sorted(places.items())
     )
+
+
+def _finding(code: str, detail: str, places: list[tuple[int, int | None]]) -> PlanFinding:
+    offsets = tuple(byte for _, byte in places if byte is not None)
+    rows = tuple(line for line, _ in places)
+    return PlanFinding(code=code, rows=rows, bytes_=offsets or None, detail=detail)

@@ -6,23 +6,93 @@ import polars as pl
 
 from pipeline.findings import Finding, FindingCode, Severity
 from pipeline.lookalike import look
-from pipeline.source.frame import LINE, Frame
-from pipeline.survey.rows import ENTITLEMENT, USED, USER, VALUE, VERDICT, Rows
+from pipeline.plan.model import Mapping
+from pipeline.source.frame import ROW, Frame
+from pipeline.survey.cells import USER
+from pipeline.survey.damage import damage_of, without_zeros
+from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, USED, VALUE, VERDICT, Rows, person_key
+from pipeline.survey.sets import ValueSets
+
+CONFLICTS_SHOWN_MAX = 1_000
+"""Up to so many conflicts have a finding each; more have one for each entitlement."""
 
 
-def find_problems(frame: Frame, rows: Rows) -> tuple[Finding, ...]:
+def find_problems(frame: Frame, mapping: Mapping, rows: Rows) -> tuple[Finding, ...]:
     """All findings, ordered by code and content."""
-    return (*_duplicates(frame), *_collisions(rows), *_conflicts(rows))
+    return (
+        *frame.findings,
+        *_duplicates(frame, rows),
+        *_texts_for_nothing(mapping),
+        *_damage(frame, rows),
+        *_collisions(frame, rows),
+        *_conflicts(frame, rows),
+    )
 
 
-def _conflicts(rows: Rows) -> list[Finding]:
+def _texts_for_nothing(mapping: Mapping) -> list[Finding]:
+    return [
+        Finding(
+            FindingCode.NO_VALUE_TEXT,
+            Severity.WARNING,
+            "A text is read as no value",
+            f"{each.column}: {', '.join(map(repr, each.nothing))} give nobody anything (any case). If one is "
+            "a value, give it another name in the source.",
+        )
+        for each in mapping.entitlements
+        if each.nothing
+    ]
+
+
+def _damage(frame: Frame, rows: Rows) -> list[Finding]:
+    """Values as a spreadsheet leaves them: granted as they stand, with what they may have been."""
+    found: list[Finding] = []
+    for entitlement, values in sorted(rows.granted().items()):
+        wrong = {value: damage_of(value) for value in values}
+        wrong |= {
+            short: f"may be what is left of {long!r}, which is there too, without its zeros"
+            for short, long in without_zeros(values)
+        }
+        found.extend(
+            Finding(
+                FindingCode.SPREADSHEET_DAMAGE,
+                Severity.WARNING,
+                "A value looks damaged by a spreadsheet",
+                f"{entitlement}: {value!r} {what}. It is granted as it stands.",
+                rows=tuple(frame.lines.of(rows.rows_listing(entitlement, [value]).to_list())),
+            )
+            for value, what in wrong.items()
+            if what
+        )
+    return found
+
+
+def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
     """A value that the same person has in a permitted and in a denied row: granted, and said so."""
-    keys = [USER, ENTITLEMENT, VALUE]
-    both = (
-        rows.pairs.group_by(keys)
-        .agg(pl.col(LINE).unique().sort(), pl.col(VERDICT).n_unique().alias("verdicts"))
+    if not rows.count(DENIED):
+        return []
+    listed = rows.judged.with_columns(rows.set_columns()).with_row_index(ROW)
+    denying = listed.filter(pl.col(VERDICT) == DENIED).with_columns(person_key(pl.col(USER)))
+    denied = denying.join(rows.held, on=KEY, suffix=" held").select(
+        ROW, KEY, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
+    )
+    sizes = {
+        each.entitlement: pl.sum_horizontal(_size(name, each) for name in each.names) for each in rows.sets
+    }
+    denied = denied.with_columns(size.alias(f"size of {name}") for name, size in sizes.items())
+    denied = denied.filter(pl.any_horizontal(pl.col("^size of .*$") > 0))
+    if denied.select(pl.sum_horizontal(pl.col("^size of .*$").sum())).item() > CONFLICTS_SHOWN_MAX:
+        return _many_conflicts(frame, denied, sorted(sizes))
+    keys_concerned = denied.get_column(KEY).unique().implode()
+    concerned = listed.with_columns(person_key(pl.col(USER))).filter(pl.col(KEY).is_in(keys_concerned))
+    keys = [ENTITLEMENT, VALUE]
+    found = (
+        rows.pairs(concerned.get_column(ROW))
+        .filter(pl.col(VERDICT).is_in([USED, DENIED]))
+        .group_by(KEY, *keys)
+        .agg(pl.col(ROW).unique().sort(), pl.col(VERDICT).n_unique().alias("verdicts"))
         .filter(pl.col("verdicts") > 1)
-        .sort(keys)
+        .join(rows.held.select(KEY, USER), on=KEY)
+        .sort(USER, *keys)
     )
     return [
         Finding(
@@ -30,37 +100,75 @@ def _conflicts(rows: Rows) -> list[Finding]:
             Severity.WARNING,
             "A value is both permitted and denied",
             f"{user}: {entitlement} {value} is granted, though another row denies it.",
-            rows=tuple(lines),
+            rows=tuple(frame.lines.of(where)),
         )
-        for user, entitlement, value, lines in both.select(*keys, LINE).iter_rows()
+        for user, entitlement, value, where in found.select(USER, *keys, ROW).iter_rows()
     ]
 
 
-def _duplicates(frame: Frame) -> list[Finding]:
-    copies = (
-        frame.table.group_by(list(frame.columns))
-        .agg(pl.col(LINE).sort())
-        .filter(pl.col(LINE).list.len() > 1)
-        .get_column(LINE)
-        .to_list()
-    )
-    lines = tuple(sorted(line for group in copies for line in group))
-    if not lines:
+def _in_both(name: str, sets: ValueSets) -> pl.Expr:
+    there, held = pl.col(name), pl.col(f"{name} held")
+    return there & held if sets.are_bits else there.list.set_intersection(held)
+
+
+def _size(name: str, sets: ValueSets) -> pl.Expr:
+    return pl.col(name).bitwise_count_ones() if sets.are_bits else pl.col(name).list.len()
+
+
+def _many_conflicts(frame: Frame, denied: pl.DataFrame, entitlements: list[str]) -> list[Finding]:
+    found = []
+    for entitlement in entitlements:
+        here = denied.filter(pl.col(f"size of {entitlement}") > 0)
+        if here.height:
+            detail = (
+                f"{entitlement}: values of {here.get_column(KEY).n_unique():,} people are granted, though "
+                f"{here.height:,} other rows deny them. These are the rows that deny."
+            )
+            found.append(
+                Finding(
+                    FindingCode.PERMITTED_AND_DENIED,
+                    Severity.WARNING,
+                    "Values are both permitted and denied",
+                    detail,
+                    rows=tuple(frame.lines.of(here.get_column(ROW).sort().to_list())),
+                )
+            )
+    return found
+
+
+def _duplicates(frame: Frame, rows: Rows) -> list[Finding]:
+    """Only rows that are equal where access stands can be equal as a whole."""
+    seen = rows.judged.select(
+        USER, *(cells.codes.alias(name) for name, cells in rows.cells.items())
+    ).hash_rows()
+    if seen.n_unique() == len(seen):
         return []
-    detail = f"{len(lines)} rows are exact copies of one another ({len(copies)} different ones)."
+    alike = seen.is_duplicated().arg_true()
+    copies = (
+        frame.scan.with_columns(pl.col(ROW).cast(pl.UInt32))
+        .join(pl.LazyFrame({ROW: alike.cast(pl.UInt32)}), on=ROW, how="semi")
+        .group_by(frame.columns)
+        .agg(ROW)
+        .filter(pl.col(ROW).list.len() > 1)
+        .select(ROW)
+        .collect(engine="streaming")
+    )
+    numbers = copies.get_column(ROW).explode().sort().to_list()
+    if not copies.height:
+        return []
+    detail = f"{len(numbers)} rows are exact copies of one another ({copies.height} different ones)."
+    lines = tuple(frame.lines.of(numbers))
     return [
         Finding(FindingCode.DUPLICATE_ROWS, Severity.NOTE, "Rows stand more than once", detail, rows=lines)
     ]
 
 
-def _collisions(rows: Rows) -> list[Finding]:
+def _collisions(frame: Frame, rows: Rows) -> list[Finding]:
     """Values of one entitlement that a person could not tell apart; they are kept apart, never merged."""
-    granted = rows.pairs.filter(pl.col(VERDICT) == USED)
     looks: dict[tuple[str, str], list[str]] = {}
-    for entitlement, value in (
-        granted.select(ENTITLEMENT, VALUE).unique().sort(ENTITLEMENT, VALUE).iter_rows()
-    ):
-        looks.setdefault((entitlement, look(value)), []).append(value)
+    for entitlement, values in sorted(rows.granted().items()):
+        for value in values:
+            looks.setdefault((entitlement, look(value)), []).append(value)
     return [
         Finding(
             FindingCode.NEAR_COLLISION,
@@ -68,13 +176,8 @@ def _collisions(rows: Rows) -> list[Finding]:
             "Values differ only in case, blanks or Unicode form",
             f"{entitlement}: {', '.join(repr(each) for each in alike)} become values of their own; "
             "if they are one, correct the source.",
-            rows=_lines(granted, entitlement, alike),
+            rows=tuple(frame.lines.of(rows.rows_listing(entitlement, alike).to_list())),
         )
         for (entitlement, _), alike in looks.items()
         if len(alike) > 1
     ]
-
-
-def _lines(pairs: pl.DataFrame, entitlement: str, values: list[str]) -> tuple[int, ...]:
-    found = pairs.filter((pl.col(ENTITLEMENT) == entitlement) & pl.col(VALUE).is_in(values))
-    return tuple(found.get_column(LINE).unique().sort().to_list())

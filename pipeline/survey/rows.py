@@ -1,115 +1,190 @@
 """Each row is used, excluded or rejected with a reason; the first reason below that holds counts.
 
-1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``no_user``  3. ``bad_user``
-4. ``unknown_access_status``  5. ``denied`` (excluded)  6. ``no_value`` (excluded)
+1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``blank_row`` (excluded)  3. ``no_user``
+4. ``bad_user``  5. ``unknown_access_status``  6. ``denied`` (excluded)  7. ``no_value`` (excluded)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.address import principal_key
 from pipeline.plan.model import Mapping
-from pipeline.source.frame import LINE, Frame, RejectedRow
+from pipeline.source.frame import ROW, Frame, RejectedRow
+from pipeline.survey.cells import CODE, USER, Cells
+from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 
-USER, VERDICT, STATUS, ENTITLEMENT, VALUE = "user", "verdict", "status", "entitlement", "value"
-USED, DENIED, NO_VALUE = "used", "denied", "no_value"
+KEY, VERDICT, ENTITLEMENT, VALUE = "key", "verdict", "entitlement", "value"
+USED, DENIED, NO_VALUE, BLANK = "used", "denied", "no_value", "blank_row"
 REJECTIONS = {
     "no_user": "The user column is empty.",
     "bad_user": "The user column holds blanks or control characters inside.",
     "unknown_access_status": "The access status is neither Permitted nor Denied.",
 }
+VERDICTS = pl.Enum([USED, DENIED, NO_VALUE, BLANK, *REJECTIONS])
+
+_ODD_IN_USER = r"[\x00-\x20\x7f]|[^\x00-\x7f]"
+"""Quick to look for; only where it matches can `_BAD_IN_USER`, which knows all of Unicode."""
+_BAD_IN_USER = r"[\s\p{C}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """``judged`` has a verdict, a line and the user's canonical spelling for each row of the table;
-    ``pairs`` one row for each (line, user, entitlement, value) of used and denied rows.
+    """``judged``: USER (trimmed) and VERDICT of each row of the table, in its order. ``held``: KEY, USER and
+    the columns of all ``sets`` for each person, as the used rows give them.
     """
 
     judged: pl.DataFrame
-    pairs: pl.DataFrame
+    cells: dict[str, Cells]
+    sets: tuple[ValueSets, ...]
+    held: pl.DataFrame
     rejected: tuple[RejectedRow, ...]
 
     def count(self, verdict: str) -> int:
-        return self.judged.filter(pl.col(VERDICT) == verdict).height
+        return int((self.judged.get_column(VERDICT) == verdict).sum())
+
+    @property
+    def set_names(self) -> list[str]:
+        return [name for each in self.sets for name in each.names]
+
+    def granted(self) -> dict[str, list[str]]:
+        """The values that somebody holds, sorted, for each entitlement with any."""
+        if self.held.is_empty():
+            return {}
+        everything = self.held.select(
+            expression if each.are_bits else expression.implode()
+            for each in self.sets
+            for expression in each.join()
+        )
+        found = {each.entitlement: list(each.decode(everything)[0]) for each in self.sets if each.values}
+        return {entitlement: values for entitlement, values in found.items() if values}
+
+    def set_columns(self) -> list[pl.Series]:
+        """What each row's cells list, as the columns of all sets."""
+        return [
+            self.cells[each.entitlement].lookup(each.by_cell, name).alias(name)
+            for each in self.sets
+            for name in each.names
+        ]
+
+    def pairs(self, rows: pl.Series) -> pl.DataFrame:
+        """ROW, USER, KEY, VERDICT, ENTITLEMENT and VALUE of each value that ``rows`` list."""
+        chosen = self.judged[rows].with_columns(rows.alias(ROW), person_key(pl.col(USER)))
+        parts = [
+            chosen.with_columns(self.cells[each.entitlement].codes.gather(rows).alias(CODE))
+            .join(each.listed, on=CODE)
+            .with_columns(
+                pl.lit(each.entitlement).alias(ENTITLEMENT),
+                pl.lit(pl.Series(each.values, dtype=pl.String)).gather(pl.col(NUMBER)).alias(VALUE),
+            )
+            .drop(CODE, NUMBER)
+            for each in self.sets
+        ]
+        return pl.concat(parts)
+
+    def rows_listing(self, entitlement: str, values: Sequence[str]) -> pl.Series:
+        """The used rows whose cell lists one of ``values``."""
+        sets = next(each for each in self.sets if each.entitlement == entitlement)
+        numbers = [number for number, value in enumerate(sets.values) if value in set(values)]
+        codes = sets.listed.filter(pl.col(NUMBER).is_in(numbers)).get_column(CODE).unique()
+        is_listed = self.cells[entitlement].codes.is_in(codes.implode()) & (
+            self.judged.get_column(VERDICT) == USED
+        )
+        return is_listed.arg_true()
 
 
-def judge_rows(frame: Frame, mapping: Mapping) -> Rows:
-    """The verdict on each row, and what its cells say."""
-    table = frame.table.with_columns(pl.col(mapping.user.column).str.strip_chars().alias("__user__"))
-    spelling = _spellings(table.get_column("__user__"))
-    values = _value_lists(table, mapping)
-    judged = pl.DataFrame(
-        {
-            LINE: table.get_column(LINE),
-            USER: table.get_column("__user__").replace_strict(spelling, return_dtype=pl.String),
-            VERDICT: _verdicts(table, mapping, values),
-        }
+def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str, Cells]) -> Rows:
+    """The verdict on each row, and what the used ones give to whom."""
+    sets = tuple(
+        value_sets(each.column, each.separator, each.nothing or (), cells[each.column])
+        for each in mapping.entitlements
     )
-    pairs = _pairs(judged, values)
-    rejected = judged.filter(pl.col(VERDICT).is_in(list(REJECTIONS)))
+    verdicts = _verdicts(frame, users, mapping, cells, sets)
+    judged = pl.DataFrame({USER: users, VERDICT: verdicts})
+    rows = Rows(judged, cells, sets, pl.DataFrame(), ())
+    held = people(judged.with_columns(rows.set_columns()).lazy().filter(pl.col(VERDICT) == USED), rows)
+    return Rows(judged, cells, sets, held, _rejected(frame, judged))
+
+
+def people(rows: pl.LazyFrame, judged: Rows) -> pl.DataFrame:
+    """KEY, USER and the columns of all sets for each person of ``rows``, sorted by KEY.
+
+    Of several spellings the smallest stands for all, so that the order of the rows does not matter.
+    """
+    joined = [expression for each in judged.sets for expression in each.join()]
+    each = rows.group_by(USER).agg(joined).collect(engine="streaming").with_columns(person_key(pl.col(USER)))
+    is_folded = (each.get_column(KEY) == each.get_column(USER)).all()
+    if not is_folded and each.get_column(KEY).n_unique() < each.height:
+        each = each.group_by(KEY).agg(pl.col(USER).min(), *joined)
+    return each.select(KEY, USER, *judged.set_names).sort(KEY)
+
+
+def person_key(user: pl.Expr) -> pl.Expr:
+    """`principal_key` of trimmed users; only letters beyond ASCII fold otherwise than in lower case."""
+    is_ascii = user.str.len_bytes() == user.str.len_chars()
+    folded = user.map_batches(
+        lambda users: pl.Series([str(each).casefold() for each in users], dtype=pl.String), pl.String
+    )
+    return pl.when(is_ascii).then(user.str.to_lowercase()).otherwise(folded).alias(KEY)
+
+
+def _verdicts(
+    frame: Frame, users: pl.Series, mapping: Mapping, cells: dict[str, Cells], sets: tuple[ValueSets, ...]
+) -> pl.Series:
+    empty = [cells[each.entitlement].lookup(each.by_cell, "is_empty") for each in sets]
+    table = pl.DataFrame([users, *(series.alias(f"empty {n}") for n, series in enumerate(empty))])
+    rules = {
+        "no_user": pl.col(USER) == "",
+        "bad_user": pl.col(USER).is_in(_bad_users(users).implode()),
+    }
+    if mapping.rows is not None:
+        statuses = cells[mapping.rows.column]
+        known = statuses.distinct.with_columns(_status(mapping.rows.use, mapping.rows.deny).alias("kind"))
+        table = table.with_columns(statuses.lookup(known, "kind").alias("kind"))
+        rules |= {"unknown_access_status": pl.col("kind") == "unknown", DENIED: pl.col("kind") == "deny"}
+    rules[NO_VALUE] = pl.all_horizontal(pl.col("^empty .*$"))
+    verdict = pl.lit(USED, VERDICTS)
+    for reason, holds in reversed(rules.items()):
+        verdict = pl.when(holds).then(pl.lit(reason, VERDICTS)).otherwise(verdict)
+    verdicts = table.select(verdict.alias(VERDICT)).to_series()
+    blank = _blank_rows(frame, (verdicts == "no_user").arg_true())
+    return verdicts.scatter(blank, BLANK) if len(blank) else verdicts
+
+
+def _bad_users(users: pl.Series) -> pl.Series:
+    odd = users.filter(users.str.contains(_ODD_IN_USER)).unique()
+    return odd.filter(odd.str.contains(_BAD_IN_USER))
+
+
+def _status(use: Sequence[str], deny: Sequence[str]) -> pl.Expr:
+    text = pl.col("cell").str.strip_chars().str.to_lowercase()
+    granting, denying = ([each.casefold() for each in texts] for texts in (use, deny))
+    return (
+        pl.when(text.is_in(granting)).then(pl.lit("use")).when(text.is_in(denying)).then(pl.lit("deny"))
+    ).otherwise(pl.lit("unknown"))
+
+
+def _blank_rows(frame: Frame, rows: pl.Series) -> pl.Series:
+    """Those of ``rows`` that hold nothing in any column, as spreadsheets leave below a table."""
+    if rows.is_empty():
+        return rows
+    is_blank = pl.all_horizontal(pl.col(frame.columns).str.strip_chars() == "")
+    found = (
+        frame.scan.filter(is_blank)
+        .select(pl.col(ROW).cast(pl.UInt32))
+        .collect(engine="streaming")
+        .to_series()
+    )
+    return found.filter(found.is_in(rows.implode()))
+
+
+def _rejected(frame: Frame, judged: pl.DataFrame) -> tuple[RejectedRow, ...]:
+    found = judged.with_row_index(ROW).filter(pl.col(VERDICT).is_in(list(REJECTIONS)))
+    lines = frame.lines.of(found.get_column(ROW).to_list())
     reasons = [
         RejectedRow(line, reason, REJECTIONS[reason])
-        for line, reason in rejected.select(LINE, VERDICT).iter_rows()
+        for line, reason in zip(lines, found.get_column(VERDICT).to_list(), strict=True)
     ]
-    everything = sorted((*frame.rejected, *reasons), key=lambda each: each.line)
-    return Rows(judged, pairs, tuple(everything))
-
-
-def _spellings(users: pl.Series) -> dict[str, str]:
-    """Each spelling of a user -> the one that stands for all that are equal case-folded: the smallest, so
-    that the order of the rows does not matter.
-    """
-    canonical: dict[str, str] = {}
-    distinct = sorted(users.unique().to_list())
-    for user in distinct:
-        canonical.setdefault(principal_key(user), user)
-    return {user: canonical[principal_key(user)] for user in distinct}
-
-
-def _value_lists(table: pl.DataFrame, mapping: Mapping) -> dict[str, pl.Series]:
-    """Each row's values by column: split and trimmed once for each distinct cell, not for each row."""
-    lists: dict[str, pl.Series] = {}
-    for column in mapping.entitlements:
-        name, element = column.column, pl.element().str.strip_chars()
-        cells = table.select(name)
-        split = pl.col(name).str.split(column.separator) if column.separator else pl.concat_list(name)
-        values = split.list.eval(element.filter(element != "")).list.unique().list.sort()
-        distinct = cells.unique().with_columns(values.alias(VALUE))
-        lists[name] = cells.join(distinct, on=name, how="left", maintain_order="left").get_column(VALUE)
-    return lists
-
-
-def _verdicts(table: pl.DataFrame, mapping: Mapping, values: dict[str, pl.Series]) -> pl.Series:
-    user = pl.col("__user__")
-    verdict = (
-        pl.when(user == "")
-        .then(pl.lit("no_user"))
-        .when(user.str.contains(r"[\s\p{C}]"))
-        .then(pl.lit("bad_user"))
-    )
-    if mapping.rows is not None:
-        status = pl.col(mapping.rows.column).str.strip_chars().str.to_lowercase()
-        use, deny = ([text.casefold() for text in texts] for texts in (mapping.rows.use, mapping.rows.deny))
-        verdict = (
-            verdict.when(~status.is_in([*use, *deny]))
-            .then(pl.lit("unknown_access_status"))
-            .when(status.is_in(deny))
-            .then(pl.lit(DENIED))
-        )
-    empty = pl.all_horizontal(*(series.list.len() == 0 for series in values.values()))
-    chosen = verdict.when(empty).then(pl.lit(NO_VALUE)).otherwise(pl.lit(USED))
-    return table.select(chosen.alias(VERDICT)).to_series()
-
-
-def _pairs(judged: pl.DataFrame, values: dict[str, pl.Series]) -> pl.DataFrame:
-    parts = [
-        judged.with_columns(pl.lit(name).alias(ENTITLEMENT), lists.alias(VALUE))
-        .filter(pl.col(VERDICT).is_in([USED, DENIED]) & (pl.col(VALUE).list.len() > 0))
-        .explode(VALUE)
-        for name, lists in values.items()
-    ]
-    return pl.concat(parts)
+    return tuple(sorted((*frame.rejected, *reasons), key=lambda each: each.line))

@@ -10,13 +10,15 @@ import polars as pl
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location
 from pipeline.plan.model import Cohort, Entitlement, Mapping, SourceRef, Totals, Value
-from pipeline.source.frame import LINE, Frame, RejectedRow
-from pipeline.survey.columns import Column, mapping_of, read_columns
+from pipeline.source.frame import Format, Frame, RejectedRow
+from pipeline.survey.cells import USER, Cells, read_cells
+from pipeline.survey.columns import Column, mapping_of, read_columns, read_separators
 from pipeline.survey.findings import find_problems
-from pipeline.survey.rows import DENIED, ENTITLEMENT, NO_VALUE, USED, USER, VALUE, VERDICT, Rows, judge_rows
+from pipeline.survey.rows import BLANK, DENIED, NO_VALUE, USED, Rows, judge_rows
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
+_FIELDS = {"values", "expires", "users"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,85 +41,87 @@ def survey(frame: Frame) -> Survey:
     """Survey ``frame``. Raises InputError where a needed column is missing, a value is too long for Okta, or
     no row gives anybody anything.
     """
-    columns = read_columns(frame)
+    named = read_columns(frame)
+    users, cells = _cells(frame, named)
+    columns = read_separators(named, cells)
     mapping = mapping_of(columns)
-    rows = judge_rows(frame, mapping)
-    granted = rows.pairs.filter(pl.col(VERDICT) == USED)
-    if granted.height == 0:
+    rows = judge_rows(frame, mapping, users, cells)
+    granted = rows.granted()
+    if not granted:
         raise _nothing(frame, rows)
-    _refuse_over_long(frame, granted)
+    _refuse_over_long(frame, rows, granted)
     entitlements = _entitlements(mapping, granted)
-    cohorts = _cohorts(granted)
+    cohorts = _cohorts(rows)
     return Survey(
-        source=SourceRef(path=frame.path, sha256=frame.sha256, rows=frame.rows),
+        source=_source(frame),
         columns=columns,
         mapping=mapping,
         entitlements=entitlements,
         cohorts=cohorts,
         totals=_totals(frame, rows, entitlements, cohorts),
-        findings=find_problems(frame, rows),
+        findings=find_problems(frame, mapping, rows),
         rejected=rows.rejected,
     )
 
 
-def _entitlements(mapping: Mapping, granted: pl.DataFrame) -> tuple[Entitlement, ...]:
+def _cells(frame: Frame, columns: tuple[Column, ...]) -> tuple[pl.Series, dict[str, Cells]]:
+    user = next(column.name for column in columns if column.role == "user")
+    return read_cells(frame, user, [each.name for each in columns if each.role in {"entitlement", "status"}])
+
+
+def _source(frame: Frame) -> SourceRef:
+    """How the bytes were read stands in the plan where it is not the default."""
+    read, default = frame.read_as, Format()
+    return SourceRef(
+        path=frame.path,
+        sha256=frame.sha256,
+        rows=frame.rows,
+        compression=read.compression,
+        encoding=read.encoding if read.encoding != default.encoding else None,
+        delimiter=read.delimiter if read.delimiter != default.delimiter else None,
+        header_line=read.header_line if read.header_line != default.header_line else None,
+    )
+
+
+def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Entitlement, ...]:
     """One for each column that grants something. multi_value cannot be changed later (okta-api.md 4.2), so
     it is true unless a person decides otherwise in the plan.
     """
-    values = granted.select(ENTITLEMENT, VALUE).unique().sort(ENTITLEMENT, VALUE)
-    grouped: dict[str, list[str]] = {}
-    for name, value in values.iter_rows():
-        grouped.setdefault(name, []).append(value)
     return tuple(
         Entitlement(
             name=column.column,
             external_value=column.column,
             multi_value=True,
-            values=tuple(Value(name=each, external_value=each) for each in grouped[column.column]),
+            values=tuple(Value(name=each, external_value=each) for each in granted[column.column]),
         )
         for column in mapping.entitlements
-        if column.column in grouped
+        if column.column in granted
     )
 
 
-def _cohorts(granted: pl.DataFrame) -> tuple[Cohort, ...]:
-    """People with the same values, largest group first, then by content."""
-    people = (
-        granted.select(USER, ENTITLEMENT, VALUE)
-        .unique()
-        .sort(ENTITLEMENT, VALUE)
-        .group_by(USER, maintain_order=True)
-        .agg(ENTITLEMENT, VALUE)
-    )
-    groups = people.group_by(ENTITLEMENT, VALUE).agg(USER)
-    cohorts = [
-        Cohort(values=_values(entitlements, values), users=tuple(sorted(users, key=_user_order)))
-        for entitlements, values, users in groups.iter_rows()
-    ]
-    cohorts.sort(key=lambda each: (-len(each.users), sorted(each.values.items())))
+def _cohorts(rows: Rows) -> tuple[Cohort, ...]:
+    """People with the same values, largest group first, then by content; people by their keys."""
+    groups = rows.held.group_by(rows.set_names).agg(USER)
+    lists = {each.entitlement: each.decode(groups) for each in rows.sets}
+    cohorts = []
+    # Nothing here is new to the plan's model, and validating it again would take longer than finding it.
+    for users, *row in zip(groups.get_column(USER).to_list(), *lists.values(), strict=True):
+        values = {name: held for name, held in zip(lists, row, strict=True) if held}
+        cohorts.append(Cohort.model_construct(_FIELDS, values=values, expires=None, users=tuple(users)))
+    # The keys of values stand in the order of the mapping, which is sorted.
+    cohorts.sort(key=lambda each: (-len(each.users), tuple(each.values.items())))
     return tuple(cohorts)
-
-
-def _values(entitlements: list[str], values: list[str]) -> dict[str, tuple[str, ...]]:
-    grouped: dict[str, tuple[str, ...]] = {}
-    for entitlement, value in zip(entitlements, values, strict=True):
-        grouped[entitlement] = (*grouped.get(entitlement, ()), value)
-    return grouped
-
-
-def _user_order(user: str) -> tuple[str, str]:
-    return user.casefold(), user
 
 
 def _totals(
     frame: Frame, rows: Rows, entitlements: tuple[Entitlement, ...], cohorts: tuple[Cohort, ...]
 ) -> Totals:
-    excluded = {verdict: rows.count(verdict) for verdict in (DENIED, NO_VALUE)}
+    excluded = frame.excluded | {verdict: rows.count(verdict) for verdict in (BLANK, DENIED, NO_VALUE)}
     rejected = Counter(row.reason for row in rows.rejected)
     return Totals(
         rows=frame.rows,
         used=rows.count(USED),
-        excluded={reason: count for reason, count in excluded.items() if count},
+        excluded={reason: count for reason, count in sorted(excluded.items()) if count},
         rejected=dict(sorted(rejected.items())),
         users=sum(len(cohort.users) for cohort in cohorts),
         values=sum(len(entitlement.values) for entitlement in entitlements),
@@ -125,11 +129,14 @@ def _totals(
     )
 
 
-def _refuse_over_long(frame: Frame, granted: pl.DataFrame) -> None:
-    long = granted.filter(pl.col(VALUE).str.len_chars() > NAME_CHARACTERS_MAX).sort(LINE)
-    if long.height == 0:
+def _refuse_over_long(frame: Frame, rows: Rows, granted: dict[str, list[str]]) -> None:
+    long = {
+        name: [each for each in values if len(each) > NAME_CHARACTERS_MAX] for name, values in granted.items()
+    }
+    found = {row for name, values in long.items() if values for row in rows.rows_listing(name, values)}
+    if not found:
         return
-    lines = long.get_column(LINE).unique().sort().to_list()
+    lines = frame.lines.of(sorted(found))
     shown = ", ".join(map(str, lines[:10])) + (" ..." if len(lines) > 10 else "")  # noqa: PLR2004
     raise InputError(
         ErrorCode.BAD_CELLS,
@@ -141,7 +148,11 @@ def _refuse_over_long(frame: Frame, granted: pl.DataFrame) -> None:
 
 
 def _nothing(frame: Frame, rows: Rows) -> InputError:
-    left_out = {DENIED: rows.count(DENIED), NO_VALUE: rows.count(NO_VALUE), "rejected": len(rows.rejected)}
+    left_out = frame.excluded | {
+        DENIED: rows.count(DENIED),
+        NO_VALUE: rows.count(NO_VALUE),
+        "rejected": len(rows.rejected),
+    }
     counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     return InputError(
         ErrorCode.NO_USABLE_ROWS,

@@ -11,6 +11,7 @@ from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, OktaAppRef, Plan, Totals
+from pipeline.source import REJECTS_MAX
 from pipeline.use_cases.desk import Desk
 from pipeline.views import (
     AnalyzeView,
@@ -42,9 +43,9 @@ def files(desk: Desk) -> FilesView:
     )
 
 
-def analyze(desk: Desk, csv: str) -> AnalyzeView:
+def analyze(desk: Desk, csv: str, *, rejects_max: int = REJECTS_MAX) -> AnalyzeView:
     """What the source holds and how it would be read. Raises InputError where it cannot be."""
-    surveyed = _survey(desk, csv)
+    surveyed = _survey(desk, csv, rejects_max)
     return AnalyzeView(
         source=surveyed.source.path,
         sha256=surveyed.source.sha256,
@@ -60,18 +61,25 @@ def analyze(desk: Desk, csv: str) -> AnalyzeView:
 
 
 def generate(
-    desk: Desk, csv: str, *, okta_app: str, name: str | None, output: Path | None, force: bool
+    desk: Desk,
+    csv: str,
+    *,
+    okta_app: str,
+    name: str | None,
+    output: Path | None,
+    force: bool,
+    rejects_max: int = REJECTS_MAX,
 ) -> GenerateView:
     """Write the plan of one source; offline. Raises InputError where the source cannot be read or another
     plan stands in the way.
     """
     from pipeline.plan.file import write_plan
+    from pipeline.source.local import source_stem
     from pipeline.survey.draft import draft_plan
 
-    surveyed = _survey(desk, csv)
-    plan = draft_plan(
-        surveyed, okta_app=app_reference(okta_app), name=name or plan_name(Path(surveyed.source.path).stem)
-    )
+    surveyed = _survey(desk, csv, rejects_max)
+    stem = source_stem(Path(surveyed.source.path).name)
+    plan = draft_plan(surveyed, okta_app=app_reference(okta_app), name=name or plan_name(stem))
     path = desk.inside(output or Path("plans") / f"{plan.name}.yaml")
     written = write_plan(path, plan, force=force)
     return GenerateView(
@@ -151,11 +159,11 @@ def plan_name(stem: str) -> str:
     return name[:100] or "plan"
 
 
-def _survey(desk: Desk, csv: str) -> Survey:
+def _survey(desk: Desk, csv: str, rejects_max: int) -> Survey:
     from pipeline.source.local import read_local
     from pipeline.survey.survey import survey
 
-    return survey(read_local(desk.workspace, _source_path(desk, csv)))
+    return survey(read_local(desk.workspace, _source_path(desk, csv), rejects_max=rejects_max))
 
 
 def _source_path(desk: Desk, csv: str) -> Path:
@@ -233,4 +241,6 @@ def _totals(totals: Totals) -> TotalsView:
 
 
 def _rejected(surveyed: Survey) -> list[RejectedView]:
-    return [RejectedView(line=e.line, reason=e.reason, detail=e.detail) for e in surveyed.rejected]
+    return [
+        RejectedView(line=e.line, byte=e.byte, reason=e.reason, detail=e.detail) for e in surveyed.rejected
+    ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ErrorCode, Exit, InputError
-from pipeline.source.frame import LINE, Frame
+from pipeline.source.frame import ROW, Frame
 from pipeline.source.local import list_sources, read_local
 
 
@@ -25,10 +25,18 @@ def read(folder: Path, content: str | bytes) -> Frame:
     return read_local(workspace_with(folder, content), Path("a.csv"))
 
 
+def rows_of(frame: Frame) -> list[tuple[str | int, ...]]:
+    """The cells of each row and, at its end, its line."""
+    table = frame.scan.collect()
+    lines = frame.lines.of(table.get_column(ROW).to_list())
+    assert table.height == frame.height
+    return [(*cells, line) for cells, line in zip(table.select(frame.columns).rows(), lines, strict=True)]
+
+
 def test_each_row_knows_the_line_it_starts_on(tmp_path: Path) -> None:
     frame = read(tmp_path, 'a,b\n1,"x\ny"\n\n2,z\n')
     assert frame.columns == ("a", "b")
-    assert frame.table.select("a", "b", LINE).rows() == [("1", "x\ny", 2), ("2", "z", 5)]
+    assert rows_of(frame) == [("1", "x\ny", 2), ("2", "z", 5)]
     assert frame.path == "csv/a.csv"
     assert frame.rows == 2
 
@@ -37,7 +45,7 @@ def test_each_row_knows_the_line_it_starts_on(tmp_path: Path) -> None:
 def test_all_line_ends_and_a_bom_are_read(end: str, tmp_path: Path) -> None:
     frame = read(tmp_path, "\ufeffEmail,Role" + end + "a@x,Admin" + end)
     assert frame.columns == ("Email", "Role")
-    assert frame.table.rows() == [("a@x", "Admin", 2)]
+    assert rows_of(frame) == [("a@x", "Admin", 2)]
 
 
 def test_ragged_rows_and_broken_quotes_are_rejected_with_their_line_and_nothing_else_is(
@@ -50,7 +58,7 @@ def test_ragged_rows_and_broken_quotes_are_rejected_with_their_line_and_nothing_
         (4, "broken_quotes"),
         (6, "broken_quotes"),
     ]
-    assert frame.table.rows() == [("4", "5", 5), ("7", "8", 7)]
+    assert rows_of(frame) == [("4", "5", 5), ("7", "8", 7)]
     assert frame.rows == 6
 
 
@@ -63,7 +71,7 @@ def test_what_the_csv_module_writes_is_read_back(rows: list[tuple[str, str, str]
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("a", "b", "c"), *rows])
     with tempfile.TemporaryDirectory() as folder:
         frame = read(Path(folder), text.getvalue())
-    assert frame.table.drop(LINE).rows() == rows
+    assert [row[:-1] for row in rows_of(frame)] == rows
     assert frame.rejected == ()
 
 
@@ -74,10 +82,8 @@ def test_what_the_csv_module_writes_is_read_back(rows: list[tuple[str, str, str]
         (b"\xef\xbb\xbf\r\n", ErrorCode.FILE_EMPTY),
         (b"a,b\n", ErrorCode.FILE_EMPTY),
         (b"a,b\n1,\xe9\n", ErrorCode.NOT_UTF8),
-        ("a,b\n1,2\n".encode("utf-16"), ErrorCode.NOT_UTF8),
+        ("a,b\n1,2\n".encode("utf-32"), ErrorCode.NOT_UTF8),
         (b"a,b\n1,\x00\n", ErrorCode.NOT_UTF8),
-        (b"a,a\n1,2\n", ErrorCode.DUPLICATE_COLUMN),
-        (b"a,\n1,2\n", ErrorCode.DUPLICATE_COLUMN),
         (b'"a,b\n1,2\n', ErrorCode.DUPLICATE_COLUMN),
     ],
 )

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import FindingCode
 from pipeline.plan.model import OktaAppRef
 from pipeline.plan.yaml_text import dump_plan
-from pipeline.source.frame import LINE, Frame, RejectedRow
+from pipeline.source.frame import ROW, Frame, Lines, RejectedRow
 from pipeline.source.local import read_local
 from pipeline.survey.draft import draft_plan
 from pipeline.survey.survey import Survey, survey
@@ -26,11 +26,9 @@ Row = tuple[str, ...]
 
 def frame(rows: list[Row], header: tuple[str, ...] = HEADER, rejected: tuple[RejectedRow, ...] = ()) -> Frame:
     columns = {name: [row[index] for row in rows] for index, name in enumerate(header)}
-    table = pl.DataFrame(
-        columns | {LINE: range(2, len(rows) + 2)},
-        schema=dict.fromkeys(header, pl.String) | {LINE: pl.Int64},
-    )
-    return Frame("csv/a.csv", "0" * 64, header, table, rejected)
+    table = pl.DataFrame(columns, schema=dict.fromkeys(header, pl.String)).with_row_index(ROW)
+    lines = Lines(2, pl.Series([], dtype=pl.Int64))
+    return Frame("csv/a.csv", "0" * 64, header, table.lazy(), len(rows), lines, rejected)
 
 
 def access(surveyed: Survey) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -128,6 +126,7 @@ rows_strategy = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows_strategy, st.randoms(use_true_random=False))
 def test_totals_balance_and_order_changes_nothing(rows: list[tuple[str, ...]], rng: random.Random) -> None:
     certain = ("sure@x", "Admin", "P1", "Permitted")
@@ -170,3 +169,38 @@ def test_samples_have_their_documented_shape_and_order_does_not_matter(name: str
         csv.writer(file).writerows([[row[index] for index in order] for row in shuffled])
     here, there = (survey(read_local(root, Path("csv") / source.name)) for root in (ROOT, tmp_path))
     assert drafted(there) == drafted(here)
+
+
+@pytest.mark.parametrize("values", [3, 64, 65, 200, 2_048, 2_049])
+def test_however_many_values_there_are_people_hold_what_their_rows_say(values: int) -> None:
+    rng = random.Random(values)
+    expected: dict[str, set[str]] = {}
+    denied: set[tuple[str, str]] = set()
+    rows: list[Row] = []
+    for number in range(values * 2):
+        user, status = f"u{rng.randrange(40)}@x", rng.choice(["Permitted", "Permitted", "Denied"])
+        held = [f"R{number % values}", *(f"R{rng.randrange(values)}" for _ in range(rng.randrange(3)))]
+        if number < values:
+            status = "Permitted"
+        if status == "Permitted":
+            expected.setdefault(user, set()).update(held)
+        else:
+            denied.update((user, value) for value in held)
+        rows.append((user, "; ".join(held), "", status))
+    surveyed = survey(frame(rows))
+    assert access(surveyed) == {user: {"Role": tuple(sorted(held))} for user, held in expected.items()}
+    assert [value.name for value in surveyed.entitlements[0].values] == sorted(f"R{n}" for n in range(values))
+    conflicts = [each for each in surveyed.findings if each.code is FindingCode.PERMITTED_AND_DENIED]
+    both = sorted((user, value) for user, value in denied if value in expected.get(user, ()))
+    assert [each.detail.split(" is granted")[0] for each in conflicts] == [f"{u}: Role {v}" for u, v in both]
+
+
+@pytest.mark.parametrize("values", [1, 2_049])
+def test_very_many_conflicts_are_one_finding_with_the_lines_that_deny(values: int) -> None:
+    rows: list[Row] = [(f"u{number}@x", f"R{number % values}", "P", "Permitted") for number in range(2_100)]
+    rows += [(f"u{number}@x", f"R{number % values}", "", "Denied") for number in range(1_001)]
+    conflicts = [
+        each for each in survey(frame(rows)).findings if each.code is FindingCode.PERMITTED_AND_DENIED
+    ]
+    assert [each.rows for each in conflicts] == [tuple(range(2_102, 2_102 + 1_001))]
+    assert conflicts[0].detail.startswith("Role: values of 1,001 people are granted, though 1,001 other rows")

@@ -1,0 +1,68 @@
+"""Texts that mean nothing, and texts that a spreadsheet made of others: reported, never corrected."""
+
+from __future__ import annotations
+
+import re
+
+NOTHING = frozenset(
+    {
+        "null",
+        "(null)",
+        "nil",
+        "n/a",
+        "na",
+        "#n/a",
+        "(blank)",
+        "(empty)",
+        "<null>",
+        "\\n",
+        "-",
+        "--",
+        "undefined",
+    }
+)
+"""Case-folded. ``None`` is not among them: there are roles of that name."""
+
+_KINDS = (
+    (
+        re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+?\d+", re.IGNORECASE),
+        "looks like a long number that a spreadsheet shortened; take its digits from its system",
+    ),
+    (
+        re.compile(
+            r"\d{1,2}[-.](?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*\.?",
+            re.IGNORECASE,
+        ),
+        "looks like a date that a spreadsheet made of a code such as 3-1; take the code from its system",
+    ),
+    (
+        re.compile(r"#(?:REF|VALUE|NAME|DIV/0|NUM|NULL|SPILL|CALC)[!?]?", re.IGNORECASE),
+        "is a spreadsheet's error",
+    ),
+    (re.compile(r'="[^"]*"'), "is a formula that guards its text; the text alone is meant"),
+    (re.compile(r"'\d.*"), "begins with an apostrophe that guards a number; the number alone is meant"),
+    (
+        re.compile(r"(?:System|Microsoft)\.[\w.]+(?:\[\])?"),
+        "is the name of a .NET type in place of its content; in PowerShell join the values before Export-Csv",
+    ),
+)
+
+
+def means_nothing(text: str) -> bool:
+    """Whether exports write ``text`` (trimmed) where there is no value."""
+    return text.casefold() in NOTHING
+
+
+def damage_of(text: str) -> str | None:
+    """What is wrong with ``text``, and what to do about it; None where nothing is."""
+    return next((what for pattern, what in _KINDS if pattern.fullmatch(text)), None)
+
+
+def without_zeros(texts: list[str]) -> list[tuple[str, str]]:
+    """Pairs of numbers that differ in leading zeros alone: ``7`` may be what is left of ``007``."""
+    known = set(texts)
+    return [
+        (text.lstrip("0"), text)
+        for text in texts
+        if text.isdecimal() and text[0] == "0" and text.lstrip("0") in known
+    ]
