@@ -1,4 +1,4 @@
-"""Connections to S3 from the settings of the workspace, and what its refusals mean for the person who reads."""
+"""Connections to S3 from the settings of the workspace, and what its refusals mean for people."""
 
 from __future__ import annotations
 

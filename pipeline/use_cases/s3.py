@@ -14,7 +14,8 @@ SHARED = Purpose(
     ErrorCode.SHARED_UNUSABLE,
     "The shared place cannot be used",
     "OKTA_PLAN_SHARED",
-    "s3:GetObject, s3:PutObject and s3:DeleteObject on the objects of {bucket}, and s3:ListBucket on the bucket",
+    "s3:GetObject, s3:PutObject and s3:DeleteObject on the objects of {bucket}, "
+    "and s3:ListBucket on the bucket",
 )
 
 
