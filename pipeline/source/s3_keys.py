@@ -131,9 +131,13 @@ _SHORT_NAME = re.compile(r"~[0-9]")
 """``PROCES~1`` is a second name that Windows gives a folder."""
 
 
-def _is_unsafe(part: str) -> bool:
-    return bool(
-        set('<>:"|?*') & set(part) or part[-1] in ". " or _DEVICE.fullmatch(part) or _SHORT_NAME.search(part)
+def _is_unsafe(key: str) -> bool:
+    return any(
+        not set('<>:"|?*').isdisjoint(part)
+        or part[-1] in ". "
+        or _DEVICE.fullmatch(part)
+        or _SHORT_NAME.search(part)
+        for part in key.split("/")
     )
 
 
