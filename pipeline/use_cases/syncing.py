@@ -42,14 +42,15 @@ def sync_sources(desk: Desk) -> SyncView:
     folder = desk.inside(Path("csv"))
     path = desk.workspace / STATE_FOLDER / "s3.json"
     records = _read(desk, path)
+    known = dict(records)
     finished = Contents(desk.workspace / each.path for each in list_finished(desk.workspace))
     with _drafts(folder) as drafts:
         try:
             result = sync(bucket, folder, records, finished=finished, drafts=drafts)
         finally:
-            write_json(
-                path, {"schema": SCHEMA, "files": {key: asdict(records[key]) for key in sorted(records)}}
-            )
+            if records != known:
+                files = {key: asdict(records[key]) for key in sorted(records)}
+                write_json(path, {"schema": SCHEMA, "files": files})
     return _view(bucket.name, bucket.roots, result)
 
 
