@@ -17,15 +17,19 @@ def place_new(draft: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # no hard links on this file system: the name is taken first, by an empty file
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            draft.replace(target)
-        except OSError:
-            target.unlink()
-            raise
+        _place_by_name(draft, target)
     else:
         draft.unlink()
+
+
+def _place_by_name(draft: Path, target: Path) -> None:
+    """As above where the file system has no hard links: the name is taken first, by an empty file."""
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        draft.replace(target)
+    except OSError:
+        target.unlink()
+        raise
 
 
 def sha256_of(path: Path) -> str:
