@@ -137,7 +137,7 @@ def _expiry_differs(case: Case) -> Obstacle | None:
 
 
 def _held_otherwise(case: Case) -> Obstacle | None:
-    """What is held already must be held until the wanted end: an additive grant changes no other."""
+    """What is held already, through whatever grant, must be held until the wanted end."""
     return against_keep(case.person, case.wanted & case.held.pairs, case.held)
 
 
@@ -178,6 +178,7 @@ _RULES: tuple[Callable[[Case], Obstacle | None], ...] = (
     _beside_additive,
     _unknown_values,
     _expiry_differs,
+    _held_otherwise,
     _expired,
     _single_value,
     _too_many,
