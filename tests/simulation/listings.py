@@ -18,6 +18,8 @@ NEEDED_FOR = {
     "revoke": ("grants", "entitlements", "values"),
     "create": ("entitlements", "values"),
     "add": ("entitlements", "values"),
+    "rename": ("entitlements", "values"),
+    "describe": ("entitlements", "values"),
 }
 """Which listings of the whole app a change rests on."""
 
