@@ -31,6 +31,8 @@ class FindingCode(StrEnum):
     DUPLICATE_ROWS = "duplicate_rows"
     NEAR_COLLISION = "near_collision"
     SEPARATOR = "separator"
+    VALIDITY = "validity"
+    BAD_DATE = "bad_date"
     NO_VALUE_TEXT = "no_value_text"
     SPREADSHEET_DAMAGE = "spreadsheet_damage"
     OVER_LONG_VALUE = "over_long_value"
