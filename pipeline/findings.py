@@ -30,6 +30,7 @@ class FindingCode(StrEnum):
     PERMITTED_AND_DENIED = "permitted_and_denied"
     DUPLICATE_ROWS = "duplicate_rows"
     NEAR_COLLISION = "near_collision"
+    LAYOUT = "layout"
     SEPARATOR = "separator"
     VALIDITY = "validity"
     BAD_DATE = "bad_date"

@@ -68,6 +68,30 @@ def test_what_analyze_writes_reads_the_source_in_the_same_way(tmp_path: Path) ->
     assert plan_digest(said) == plan_digest(inferred)
 
 
+def test_what_values_may_be_meant_to_be_stands_in_comments_and_works_once_they_are_taken_away(
+    tmp_path: Path,
+) -> None:
+    room = desk(tmp_path, erp="Email,Role\na@x,Admin\nb@x,admin\nc@x,3-Jan\nd@x,7\ne@x,007\n")
+    analyze(room, "erp", write_mapping=Path("m.yaml"))
+    text = (tmp_path / "m.yaml").read_text("utf-8")
+    assert len(planned(room, how=Reading(mapping=Path("m.yaml"))).entitlements[0].values) == 5
+    (tmp_path / "m.yaml").write_text(
+        text.replace("    # values:", "    values:").replace("    #   ", "      ")
+    )
+    decided = planned(room, how=Reading(mapping=Path("m.yaml")), force=True)
+    assert [each.name for each in decided.entitlements[0].values] == ["007", "3-1", "Admin"]
+
+
+def test_access_that_begins_some_day_wants_a_day_to_be_judged_by(tmp_path: Path) -> None:
+    room = desk(tmp_path, sap="UNAME,AGR_NAME,FROM_DAT\nANN,Z_BUYER,20260101\nBOB,Z_BUYER,20270101\n")
+    with pytest.raises(InputError) as refused:
+        planned(room, csv="sap")
+    assert refused.value.code is ErrorCode.AS_OF_MISSING
+    plan = planned(room, csv="sap", how=Reading(as_of="2026-06-15"))
+    assert plan.mapping is not None
+    assert (list(gives(plan)), plan.mapping.as_of) == (["ANN"], "2026-06-15")
+
+
 def test_a_mapping_file_with_decisions_is_not_written_over(tmp_path: Path) -> None:
     room = desk(tmp_path, erp=EXPORT)
     how = pinned(tmp_path, "rows: null\n")

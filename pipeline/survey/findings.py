@@ -10,7 +10,7 @@ from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import USER
 from pipeline.survey.columns import Column
-from pipeline.survey.damage import damage_of, without_zeros
+from pipeline.survey.damage import damage_of, fix_of, without_zeros
 from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, OVERRULED, USED, VALUE, VERDICT, Rows, person_key
 from pipeline.survey.sets import ValueSets
 from pipeline.survey.validity import unjudged
@@ -67,6 +67,21 @@ def _texts_for_nothing(mapping: Mapping) -> list[Finding]:
     ]
 
 
+def suggestions(rows: Rows) -> dict[str, dict[str, str]]:
+    """By entitlement, values and what they may be meant to be: for a person to decide, never applied."""
+    found: dict[str, dict[str, str]] = {}
+    for entitlement, values in rows.granted().items():
+        meant = dict(without_zeros(values))
+        meant |= {value: fix for value in values if (fix := fix_of(value)) is not None}
+        first: dict[str, str] = {}
+        for value in values:
+            if first.setdefault(look(value), value) != value:
+                meant.setdefault(value, first[look(value)])
+        if meant:
+            found[entitlement] = meant
+    return found
+
+
 def _damage(frame: Frame, rows: Rows) -> list[Finding]:
     """Values as a spreadsheet leaves them: granted as they stand, with what they may have been."""
     found: list[Finding] = []
@@ -81,13 +96,18 @@ def _damage(frame: Frame, rows: Rows) -> list[Finding]:
                 FindingCode.SPREADSHEET_DAMAGE,
                 Severity.WARNING,
                 "A value looks damaged by a spreadsheet",
-                f"{entitlement}: {value!r} {what}. It is granted as it stands.",
+                f"{entitlement}: {value!r} {what}. It is granted as it stands{_may_be(value)}.",
                 rows=tuple(frame.lines.of(rows.rows_listing(entitlement, [value]).to_list())),
             )
             for value, what in wrong.items()
             if what
         )
     return found
+
+
+def _may_be(value: str) -> str:
+    fix = fix_of(value)
+    return f"; 'values' in a mapping file can make it {fix!r}" if fix else ""
 
 
 def _conflicts(frame: Frame, rows: Rows, mapping: Mapping) -> list[Finding]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.plan.model import Mapping
+from pipeline.plan.model import EntitlementColumn, Mapping
 from pipeline.source.frame import ROW, Frame, RejectedRow
 from pipeline.survey.cells import CODE, USER, Cells
+from pipeline.survey.layout import WIDE_SEPARATOR, is_wide
 from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 from pipeline.survey.validity import BAD_DATE, EXPIRED, NOT_YET_VALID, judge_dates
 
@@ -135,13 +136,19 @@ class Rows:
 
 def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str, Cells]) -> Rows:
     """The verdict on each row, and what the used ones give to whom."""
-    sets = tuple(value_sets(each, cells[each.column]) for each in mapping.entitlements)
+    sets = tuple(value_sets(_split_as(each, mapping), cells[each.column]) for each in mapping.entitlements)
     dates = judge_dates(mapping, cells)
     verdicts = _verdicts(frame, users, mapping, cells, sets, dates)
     judged = pl.DataFrame({USER: users, VERDICT: verdicts})
     judged = judged.with_columns(dates.get_columns()).drop(*_DATE_RULES, strict=False)
     rows = Rows(judged, cells, sets, pl.DataFrame(), ())
     return replace(rows, held=_people(rows), rejected=_rejected(frame, judged))
+
+
+def _split_as(column: EntitlementColumn, mapping: Mapping) -> EntitlementColumn:
+    if is_wide(mapping, column.column):
+        return column.model_copy(update={"separator": WIDE_SEPARATOR})
+    return column
 
 
 def _people(rows: Rows) -> pl.DataFrame:

@@ -19,7 +19,8 @@ from pipeline.survey.cells import USER, Cells, read_cells
 from pipeline.survey.columns import Column, mapping_of, read_columns
 from pipeline.survey.content import settle_columns
 from pipeline.survey.decisions import decide
-from pipeline.survey.findings import find_problems
+from pipeline.survey.findings import find_problems, suggestions
+from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
 from pipeline.survey.rows import ENTITLEMENT, EXCLUSIONS, KEY, USED, VALUE, Rows, judge_rows
 from pipeline.survey.validity import END
@@ -45,6 +46,8 @@ class Survey:
     totals: Totals
     findings: tuple[Finding, ...]
     rejected: tuple[RejectedRow, ...]
+    suggestions: dict[str, dict[str, str]]
+    """By entitlement, values and what they may be meant to be."""
 
 
 def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> Survey:
@@ -53,6 +56,7 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
     Raises InputError where a needed column is missing, a value is too long for Okta, or no row gives anybody
     anything.
     """
+    frame, pins = arrange(frame, pins)
     named = read_columns(frame, pins)
     users, cells = _cells(frame, named, pins)
     columns = settle_columns(frame, named, cells, pins)
@@ -74,6 +78,7 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
         totals=_totals(frame, rows, entitlements, cohorts),
         findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
+        suggestions=suggestions(rows),
     )
 
 

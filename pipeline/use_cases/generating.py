@@ -57,7 +57,7 @@ def analyze(
     paths = {}
     if write_mapping is not None:
         path = desk.inside(write_mapping)
-        write(path, dump_mapping(surveyed.mapping, surveyed.source.path))
+        write(path, dump_mapping(surveyed.mapping, surveyed.source.path, surveyed.suggestions))
         paths["mapping"] = desk.shown(path)
     return AnalyzeView(
         source=surveyed.source.path,
