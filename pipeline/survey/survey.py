@@ -50,18 +50,24 @@ class Survey:
     """By entitlement, values and what they may be meant to be."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """A source by its layout: its table, its columns, how they are read, what became of each row."""
+
+    frame: Frame
+    columns: tuple[Column, ...]
+    mapping: Mapping
+    rows: Rows
+
+
 def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> Survey:
     """Survey ``frame``, with what a mapping file pins; ``as_of`` is the day (ISO) on which access is valid.
 
     Raises InputError where a needed column is missing, a value is too long for Okta, or no row gives anybody
     anything.
     """
-    frame, pins = arrange(frame, pins)
-    named = read_columns(frame, pins)
-    users, cells = _cells(frame, named, pins)
-    columns = settle_columns(frame, named, cells, pins)
-    mapping = mapping_of(columns, pins, as_of)
-    rows = decide(judge_rows(frame, mapping, users, cells), mapping)
+    read = read_rows(frame, pins, as_of=as_of)
+    frame, columns, mapping, rows = read.frame, read.columns, read.mapping, read.rows
     granted = rows.granted()
     if not granted:
         raise _nothing(frame, rows)
@@ -80,6 +86,16 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
         rejected=rows.rejected,
         suggestions=suggestions(rows),
     )
+
+
+def read_rows(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
+    """What each column and each row of ``frame`` is. Raises InputError where a needed column is missing."""
+    frame, pins = arrange(frame, pins)
+    named = read_columns(frame, pins)
+    users, cells = _cells(frame, named, pins)
+    columns = settle_columns(frame, named, cells, pins)
+    mapping = mapping_of(columns, pins, as_of)
+    return ReadRows(frame, columns, mapping, decide(judge_rows(frame, mapping, users, cells), mapping))
 
 
 def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[pl.Series, dict[str, Cells]]:
