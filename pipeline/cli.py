@@ -31,6 +31,8 @@ from pipeline.cli_options import (
     RejectsMax,
     Resumed,
     ReviewedChanges,
+    Since,
+    SinceAll,
     Yes,
 )
 from pipeline.errors import Exit
@@ -133,6 +135,8 @@ def generate(
     ] = None,
     mapping: MappingFile = None,
     as_of: AsOf = None,
+    since: Since = None,
+    since_all: SinceAll = False,
     force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
     rejects_max: RejectsMax = REJECTS_MAX,
     json: Json = False,
@@ -141,7 +145,9 @@ def generate(
     from pipeline.use_cases import generating
 
     how = generating.Reading(mapping=mapping, as_of=as_of, rejects_max=rejects_max)
-    wanted = generating.Wanted(okta_app=okta_app, name=name, output=output, force=force)
+    wanted = generating.Wanted(
+        okta_app=okta_app, name=name, output=output, force=force, since=since, since_all=since_all
+    )
     answer("generate", json, lambda: generating.generate(open_desk(), csvs, wanted, how=how))
 
 

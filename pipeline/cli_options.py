@@ -29,6 +29,15 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="Judge validity on this day (2026-01-31)."),
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="PLAN", help="Propose to take away what runs of this plan gave and is gone."
+    ),
+]
+SinceAll = Annotated[
+    bool, typer.Option("--since-all", help="With --since: whatever that plan gave, by runs of ours or not.")
+]
 RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")

@@ -50,6 +50,7 @@ class ErrorCode(StrEnum):
     MAPPING_INVALID = "mapping_invalid"
     MAPPING_EXISTS = "mapping_exists"
     AS_OF_MISSING = "as_of_missing"
+    SINCE_REFUSED = "since_refused"
     # plan
     PLAN_INVALID = "plan_invalid"
     PLAN_EXISTS = "plan_exists"

@@ -60,6 +60,18 @@ class AnalyzeView(View):
     rejected: list[RejectedView] = []
 
 
+class SinceView(Part):
+    """What became of values that the older plan gave and the sources do not: ``removals`` stand in the plan
+    for review. ``not_ours``: no run of this workspace added them (``--since-all`` takes them too).
+    ``doubted``: rows of that person were rejected.
+    """
+
+    plan: str
+    removals: int
+    not_ours: int
+    doubted: int
+
+
 class GenerateView(View):
     schema_: Annotated[Literal["okta-plan/generate/v1"], Field(alias="schema")] = "okta-plan/generate/v1"
     command: Literal["generate"] = "generate"
@@ -68,6 +80,7 @@ class GenerateView(View):
     """False where the file already held exactly this plan."""
     totals: TotalsView | None = None
     rejected: list[RejectedView] = []
+    since: SinceView | None = None
 
 
 class CohortView(Part):

@@ -78,11 +78,13 @@ class Tenant:
 
         return virtual_time.run(on_loop())
 
-    def generate(self, csv: str, okta_app: str = "ERP") -> GenerateView:
-        """The plan of a source, under the source's name."""
+    def generate(self, csv: str, okta_app: str = "ERP", **wanted: Any) -> GenerateView:
+        """The plan of a source, by default under the source's name."""
 
         async def offline_on_loop(desk: Desk) -> GenerateView:
-            return generating.generate(desk, [csv], generating.Wanted(okta_app=okta_app, force=True))
+            return generating.generate(
+                desk, [csv], generating.Wanted(okta_app=okta_app, force=True, **wanted)
+            )
 
         return self._run(offline_on_loop)
 

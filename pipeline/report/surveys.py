@@ -13,6 +13,7 @@ from pipeline.survey_views import (
     PersonView,
     RejectedView,
     ShowView,
+    SinceView,
     TotalsView,
 )
 
@@ -37,6 +38,8 @@ def show_generated(view: GenerateView, console: Console) -> None:
     state = "Wrote" if view.written else "Unchanged:"
     console.print(f"{state} [bold]{plain(view.plan)}[/]  plan_digest {(view.plan_digest or '')[:12]}")
     _totals(console, view.totals)
+    if view.since:
+        _since(console, view.since)
     _rejected(console, view.rejected)
     show_findings(console, view.findings)
     console.print(f"[bold]Next:[/] review it, then `okta-plan diff {plain(view.plan)}`.")
@@ -56,6 +59,18 @@ def show_plan(view: ShowView, console: Console) -> None:
     for cohort in view.access:
         _cohort(console, cohort)
     return None
+
+
+def _since(console: Console, since: SinceView) -> None:
+    console.print(
+        f"Since {plain(since.plan)}: {since.removals} values are to be taken away; review removals."
+    )
+    if since.not_ours:
+        console.print(
+            f"  {since.not_ours} more are gone that no run of ours gave (--since-all takes them too)"
+        )
+    if since.doubted:
+        console.print(f"  {since.doubted} more are gone of people with rejected rows; they stay")
 
 
 def _totals(console: Console, totals: TotalsView | None) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.address import Address, principal_key
+from pipeline.address import Address
 from pipeline.changes.model import Action, Change, ChangeSet, Holding, added, removed
-from pipeline.plan.model import Cohort, Entitlement, Limits, OktaAppRef, Plan, Value
+from pipeline.plan.cohorts import Pair, by_entitlement, cohorts_of
+from pipeline.plan.model import Entitlement, Limits, OktaAppRef, Plan, Value
 from pipeline.run.entries import Begin, End, Entry, Header
 from pipeline.run.fold import fold
 from pipeline.run.result import Outcome
-
-Pair = tuple[str, str]
 
 REWORKED = frozenset({Action.DESCRIBE, Action.RENAME, Action.CONVERT, Action.RETIME})
 """What these change beside values stays changed."""
@@ -96,24 +95,8 @@ def undo_plan(undo: Undo, header: Header, okta_app_label: str) -> Plan:
                 external_value=name,
                 values=tuple(Value(name=each, external_value=each) for each in values),
             )
-            for name, values in _by_entitlement(every).items()
+            for name, values in by_entitlement(every).items()
         ),
-        removals=_cohorts(undo.given),
+        removals=cohorts_of(undo.given),
         limits=Limits(revoked_percent_max=100, revoked_max=undo.pairs),
     )
-
-
-def _cohorts(given: Mapping[str, set[Pair]]) -> tuple[Cohort, ...]:
-    """People with the same values together, the most people first, then by content."""
-    users: dict[frozenset[Pair], list[str]] = {}
-    for login in sorted(given, key=principal_key):
-        users.setdefault(frozenset(given[login]), []).append(login)
-    ordered = sorted(users.items(), key=lambda item: (-len(item[1]), sorted(item[0])))
-    return tuple(Cohort(values=_by_entitlement(pairs), users=tuple(logins)) for pairs, logins in ordered)
-
-
-def _by_entitlement(pairs: Iterable[Pair]) -> dict[str, tuple[str, ...]]:
-    grouped: dict[str, tuple[str, ...]] = {}
-    for entitlement, value in sorted(pairs):
-        grouped[entitlement] = (*grouped.get(entitlement, ()), value)
-    return grouped

@@ -86,6 +86,7 @@ def _merged(surveys: Sequence[Survey], across: list[Finding]) -> Survey:
             cohorts=len(first.cohorts),
         ),
         findings=(*(each for found in surveys for each in _of_source(found)), *across),
+        doubted=frozenset().union(*(each.doubted for each in surveys)),
         rejected=tuple(
             replace(row, source=found.sources[0].path) for found in surveys for row in found.rejected
         ),

@@ -104,6 +104,11 @@ class Rows:
         ]
         return pl.DataFrame([rows.alias(ROW), self.judged.get_column(USER).gather(rows), *columns])
 
+    def rejected_users(self) -> list[str]:
+        """The people, as written, with a row that was rejected."""
+        is_rejected = self.judged.get_column(VERDICT).is_in(list(REJECTIONS))
+        return list(self.judged.get_column(USER).filter(is_rejected).unique())
+
     def of(self, verdict: str) -> pl.Series:
         """The rows with this verdict."""
         return (self.judged.get_column(VERDICT) == verdict).arg_true()

@@ -48,6 +48,8 @@ class Survey:
     rejected: tuple[RejectedRow, ...]
     suggestions: dict[str, dict[str, str]]
     """By entitlement, values and what they may be meant to be."""
+    doubted: frozenset[str]
+    """Keys of the people with a row that was rejected: of them more may be meant than is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def survey_of(read: ReadRows) -> Survey:
         findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
         suggestions=suggestions(rows),
+        doubted=frozenset(map(principal_key, rows.rejected_users())),
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.errors import ErrorCode, InputError, UsageError
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import OktaAppRef
 from pipeline.source import REJECTS_MAX
-from pipeline.survey_views import AnalyzeView, ColumnView, GenerateView, RejectedView
+from pipeline.survey_views import AnalyzeView, ColumnView, GenerateView, RejectedView, SinceView
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import entitlement_view, totals_view
 from pipeline.use_cases.sources import read_source
@@ -40,6 +40,10 @@ class Wanted:
     name: str | None = None
     output: Path | None = None
     force: bool = False
+    since: str | None = None
+    """An older plan: what it gave and the sources do not becomes removals."""
+    since_all: bool = False
+    """Whatever it gave, not only what runs of ours added."""
 
 
 INFERRED = Reading()
@@ -89,14 +93,35 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
     from pipeline.source.local import source_stem
     from pipeline.survey.draft import draft_plan
 
+    if wanted.since_all and wanted.since is None:
+        raise UsageError(
+            ErrorCode.USAGE,
+            "--since-all without --since",
+            "--since-all widens --since, which names no plan.",
+            next_step="Name the older plan with --since PLAN.",
+        )
     surveyed = _survey(desk, csvs, how)
     _refuse_unjudged(surveyed)
     stem = source_stem(Path(surveyed.sources[0].path).name)
     name = wanted.name or plan_name(stem)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
+    proposed = None
+    if wanted.since is not None:
+        from pipeline.use_cases.since import with_removals
+
+        proposed = with_removals(desk, surveyed, plan, wanted.since, everything=wanted.since_all)
+        plan = proposed.plan
     path = desk.inside(wanted.output or Path("plans") / f"{plan.name}.yaml")
     written = write_plan(path, plan, force=wanted.force)
     return GenerateView(
+        since=SinceView(
+            plan=wanted.since or "",
+            removals=proposed.removals,
+            not_ours=proposed.not_ours,
+            doubted=proposed.doubted,
+        )
+        if proposed
+        else None,
         plan=desk.shown(path),
         written=written,
         paths={"plan": desk.shown(path)},
