@@ -1,8 +1,8 @@
 """A bucket of 200,000 sources: the list over all its pages, and the sync that finds nothing changed.
 
-The bucket is a stub below boto3: a real client that gets its pages, 1,000 keys each, from memory instead of from
-a socket. The list, judged key by key, is compared with botocore's own paginator on the same pages; the sync with
-listing, and reading and hashing the same files.
+The bucket is a stub below boto3: a real client that gets its pages, 1,000 keys each, from memory instead of
+from a socket. The list, judged key by key, is compared with botocore's own paginator on the same pages; the
+sync with listing, and reading and hashing the same files.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def page_of(start: int, count: int) -> bytes:
     ).encode()
 
 
-def stubbed_client(count: int) -> Any:
-    from botocore.awsrequest import AWSResponse
+def stubbed_client(count: int) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
     pages = {str(start): page_of(start, count) for start in range(0, count, PAGE)}
 
-    def answer(request: Any, **_: object) -> AWSResponse:
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         token = parse_qs(urlsplit(request.url).query).get("continuation-token", ["0"])[0]
         return AWSResponse(request.url, 200, {"content-type": "application/xml"}, Body(pages[token]))
 
@@ -75,7 +75,7 @@ def stubbed_client(count: int) -> Any:
     return client
 
 
-def time_lists(client: Any, count: int) -> Times:
+def time_lists(client: Any, count: int) -> Times:  # noqa: ANN401 - see above
     times = Times()
     for _ in range(TURNS):
         with times.of("botocore"):
@@ -89,7 +89,7 @@ def time_lists(client: Any, count: int) -> Times:
     return times
 
 
-def time_syncs(client: Any) -> Times:
+def time_syncs(client: Any) -> Times:  # noqa: ANN401 - see above
     times = Times()
     bucket = Bucket(client, "bench", (PREFIX,))
     listed, _ = bucket.list()
