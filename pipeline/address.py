@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     ENTITLEMENT = "entitlement"
     VALUES = "values"
+    MOVE = "move"
+    DESCRIPTION = "description"
     ASSIGNMENT = "assignment"
     GRANT = "grant"
     REMOVAL = "removal"

@@ -69,6 +69,7 @@ class ErrorCode(StrEnum):
     APP_AMBIGUOUS = "app_ambiguous"
     APP_INACTIVE = "app_inactive"
     # refused before any write
+    NO_ADDITIVE_GRANTS = "no_additive_grants"
     ENTITLEMENT_MANAGEMENT_OFF = "entitlement_management_off"
     OTHER_ORG = "other_org"
     OTHER_CHANGES = "other_changes"

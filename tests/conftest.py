@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 for name in [each for each in os.environ if each.startswith("AWS_")]:
     del os.environ[name]
 os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+# Drawn once, before the processes that share the tests start: they must agree on the names of the tests.
+os.environ.setdefault("OKTA_PLAN_KILL_SEED", str(random.SystemRandom().randrange(1_000_000)))
 os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 

@@ -23,7 +23,7 @@ from pipeline.changes.model import (
 from pipeline.changes.obstacles import Case, Obstacle, against_keep, against_write, listed, strange
 from pipeline.changes.protection import against_taking
 from pipeline.changes.removals import Removals, Taking, removable, with_revoke
-from pipeline.changes.snapshot import OktaGrant, Snapshot
+from pipeline.changes.snapshot import GrantType, OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair
 from pipeline.changes.wanted import Person, by_entitlement
 from pipeline.plan.model import Plan
@@ -194,6 +194,7 @@ def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verd
     case = Case(
         person=person,
         held=held,
+        wanted=wanted.pairs,
         missing=missing,
         leaving=taking.from_base,
         options=terms.plan.grants,
@@ -238,28 +239,35 @@ def _retime(person: Person, wanted: Wanted, held: Holdings) -> Change:
 
 
 def _write(case: Case, wanted: Wanted) -> Change:
-    person, base = case.person, case.held.base
+    person, base = case.person, None if case.is_additive else case.held.base
     return Change(
         address=person.grant_address,
         action=case.action,
         message=_message(case),
-        before=_by_entitlement(case.held.in_base),
-        after=_by_entitlement(case.held.in_base | case.missing),
+        before=_by_entitlement(case.before),
+        after=_by_entitlement(case.before | case.missing),
         depends_on=tuple(sorted({wanted.needs[pair] for pair in case.missing if pair in wanted.needs})),
-        person=_target(person, base.grant.id if base else None),
+        person=replace(
+            _target(person, base.grant.id if base else None),
+            grant_type=(GrantType.ENTITLEMENT if case.is_additive else GrantType.CUSTOM).value,
+            beside=case.beside,
+        ),
     )
 
 
 def _message(case: Case) -> str:
     until = f" until {case.person.expires}" if case.person.expires else ""
     values = listed(case.missing)
+    beside = f", beside {' and '.join(case.beside)} grants" if case.beside else ""
+    if case.is_additive:
+        return f"grant {_who(case.person)} {values}{until}, in an ENTITLEMENT grant of its own"
     if case.action is Action.GRANT:
-        return f"grant {_who(case.person)} {values}{until}"
+        return f"grant {_who(case.person)} {values}{until}{beside}"
     kept = len(case.held.in_base)
     if case.action is Action.CONVERT:
         own = f"{kept} value{'' if kept == 1 else 's'} of the policy as their own"
-        return f"convert {_who(case.person)} + {values}{until}: leaves the policy, keeps {own}"
-    return f"extend {_who(case.person)} + {values} (keeps {kept} value{'' if kept == 1 else 's'})"
+        return f"convert {_who(case.person)} + {values}{until}: leaves the policy, keeps {own}{beside}"
+    return f"extend {_who(case.person)} + {values} (keeps {kept} value{'' if kept == 1 else 's'}){beside}"
 
 
 def _who(person: Person) -> str:

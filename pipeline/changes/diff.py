@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipeline.address import Address, Kind
+from pipeline.address import Address
 from pipeline.changes.access import Terms, compare_person
-from pipeline.changes.model import Action, Change, ChangeSet, Hold, HoldReason, Keep, holding
+from pipeline.changes.model import Change, ChangeSet, Hold, Keep
 from pipeline.changes.snapshot import Snapshot
-from pipeline.changes.structure import compare_structure, pending_moves
+from pipeline.changes.structure import compare_structure
 from pipeline.changes.wanted import Person, resolve
 from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.model import Plan
@@ -20,21 +20,22 @@ USABLE_STATUSES = frozenset({"ACTIVE", "PASSWORD_EXPIRED", "RECOVERY"})
 def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | None = None) -> ChangeSet:
     """The change set that makes the tenant hold what ``plan`` says.
 
-    Changes come in the order in which they may be sent: entitlements, values, then each person's assignment,
-    grant and removals. Nothing wanted is missing: what cannot be sent safely is among the holds, with its
-    reason. ``plan`` is valid (its access names only values it declares); ``now_s`` (epoch seconds, default:
-    when the snapshot was read) decides which wanted ends are past.
+    Changes come in the order in which they may be sent: renames, entitlements, values, descriptions, then
+    each person's assignment, grant and removals. Nothing wanted is missing: what cannot be sent safely is
+    among the holds, with its reason. ``plan`` is valid (its access names only values it declares); ``now_s``
+    (epoch seconds, default: when the snapshot was read) decides which wanted ends are past.
     """
     structure = compare_structure(plan, snapshot)
     resolved = resolve(plan, snapshot)
-    terms = Terms.of(plan, snapshot, structure.meant, snapshot.observed_at_s if now_s is None else now_s)
+    terms = Terms.of(
+        plan, structure.snapshot, structure.meant, snapshot.observed_at_s if now_s is None else now_s
+    )
     verdicts = [
         *structure.changes,
         *structure.holds,
         *structure.keeps,
         *resolved.holds,
         *(verdict for person in resolved.people for verdict in compare_person(terms, person)),
-        *_moves(plan, snapshot),
     ]
     return ChangeSet(
         org_id=snapshot.org_id,
@@ -53,17 +54,6 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
 
 def _hold_order(hold: Hold) -> tuple[Address, str, str]:
     return hold.address, hold.reason, hold.detail
-
-
-def _moves(plan: Plan, snapshot: Snapshot) -> Iterator[Hold]:
-    for (entitlement, new), old in sorted(pending_moves(plan, snapshot).items()):
-        yield Hold(
-            address=Address(Kind.ENTITLEMENT, entitlement),
-            action=Action.RENAME,
-            reason=HoldReason.NOT_SUPPORTED,
-            detail=f'This version renames nothing. Not moved: "{old}" to "{new}" in {entitlement}.',
-            adds=holding({entitlement: (new,)}),
-        )
 
 
 def _provisioning(snapshot: Snapshot) -> Iterator[Finding]:

@@ -44,6 +44,7 @@ class CallKind(StrEnum):
     RETIME = "retime"
     REVOKE = "revoke"
     ACCESS_READ = "access_read"
+    ENTITLEMENT_READ = "entitlement_read"
     ENTITLEMENT_LIST = "entitlement_list"
 
 
@@ -193,13 +194,13 @@ class _Course:
 
 
 def _structure(change_set: ChangeSet, snapshot: Snapshot) -> Counter[CallKind]:
-    """The writes of entitlements and values, and the listing that tells their ids."""
+    """The writes of entitlements and values, and a listing after each wave that tells their ids and names."""
     changes = [change for change in change_set.changes if change.entitlement is not None]
     calls: Counter[CallKind] = Counter()
     for change in changes:
         calls.update(_calls_of(change))
-    if changes:
-        calls[CallKind.ENTITLEMENT_LIST] += _structure_pages(change_set, snapshot)
+    telling = {change.action is Action.RENAME for change in changes if change.action is not Action.DESCRIBE}
+    calls[CallKind.ENTITLEMENT_LIST] += len(telling) * _structure_pages(change_set, snapshot)
     return calls
 
 
@@ -228,6 +229,7 @@ def _calls_of(change: Change) -> Mapping[CallKind, int]:
     listing: an assign needs no read of its own.
     """
     new = len(change.entitlement.new_values) if change.entitlement else 0
+    patches = math.ceil(len(change.entitlement.rewordings) / PATCH_VALUES_MAX) if change.entitlement else 0
     match change.action:
         case Action.CREATE:
             rest = max(0, new - CREATE_VALUES_MAX)
@@ -237,6 +239,8 @@ def _calls_of(change: Change) -> Mapping[CallKind, int]:
         case Action.REVOKE if change.person is not None and change.person.grant_id is None:
             taken = sum(len(values) for _, values in removed(change))
             return {CallKind.GRANT_LIST: 1, CallKind.REVOKE: math.ceil(taken / REVOKE_VALUES_MAX)}
+        case Action.RENAME | Action.DESCRIBE:
+            return {CallKind.ENTITLEMENT_READ: patches, CallKind.ADD: patches}
         case _:
             return _CALLS_OF_PEOPLE.get(change.action, {})
 

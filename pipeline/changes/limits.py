@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.changes.model import ChangeSet, added, removed
+from pipeline.changes.model import ChangeSet, added, revoked
 from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Meant, compare_structure
 from pipeline.errors import ErrorCode, RefusedError
@@ -24,15 +24,15 @@ def refuse_over_limits(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) ->
 
 def _revoked(plan: Plan, change_set: ChangeSet, snapshot: Snapshot) -> None:
     """Values that people would lose, and that against all values that people hold on the app."""
-    revoked = sum(len(values) for change in change_set.changes for _, values in removed(change))
+    lost = sum(len(values) for change in change_set.changes for _, values in revoked(change))
     most = plan.limits.revoked_max
-    if revoked > most:
-        raise _over(f"{revoked} values of people would be revoked; limits.revoked_max allows {most}.")
+    if lost > most:
+        raise _over(f"{lost} values of people would be revoked; limits.revoked_max allows {most}.")
     held = sum(len(_held(grants)) for grants in snapshot.grants.values())
-    percent = 100 * revoked / held if held else 0.0
+    percent = 100 * lost / held if held else 0.0
     if percent > plan.limits.revoked_percent_max:
         raise _over(
-            f"{revoked} values of people would be revoked, {held} are held on the app: {revoked} / {held} = "
+            f"{lost} values of people would be revoked, {held} are held on the app: {lost} / {held} = "
             f"{percent:.2f} %. limits.revoked_percent_max is {plan.limits.revoked_percent_max:g}."
         )
 

@@ -37,6 +37,7 @@ class HoldReason(StrEnum):
     SAME_PERSON = "same_person"
     NEAR_MISS = "near_miss"
     AMBIGUOUS_NAME = "ambiguous_name"
+    MOVE_BLOCKED = "move_blocked"
     SINGLE_VALUE = "single_value"
     POLICY_GRANT = "policy_grant"
     ADDITIVE_PRESENT = "additive_present"
@@ -67,8 +68,18 @@ class NewValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rewording:
+    """New texts of the value with this externalValue, or of the entitlement itself; None changes nothing."""
+
+    value: str | None = None
+    external_value: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementTarget:
-    """What a create or add writes. ``id`` is None until the entitlement exists."""
+    """What is written of an entitlement. ``id`` is None until it exists."""
 
     id: str | None
     name: str
@@ -76,6 +87,7 @@ class EntitlementTarget:
     description: str | None
     multi_value: bool
     new_values: tuple[NewValue, ...]
+    rewordings: tuple[Rewording, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,10 @@ class PersonTarget:
     expires: str | None = None
     expires_before: str | None = None
     """The end that a retime replaces."""
+    grant_type: str = "CUSTOM"
+    """What a grant creates: CUSTOM, or ENTITLEMENT, which adds to what there is."""
+    beside: tuple[str, ...] = ()
+    """Types of the additive grants that the person has and that the write must leave alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +187,20 @@ def added(change: Change) -> Holding:
 
 
 def beside_values(change: Change) -> frozenset[tuple[str, str]]:
-    """What ``change`` writes beside values, as (what, text) pairs: the new end of a grant."""
+    """What ``change`` writes beside values, as (what, text) pairs: the new end of a grant, new texts."""
     if change.action is Action.RETIME and change.person is not None:
         return frozenset({("expires", change.person.expires or "")})
-    return frozenset()
+    texts = change.entitlement.rewordings if change.entitlement else ()
+    return frozenset(
+        (f"{what} of {each.value or ''}", text)
+        for each in texts
+        for what, text in (
+            ("externalValue", each.external_value),
+            ("name", each.name),
+            ("description", each.description),
+        )
+        if text is not None
+    )
 
 
 def removed(change: Change) -> Holding:
@@ -183,3 +209,8 @@ def removed(change: Change) -> Holding:
     return holding(
         {entitlement: set(values) - after.get(entitlement, set()) for entitlement, values in change.before}
     )
+
+
+def revoked(change: Change) -> Holding:
+    """What people lose by ``change``: a new name for a value takes nothing from anybody."""
+    return removed(change) if change.person is not None else ()

@@ -29,6 +29,7 @@ class Case:
 
     person: Person
     held: Holdings
+    wanted: frozenset[Pair]
     missing: frozenset[Pair]
     leaving: frozenset[Pair] = frozenset()
     """What the same write takes away."""
@@ -41,15 +42,36 @@ class Case:
     """Whether all that a policy gives the person is known."""
 
     @property
+    def is_additive(self) -> bool:
+        """Whether only ENTITLEMENT grants are written, which leave all others alone."""
+        return self.options.type == "additive"
+
+    @property
+    def before(self) -> frozenset[Pair]:
+        """What the grant that is written holds now."""
+        return frozenset() if self.is_additive else self.held.in_base
+
+    @property
     def after(self) -> frozenset[Pair]:
-        """The whole base grant as it would be written: less than before only by what is to leave it."""
-        return (self.held.in_base | self.missing) - self.leaving
+        """The whole grant as it would be written: less than before only by what is to leave it."""
+        return (self.before | self.missing) - self.leaving
+
+    @property
+    def together(self) -> frozenset[Pair]:
+        """All that the person would hold, through whatever grant."""
+        others = self.held.grants if self.is_additive else self.held.additive
+        return self.after.union(*(each.pairs for each in others))
 
     @property
     def action(self) -> Action:
-        if self.held.base is None:
+        if self.is_additive or self.held.base is None:
             return Action.GRANT
         return Action.CONVERT if self.held.has_policy_base else Action.EXTEND
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The additive grants that the write must leave alone."""
+        return () if self.is_additive else tuple(sorted({each.grant.type for each in self.held.additive}))
 
 
 def strange(grants: Iterable[OktaGrant]) -> Obstacle | None:
@@ -69,7 +91,8 @@ def strange(grants: Iterable[OktaGrant]) -> Obstacle | None:
 
 def against_write(case: Case) -> Obstacle | None:
     """The first reason not to write this person's base grant, or None."""
-    return next((found for found in (rule(case) for rule in _RULES) if found is not None), None)
+    rules = _ADDITIVE_RULES if case.is_additive else _RULES
+    return next((found for found in (rule(case) for rule in rules) if found is not None), None)
 
 
 def against_keep(person: Person, wanted: frozenset[Pair], held: Holdings) -> Obstacle | None:
@@ -78,12 +101,6 @@ def against_keep(person: Person, wanted: frozenset[Pair], held: Holdings) -> Obs
     otherwise = wanted.difference(*as_wanted)
     ends = different(each.grant.expires for each in held.grants if each.pairs & otherwise)
     return _other_end(person, ends) if otherwise else None
-
-
-def _additive_type(case: Case) -> Obstacle | None:
-    if case.options.type == "custom":
-        return None
-    return Obstacle(HoldReason.NOT_SUPPORTED, "This version does not send additive grants (grants.type).")
 
 
 def _policy(case: Case) -> Obstacle | None:
@@ -97,13 +114,9 @@ def _policy(case: Case) -> Obstacle | None:
 
 
 def _beside_additive(case: Case) -> Obstacle | None:
-    if not case.held.additive:
+    if not case.beside or case.options.with_additive == "canary":
         return None
-    kinds = ", ".join(sorted({each.grant.type for each in case.held.additive}))
-    if case.options.with_additive == "canary":
-        detail = f"This version does not write beside {kinds} grants, not even as a canary."
-        return Obstacle(HoldReason.NOT_SUPPORTED, detail)
-    detail = f"The person also has {kinds} grants, which writing a CUSTOM grant may remove."
+    detail = f"The person also has {', '.join(case.beside)} grants, which writing a CUSTOM grant may remove."
     return Obstacle(HoldReason.ADDITIVE_PRESENT, detail)
 
 
@@ -123,6 +136,11 @@ def _expiry_differs(case: Case) -> Obstacle | None:
     return _other_end(case.person, [base.grant.expires])
 
 
+def _held_otherwise(case: Case) -> Obstacle | None:
+    """What is held already, through whatever grant, must be held until the wanted end."""
+    return against_keep(case.person, case.wanted & case.held.pairs, case.held)
+
+
 def _expired(case: Case) -> Obstacle | None:
     end = case.person.expires
     if end is None or instant_s(end) > case.now_s:
@@ -132,7 +150,7 @@ def _expired(case: Case) -> Obstacle | None:
 
 def _single_value(case: Case) -> Obstacle | None:
     touched = case.single_valued.intersection(entitlement for entitlement, _ in case.missing)
-    after = by_entitlement(pair for pair in case.after if pair[0] in touched) if touched else {}
+    after = by_entitlement(pair for pair in case.together if pair[0] in touched) if touched else {}
     for entitlement, values in sorted(after.items()):
         if len(values) > 1:
             detail = f"{entitlement} takes one value a person, not {', '.join(sorted(values))}."
@@ -156,16 +174,17 @@ def _privileged(case: Case) -> Obstacle | None:
 
 
 _RULES: tuple[Callable[[Case], Obstacle | None], ...] = (
-    _additive_type,
     _policy,
     _beside_additive,
     _unknown_values,
     _expiry_differs,
+    _held_otherwise,
     _expired,
     _single_value,
     _too_many,
     _privileged,
 )
+_ADDITIVE_RULES = (_held_otherwise, _expired, _single_value, _too_many, _privileged)
 
 
 def _other_end(person: Person, existing: list[str | None]) -> Obstacle:

@@ -11,7 +11,7 @@ from pipeline.changes.naming import match_all
 from pipeline.changes.obstacles import Obstacle, listed, strange
 from pipeline.changes.protection import against_taking
 from pipeline.changes.snapshot import GrantType, Snapshot
-from pipeline.changes.structure import Blocked, Pair, pending_moves
+from pipeline.changes.structure import Blocked, Pair
 from pipeline.changes.wanted import Person, by_entitlement
 from pipeline.plan.model import Plan
 
@@ -39,18 +39,19 @@ def removable(plan: Plan, snapshot: Snapshot) -> Removable:
         return {}
     if not all(snapshot.is_complete(name) for name in ("entitlements", "values", "grants")):
         return dict.fromkeys(pairs, TORN)
-    moving = pending_moves(plan, snapshot)
+    old_names = {(move.entitlement, move.to): move.from_ for move in plan.moved}
     meant: dict[Pair, Pair | Blocked] = {}
     for entitlement, match in match_all(plan.entitlements, snapshot.entitlements):
-        for value, its in match_all(entitlement.values, match.found.values if match.found else ()):
+        listed_values = match.found.values if match.found else ()
+        for value, its in match_all(entitlement.values, listed_values):
             pair = entitlement.external_value, value.external_value
             if match.found is not None and its.found is not None:
                 meant[pair] = match.found.external_value, its.found.external_value
             elif match.same_name or match.taken or its.same_name or its.taken:
                 detail = f"{listed([pair])} may mean several things by its name. Name its external_value."
                 meant[pair] = Blocked(HoldReason.AMBIGUOUS_NAME, detail)
-            elif pair in moving:
-                detail = f"{listed([pair])} gets this name by a move. Apply again after that."
+            elif any(each.external_value == old_names.get(pair) for each in listed_values):
+                detail = f"{listed([pair])} gets this name by a move that is held. Apply again after that."
                 meant[pair] = Blocked(HoldReason.DEPENDS_ON_HELD, detail)
     return {pair: each for pair, each in meant.items() if pair in pairs}
 
@@ -96,7 +97,11 @@ class Removals:
         if in_the_way is not None:
             holds.append(_hold(person, in_the_way, found))
         pairs = found & held.pairs
-        for obstacle, those in self._obstacles(person, held, pairs, granted):
+        if both := found & granted:
+            # also where it is not held now: the grant is about to give it
+            holds.append(_hold(person, _granted_too(person, both), both))
+            pairs -= both
+        for obstacle, those in self._obstacles(person, held, pairs):
             holds.append(_hold(person, obstacle, those))
             pairs -= those
         if holds or pairs:
@@ -113,20 +118,18 @@ class Removals:
         return [(why, frozenset(pairs)) for why, pairs in by_reason.items()]
 
     def _obstacles(
-        self, person: Person, held: Holdings, pairs: frozenset[Pair], granted: frozenset[Pair]
+        self, person: Person, held: Holdings, pairs: frozenset[Pair]
     ) -> Iterator[tuple[Obstacle, frozenset[Pair]]]:
         """What of ``pairs`` stays, and why."""
         protected = against_taking(self.snapshot, person)
         if protected is not None and pairs:
             yield protected, pairs
             return
-        if both := pairs & granted:
-            yield _granted_too(person, both), both
         others = [each for each in held.grants if each.grant.type not in TAKEABLE]
-        if via := (pairs - granted) & frozenset[Pair]().union(*(each.pairs for each in others)):
+        if via := pairs & frozenset[Pair]().union(*(each.pairs for each in others)):
             kinds = ", ".join(sorted({each.grant.type for each in others if each.pairs & via}))
             yield Obstacle(HoldReason.STILL_HELD_VIA, f"{listed(via)} would still be held via {kinds}."), via
-        rest = pairs - granted - via
+        rest = pairs - via
         if rest and held.base is not None and not held.base.is_fully_known:
             detail = "The existing grant holds values that the listing of the app's values does not show."
             yield Obstacle(HoldReason.INCOMPLETE_READ, detail), rest
@@ -145,8 +148,7 @@ def with_revoke(taking: Taking, wanted: Sequence[Verdict]) -> list[Verdict]:
         (extend,) = extends
         rest: list[Verdict] = [each for each in wanted if each is not extend]
         return [*rest, _together(taking, extend), *taking.others]
-    ends = [each.person for each in wanted if isinstance(each, Change) and each.action is Action.RETIME]
-    return [*wanted, _revoke(taking, ends[0] if ends else None), *taking.others]
+    return [*wanted, _revoke(taking, [each for each in wanted if isinstance(each, Change)]), *taking.others]
 
 
 def _together(taking: Taking, extend: Change) -> Change:
@@ -163,25 +165,29 @@ def _together(taking: Taking, extend: Change) -> Change:
     )
 
 
-def _revoke(taking: Taking, retimed: PersonTarget | None) -> Change:
-    """``retimed``: the grant gets another end before."""
+def _revoke(taking: Taking, before_it: Sequence[Change]) -> Change:
+    """``before_it``: what is sent for the person before. That may give the grant another end, or put a grant
+    beside it.
+    """
     base = taking.held.base
-    by_name = not taking.from_base or taking.pairs == taking.held.in_base
+    ends = [each.person for each in before_it if each.person and each.action is Action.RETIME]
+    gets_additive = any(each.person and each.person.grant_type != GrantType.CUSTOM for each in before_it)
+    by_name = gets_additive or not taking.from_base or taking.pairs == taking.held.in_base
     sources = [each for each in taking.held.grants if each.grant.type in TAKEABLE] if by_name else [base]
-    before = frozenset[Pair]().union(*(each.pairs for each in sources if isinstance(each, HeldGrant)))
+    held = frozenset[Pair]().union(*(each.pairs for each in sources if isinstance(each, HeldGrant)))
     person = taking.person
     return Change(
         address=person.removal_address,
         action=Action.REVOKE,
-        message=f"revoke {_who(person)} {listed(taking.pairs)} {_keeps(before - taking.pairs)}",
-        before=holding(by_entitlement(before)),
-        after=holding(by_entitlement(before - taking.pairs)),
+        message=f"revoke {_who(person)} {listed(taking.pairs)} {_keeps(held - taking.pairs)}",
+        before=holding(by_entitlement(held)),
+        after=holding(by_entitlement(held - taking.pairs)),
         person=PersonTarget(
             principals=person.principals,
             user_id=person.user.id,
             login=person.user.login,
             grant_id=None if by_name or base is None else base.grant.id,
-            expires=None if by_name or base is None else (retimed or base.grant).expires,
+            expires=None if by_name or base is None else (ends[0] if ends else base.grant).expires,
         ),
     )
 

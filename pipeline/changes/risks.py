@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline.changes.model import Action, Change
+from pipeline.changes.snapshot import GrantType
 
-RISKY = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND, Action.CONVERT, Action.RETIME})
+RISKY = frozenset({Action.ASSIGN, Action.GRANT, Action.EXTEND, Action.CONVERT, Action.RETIME, Action.REVOKE})
 
 
 def risk_kind(change: Change) -> str | None:
     """The kind of which the first change is a canary; None for what cannot touch anybody's access. Writing a
     grant smaller and taking values by name are two kinds.
     """
-    if change.action is Action.REVOKE and change.person is not None:
-        return "revoke" if change.person.grant_id else "revoke by name"
-    return change.action.value if change.action in RISKY and change.person is not None else None
+    if change.action not in RISKY or change.person is None:
+        return None
+    if change.action is Action.REVOKE and change.person.grant_id is None:
+        return "revoke by name"
+    if change.person.grant_type != GrantType.CUSTOM:
+        return f"{change.person.grant_type} {change.action}"
+    return f"{change.action} beside additive grants" if change.person.beside else change.action.value
 
 
 def firsts(changes: Iterable[Change]) -> Iterator[Change]:

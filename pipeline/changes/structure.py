@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address, Kind
+from pipeline.changes.descriptions import describe
 from pipeline.changes.model import (
     Action,
     Change,
@@ -16,11 +17,13 @@ from pipeline.changes.model import (
     NewValue,
     holding,
 )
+from pipeline.changes.moves import Moves, compare_moves, held_moves
 from pipeline.changes.naming import Match, Named, match_all
 from pipeline.changes.snapshot import OktaEntitlement, OktaValue, Snapshot
 from pipeline.plan.model import Cohort, Entitlement, Plan, Value
 
 NAMES_SHOWN = 5
+_ORDER = (Action.RENAME, Action.CREATE, Action.ADD, Action.DESCRIBE)
 
 Pair = tuple[str, str]
 """(entitlement externalValue, value externalValue)."""
@@ -56,8 +59,11 @@ INCOMPLETE = Blocked(
 
 @dataclass(slots=True)
 class Structure:
-    """The differences, and what each (entitlement, value) of the plan means."""
+    """The differences, and what each (entitlement, value) of the plan means. ``snapshot`` is the tenant as it
+    is once the moves are sent: people's grants are compared by the new names.
+    """
 
+    snapshot: Snapshot
     changes: list[Change] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     keeps: list[Keep] = field(default_factory=list)
@@ -67,29 +73,35 @@ class Structure:
 def compare_structure(plan: Plan, snapshot: Snapshot) -> Structure:
     """Compare every entitlement of the plan with the app's; incomplete listings hold everything.
 
-    Changes are in the order create, add, each by address.
+    Changes are in the order rename, create, add, describe, each by address.
     """
-    structure = Structure()
+    structure = Structure(snapshot)
     wanted = sorted(_without_only_removed(plan), key=lambda each: each.external_value)
-    moves = pending_moves(plan, snapshot)
     if not (snapshot.is_complete("entitlements") and snapshot.is_complete("values")):
         for each in wanted:
             _block_all(structure, each, INCOMPLETE)
+            structure.holds += held_moves(each, plan.moved, INCOMPLETE.reason, INCOMPLETE.detail)
         return structure
+    renamed: dict[str, OktaEntitlement] = {}
     for each, match in match_all(wanted, snapshot.entitlements):
         if match.found is not None:
-            _compare_values(structure, each, match.found, moves)
+            moves = compare_moves(each, match.found, plan.moved)
+            renamed[match.found.id] = moves.existing
+            _compare_values(structure, each, moves)
         elif match.is_absent:
             _create(structure, each)
         else:
             _block_all(structure, each, _not_sure("entitlement", each, match))
-    structure.changes.sort(key=lambda change: (change.action is not Action.CREATE, change.address))
+    structure.changes.sort(key=lambda change: (_ORDER.index(change.action), change.address))
+    entitlements = tuple(renamed.get(each.id, each) for each in snapshot.entitlements)
+    structure.snapshot = replace(snapshot, entitlements=entitlements)
     return structure
 
 
 def _without_only_removed(plan: Plan) -> Iterator[Entitlement]:
     """What only removals name need not be there: it is not created to be taken away."""
-    removed = _named(plan.removals) - _named(plan.access)
+    moved = {(move.entitlement, move.to) for move in plan.moved}
+    removed = _named(plan.removals) - _named(plan.access) - moved
     for each in plan.entitlements:
         values = tuple(v for v in each.values if (each.external_value, v.external_value) not in removed)
         if values or not each.values:
@@ -98,22 +110,6 @@ def _without_only_removed(plan: Plan) -> Iterator[Entitlement]:
 
 def _named(cohorts: Iterable[Cohort]) -> set[Pair]:
     return {(name, value) for cohort in cohorts for name, held in cohort.values.items() for value in held}
-
-
-def pending_moves(plan: Plan, snapshot: Snapshot) -> dict[Pair, str]:
-    """(entitlement, new externalValue) -> the old externalValue, for moves the tenant has not seen.
-
-    A move is over once the entitlement is known not to have its old value any more.
-    """
-    if not snapshot.is_complete("values"):
-        return {(move.entitlement, move.to): move.from_ for move in plan.moved}
-    values = {e.external_value: {value.external_value for value in e.values} for e in snapshot.entitlements}
-    return {
-        (move.entitlement, move.to): move.from_
-        for move in plan.moved
-        if move.from_ in values.get(move.entitlement, set())
-        or (move.from_ == move.entitlement and move.from_ in values)
-    }
 
 
 def _create(structure: Structure, wanted: Entitlement) -> None:
@@ -141,46 +137,45 @@ def _create(structure: Structure, wanted: Entitlement) -> None:
         )
 
 
-def _compare_values(
-    structure: Structure, wanted: Entitlement, existing: OktaEntitlement, moves: dict[Pair, str]
-) -> None:
+def _compare_values(structure: Structure, wanted: Entitlement, moves: Moves) -> None:
+    existing = moves.existing
     address = Address(Kind.VALUES, wanted.external_value)
     new: list[Value] = []
-    is_held = False
+    found: list[tuple[Value, OktaValue]] = []
+    structure.holds += moves.holds
+    held_before = len(structure.holds) - len(moves.holds)
     values = sorted(wanted.values, key=lambda value: value.external_value)
     for value, match in match_all(values, existing.values):
-        why = _why_not(wanted, value, match, moves)
+        why = _why_not(value, match, moves)
         if why is not None:
-            is_held = True
             _block_value(structure, wanted, value, why)
             continue
-        target = value if match.found is None else match.found
         if match.found is None:
             new.append(value)
+        else:
+            found.append((value, match.found))
+        target = match.found or value
+        moved = moves.address if target.external_value in moves.moved else None
         structure.meant[wanted.external_value, value.external_value] = Meant(
             existing.external_value,
             target.external_value,
             existing.multi_value,
-            after=address if match.found is None else None,
+            after=address if match.found is None else moved,
         )
-    if new:
-        structure.changes.append(_addition(address, existing, new))
-    elif not is_held:
+    addition = [_addition(address, existing, new)] if new else []
+    description = describe(wanted, existing, found)
+    changes = [each for each in (moves.change, *addition, description) if each is not None]
+    structure.changes += changes
+    if not changes and len(structure.holds) == held_before:
         structure.keeps.append(Keep(address=Address(Kind.ENTITLEMENT, wanted.external_value)))
 
 
-def _why_not(
-    wanted: Entitlement, value: Value, match: Match[OktaValue], moves: dict[Pair, str]
-) -> Blocked | None:
+def _why_not(value: Value, match: Match[OktaValue], moves: Moves) -> Blocked | None:
     if match.found is not None:
         return None
-    old = moves.get((wanted.external_value, value.external_value))
-    if old is not None:
-        return Blocked(
-            HoldReason.NOT_SUPPORTED,
-            f'"{value.external_value}" is to replace "{old}"; creating it beside would stand in the way of '
-            "that move, which this version does not send.",
-        )
+    blocked = moves.blocked.get(value.external_value)
+    if blocked is not None:
+        return Blocked(HoldReason.MOVE_BLOCKED, f"It is to come from a move that is held. {blocked}")
     return None if match.is_absent else _not_sure("value", value, match)
 
 

@@ -14,7 +14,7 @@ from pipeline.changes.wanted import Person, resolve, wishes
 from pipeline.errors import ErrorCode, TenantError
 from pipeline.plan.model import Plan
 
-PUTTING_RIGHT = frozenset({Action.RETIME})
+PUTTING_RIGHT = frozenset({Action.RETIME, Action.RENAME, Action.DESCRIBE})
 """Actions after which people hold the same values as before."""
 
 
@@ -62,14 +62,15 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
     where a listing is not proven complete: then nothing can be said to be missing.
     """
     _refuse_torn(snapshot)
-    meant = compare_structure(plan, snapshot).meant
+    structure = compare_structure(plan, snapshot)
+    meant = structure.meant
     again = diff(plan, "", snapshot)
     excused = {
         (hold.address.key, pair) for hold in again.holds for pair in _pairs(hold.adds) + _pairs(hold.removes)
     }
-    to_remove = removable(plan, snapshot)
+    to_remove = removable(plan, structure.snapshot)
     may_be_unassigned = _people_held_back(again)
-    names, values = ValueNames(snapshot), _values(snapshot)
+    names, values = ValueNames(structure.snapshot), _values(structure.snapshot)
     missing: list[PersonValue] = []
     extras: list[PersonValue] = []
     not_assigned: list[str] = []

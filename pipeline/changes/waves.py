@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.changes.model import Change, ChangeSet
+from pipeline.changes.model import Action, Change, ChangeSet
 from pipeline.changes.risks import risk_kind
 
 Chain = tuple[Change, ...]
@@ -25,10 +25,10 @@ class Wave:
 
 
 def waves(change_set: ChangeSet) -> tuple[Wave, ...]:
-    """Entitlements and values first, since grants need their ids; then the first person of each risk kind,
-    alone; then everybody else. Every change is in exactly one chain.
+    """Entitlements and values first, since grants need their ids and names; then the first person of each
+    risk kind, alone; then everybody else. Every change is in exactly one chain. What rewrites values comes
+    before and after what adds some, so that no two writes of one entitlement are under way at a time.
     """
-    structure = tuple((change,) for change in change_set.changes if change.entitlement is not None)
     people: dict[str, list[Change]] = {}
     for change in change_set.changes:
         if change.person is not None:
@@ -38,11 +38,19 @@ def waves(change_set: ChangeSet) -> tuple[Wave, ...]:
     first = {chain[0].address for _, chain in canaries}
     rest = tuple(chain for chain in chains if chain[0].address not in first)
     found = (
-        Wave("entitlements and values", structure),
+        Wave("renames", _structure(change_set, Action.RENAME)),
+        Wave("entitlements and values", _structure(change_set, Action.CREATE, Action.ADD)),
+        Wave("descriptions", _structure(change_set, Action.DESCRIBE)),
         *(Wave(f"canary: first {kinds}", (chain,), canary=True) for kinds, chain in canaries),
         Wave("people", rest),
     )
     return tuple(wave for wave in found if wave.chains)
+
+
+def _structure(change_set: ChangeSet, *actions: Action) -> tuple[Chain, ...]:
+    return tuple(
+        (change,) for change in change_set.changes if change.entitlement and change.action in actions
+    )
 
 
 def _canaries(chains: Iterable[Chain]) -> list[tuple[str, Chain]]:

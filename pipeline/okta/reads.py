@@ -30,6 +30,7 @@ from pipeline.okta.wire import (
     OrganizationBody,
     UserBody,
     ValueBody,
+    WholeEntitlementBody,
     Wire,
 )
 from pipeline.plan.model import OktaAppRef
@@ -100,6 +101,16 @@ class Reads:
             for each in entitlements.items
         )
         return listed, (entitlements.listing, values.listing)
+
+    async def entitlement(self, entitlement_id: str) -> OktaEntitlement | None:
+        """One entitlement with all its values; None where there is none."""
+        answer = await self._client.send(Call("GET", f"{GOVERNANCE}/entitlements/{{}}", (entitlement_id,)))
+        if answer.status == NOT_FOUND:
+            return None
+        body = _body(answer, WholeEntitlementBody, "an entitlement")
+        if not body.is_whole:
+            raise failed("Reading an entitlement (not all values came)", answer)
+        return body.value()
 
     async def app_users(self, app_id: str) -> tuple[dict[str, AppUser], Listing]:
         """The app's user rows by user id; 500 a page (okta-api.md 3)."""

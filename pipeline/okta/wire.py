@@ -11,6 +11,7 @@ from pipeline.changes.snapshot import (
     BaseAccess,
     EntitlementManagement,
     OktaApp,
+    OktaEntitlement,
     OktaGrant,
     OktaUser,
     OktaValue,
@@ -96,6 +97,31 @@ class EntitlementBody(Wire):
     external_value: Annotated[str, Field(alias="externalValue")]
     multi_value: Annotated[bool, Field(alias="multiValue")]
     description: str | None = None
+
+
+class CountBody(Wire):
+    total: int | None = None
+
+
+class WholeEntitlementBody(EntitlementBody):
+    """As read by id (okta-api.md 4.3); ``metadata.total`` counts the values."""
+
+    values: tuple[ValueBody, ...]
+    metadata: CountBody = CountBody()
+
+    @property
+    def is_whole(self) -> bool:
+        return self.metadata.total in (None, len(self.values))
+
+    def value(self) -> OktaEntitlement:
+        return OktaEntitlement(
+            id=self.id,
+            name=self.name,
+            external_value=self.external_value,
+            multi_value=self.multi_value,
+            values=tuple(each.value() for each in self.values),
+            description=self.description,
+        )
 
 
 class EmbeddedBody(Wire):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.changes.instants import in_utc
 from pipeline.changes.model import EntitlementTarget, NewValue
+from pipeline.changes.snapshot import OktaValue
 from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.okta.answers import Accepted, Lost, NotSent, Refused, WriteAnswer
 from pipeline.okta.client import Answer, Call, OktaClient
@@ -47,6 +48,36 @@ class Writes:
             Call("PATCH", f"{GOVERNANCE}/entitlements/{{}}", (entitlement_id,), body=body)
         )
 
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float | None = None,
+    ) -> WriteAnswer:
+        """PATCH descriptions and names; together at most 100 operations. Values go as a whole, since whether
+        REPLACE keeps what it is not told is written nowhere (okta-api.md 4.4).
+        """
+        own: dict[str, Any] = {
+            "op": "REPLACE",
+            "path": "/description",
+            "refType": "ENTITLEMENT",
+            "value": description,
+        }
+        body = [own] if description is not None else []
+        body += [
+            {
+                "op": "REPLACE",
+                "path": f"/values/{each.id}",
+                "refType": "ENTITLEMENT-VALUE",
+                "value": _value(each),
+            }
+            for each in values
+        ]
+        path, ids = f"{GOVERNANCE}/entitlements/{{}}", (entitlement_id,)
+        return await self._write(Call("PATCH", path, ids, body=body, not_after_s=not_after_s))
+
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
         """POST the app user with scope USER; "already assigned" (409 E0000062) counts as accepted."""
         body = {"id": user_id, "scope": "USER"}
@@ -67,16 +98,20 @@ class Writes:
         """POST a CUSTOM grant. It replaces the base grant there is (okta-api.md 5.3): the caller has read
         that there is none, and ``not_after_s`` is how long that may be relied on.
         """
-        body: dict[str, Any] = {
-            "grantType": "CUSTOM",
-            "target": {"externalId": app_id, "type": "APPLICATION"},
-            "targetPrincipal": {"externalId": user_id, "type": "OKTA_USER"},
-            "action": "ALLOW",
-            "actor": "API",
-            "entitlements": _entitlements(pairs),
-        }
-        if expires is not None:
-            body["scheduleSettings"] = {"expirationDate": expires, "timeZone": "UTC"}
+        body = _grant("CUSTOM", app_id, user_id, pairs, expires)
+        return await self._write(Call("POST", f"{GOVERNANCE}/grants", body=body, not_after_s=not_after_s))
+
+    async def post_additive_grant(
+        self,
+        app_id: str,
+        user_id: str,
+        pairs: Pairs,
+        expires: str | None,
+        *,
+        not_after_s: float | None = None,
+    ) -> WriteAnswer:
+        """POST an ENTITLEMENT grant, which is added to what exists; sent twice, it is there twice (5.3)."""
+        body = _grant("ENTITLEMENT", app_id, user_id, pairs, expires)
         return await self._write(Call("POST", f"{GOVERNANCE}/grants", body=body, not_after_s=not_after_s))
 
     async def put_grant(
@@ -128,7 +163,20 @@ def _outcome(answer: Answer) -> WriteAnswer:
     return Refused(answer.status, code, summary, causes, answer.request_id)
 
 
-def _value(value: NewValue) -> dict[str, str]:
+def _grant(grant_type: str, app_id: str, user_id: str, pairs: Pairs, expires: str | None) -> dict[str, Any]:
+    ends = {"scheduleSettings": {"expirationDate": expires, "timeZone": "UTC"}} if expires else {}
+    return {
+        "grantType": grant_type,
+        "target": {"externalId": app_id, "type": "APPLICATION"},
+        "targetPrincipal": {"externalId": user_id, "type": "OKTA_USER"},
+        "action": "ALLOW",
+        "actor": "API",
+        "entitlements": _entitlements(pairs),
+        **ends,
+    }
+
+
+def _value(value: NewValue | OktaValue) -> dict[str, str]:
     described = {"description": value.description} if value.description else {}
     return {"name": value.name, "externalValue": value.external_value, **described}
 

@@ -5,6 +5,7 @@ Lengths are Okta's (okta-api.md, limits of entitlements and values), counted in 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from pipeline.address import principal_key
@@ -126,6 +127,17 @@ def _moved(plan: Plan) -> Problems:
             yield Problem((*at, "to"), FindingCode.UNKNOWN_VALUE, detail)
         if move.from_ == move.to:
             yield Problem(at, FindingCode.BAD_VALUE, "'from' and 'to' are the same, so nothing moves.")
+        elif move.from_ in values_of.get(move.entitlement, []):
+            detail = (
+                f"{shown(move.from_)} is still a value of {shown(move.entitlement)}, and would come back."
+            )
+            yield Problem((*at, "from"), FindingCode.BAD_VALUE, detail)
+    for key in ("from_", "to"):
+        names = Counter((move.entitlement, getattr(move, key)) for move in plan.moved)
+        for index, move in enumerate(plan.moved):
+            if names[move.entitlement, getattr(move, key)] > 1:
+                detail = f"{shown(getattr(move, key))} is moved more than once; leave one of the moves."
+                yield Problem(("moved", index, key.strip("_")), FindingCode.BAD_VALUE, detail)
 
 
 def _balance(totals: Totals) -> Problems:

@@ -1,10 +1,12 @@
-"""How far a run is: a bar in place on a terminal, a line now and then elsewhere. Always on stderr."""
+"""How far a run is: a bar in place on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 
 from pipeline.report.text import MINUTE_S, duration, plain
 from pipeline.run.result import Progress
@@ -15,19 +17,22 @@ LINE_EVERY_S = 10.0
 """Where no terminal shows the bar of a run that is watched."""
 
 
-def show_progress() -> Callable[[Progress], None]:
-    """A follower of a run: rate, time left, and how many are held."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
+    """A follower of a run, on stderr: rate, time left, and how many are held."""
+    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    said = ""
     last = 0
 
     def show(progress: Progress) -> None:
-        nonlocal last
-        is_last = progress.done >= progress.total
+        nonlocal last, said
         if console.is_terminal:
-            draw(console, progress, end="\n" if is_last else "")
-        elif is_last or progress.done * 10 // max(1, progress.total) > last:
-            last = progress.done * 10 // max(1, progress.total)
-            console.print(progress_line(progress))
+            draw(console, progress, is_last=progress.over)
+            return
+        tenths = progress.done * 10 // max(1, progress.total)
+        line = progress_line(progress)
+        if tenths > last or (progress.over and line != said):
+            last, said = tenths, line
+            console.print(line)
 
     return show
 
@@ -42,7 +47,7 @@ def show_watched() -> Callable[[Watched], None]:
         progress = watched.progress
         last = f"; {' '.join(watched.last.split())}" if watched.last else ""
         if console.is_terminal:
-            draw(console, progress, end="\n" if watched.over else "", more=last)
+            draw(console, progress, is_last=watched.over is not None, more=last)
         elif watched.over or not said_at_s or progress.elapsed_s - said_at_s >= LINE_EVERY_S:
             said_at_s = progress.elapsed_s
             console.print(plain(f"{progress_line(progress)}{last}"))
@@ -59,12 +64,13 @@ def _ended(watched: Watched) -> str:
     return f"[bold]Run {watched.run}[/] {end}: {counts}{resume}"
 
 
-def draw(console: Console, progress: Progress, *, end: str = "", more: str = "") -> None:
-    """The bar and ``more`` in place of what the terminal's last line shows, cut to its width."""
+def draw(console: Console, progress: Progress, *, is_last: bool, more: str = "") -> None:
+    """The bar and ``more`` in place of what the terminal's line shows, cut to its width."""
     done = BAR_WIDTH * min(progress.done, progress.total) // max(1, progress.total)
     line = f"{progress_line(progress)}{more}"[: max(1, console.width - BAR_WIDTH - 2)]
     bar = f"[green]{'━' * done}[/][dim]{'━' * (BAR_WIDTH - done)}[/]"
-    console.print(f"\r{bar} {plain(line)}\x1b[K", end=end)
+    console.control(Control((ControlType.CURSOR_MOVE_TO_COLUMN, 0), (ControlType.ERASE_IN_LINE, 2)))
+    console.print(f"{bar} {plain(line)}", end="\n" if is_last else "")
 
 
 def progress_line(progress: Progress) -> str:

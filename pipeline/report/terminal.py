@@ -11,7 +11,7 @@ from rich.table import Table
 from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
 from pipeline.report.sources import show_archive, show_files, show_sources
-from pipeline.report.text import MINUTE_S, SHOWN, duration, more, plain, shortened
+from pipeline.report.text import MINUTE_S, SHOWN, confirmation, duration, more, plain, shortened
 from pipeline.report.undone import show_undo
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.views import (
@@ -73,8 +73,7 @@ def ask(view: DiffView) -> bool:
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     _render(view, console)
-    taking = [f"{action} {view.counts[action]}" for action in ("revoke", "convert") if action in view.counts]
-    word = " ".join(taking) or "yes"
+    word = confirmation(view.counts)
     return console.input(f"Send these changes? Type {word}: ").strip() == word
 
 
@@ -164,8 +163,9 @@ def _(view: CheckView, console: Console) -> None:
 def _(view: DiffView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
     _counts(console, view)
-    for each in sorted(view.changes, key=lambda each: not each.removes)[:SHOWN]:
-        console.print(f"  {'[red]-[/]' if each.removes else '[green]+[/]'} {plain(each.message)}")
+    for each in sorted(view.changes, key=lambda each: each.action != "revoke")[:SHOWN]:
+        sign = "[red]-[/]" if each.action == "revoke" else "[green]+[/]"
+        console.print(f"  {sign} {plain(each.message)}")
     more(console, len(view.changes))
     _held(console, view.held)
     _findings(console, view.findings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -36,3 +38,9 @@ def more(console: Console, count: int) -> None:
     """Say how many of ``count`` rows were not shown."""
     if count > SHOWN:
         console.print(f"  ... and {count - SHOWN} more (--json lists all)")
+
+
+def confirmation(counts: Mapping[str, int]) -> str:
+    """What a person types to send so many changes of each action: what takes away is typed with its count."""
+    taking = [f"{action} {counts[action]}" for action in ("revoke", "convert") if action in counts]
+    return " ".join(taking) or "yes"

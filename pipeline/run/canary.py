@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from pipeline.changes.holdings import BASE_TYPES
 from pipeline.changes.model import Action, Change, added, removed
 from pipeline.changes.risks import risk_kind
 from pipeline.changes.snapshot import GrantType, OktaGrant
 from pipeline.clock import Clock
 from pipeline.errors import ErrorCode, OktaPlanError, StoppedError, TenantError
+from pipeline.run.adding import refused_additive
 from pipeline.run.catalog import Catalog
 from pipeline.run.result import Outcome
 from pipeline.run.retiming import more_than_the_end
@@ -83,6 +85,9 @@ class Canaries:
         self, change: Change, watched: WatchedStep, catalog: Catalog, ending: Ending
     ) -> bool:
         """Whether ``change`` was sent and took nothing away; halts the run where it did, or cannot tell."""
+        if refused := refused_additive(change, ending):
+            self._halt(refused)
+            return False
         sent = isinstance(ending, Settled) and ending.outcome is Outcome.APPLIED
         if not sent or watched.before is None:
             return False
@@ -119,16 +124,27 @@ def what_went_wrong(
     """Why the canary ``change`` failed, judged by all grants of its person; None where it did not."""
     takes, _ = catalog.resolve(removed(change))
     compared, _ = catalog.resolve(change.before)
-    before = tuple(replace(each, values=each.values - takes) for each in before)
+    # an ENTITLEMENT grant from which all is taken ends, as it should
+    left = (each for each in before if not each.values or each.values - takes)
+    before = tuple(replace(each, values=each.values - takes) for each in left)
     lost = (pairs_of(before) | (compared - takes) | adds) - pairs_of(after)
     if lost:
         calls = restoring_calls(before, after, adds) or [_restore_base(after, pairs_of(after) | lost)]
         return _failed(change, catalog.names(lost), calls)
     if stayed := takes & pairs_of(after):
         return _without_effect(change, catalog.names(stayed))
+    gone = additive_gone(before, after)
+    if gone:
+        return _failed(change, f"grants {', '.join(gone)}", restoring_calls(before, after, adds))
     if change.action is Action.RETIME and (other := more_than_the_end(change, before, after)):
         return _touched(change, other)
     return None
+
+
+def additive_gone(before: tuple[OktaGrant, ...], after: tuple[OktaGrant, ...]) -> list[str]:
+    """Ids of the additive grants that are no longer there, even where another grant has their values."""
+    left = {grant.id for grant in after}
+    return [each.id for each in before if each.type not in BASE_TYPES and each.id not in left]
 
 
 def pairs_of(grants: tuple[OktaGrant, ...]) -> Pairs:
@@ -137,11 +153,11 @@ def pairs_of(grants: tuple[OktaGrant, ...]) -> Pairs:
 
 
 def restoring_calls(before: tuple[OktaGrant, ...], after: tuple[OktaGrant, ...], adds: Pairs) -> list[str]:
-    """The calls that give back what was held before: one for each grant whose values are no longer held."""
-    held = pairs_of(after)
+    """The calls that give back what was held before: one for each grant that is gone, or whose values are."""
+    held, gone = pairs_of(after), additive_gone(before, after)
     calls = []
     for grant in before:
-        if grant.values <= held:
+        if grant.values <= held and grant.id not in gone:
             continue
         if grant.type == GrantType.BUNDLE:
             calls.append(

@@ -15,7 +15,7 @@ from pipeline.changes.model import HoldReason, PersonTarget
 from pipeline.changes.snapshot import BaseAccess, GrantType, OktaGrant
 from pipeline.okta.answers import Accepted, WriteAnswer
 from pipeline.run.catalog import Catalog
-from pipeline.run.standing import Drifted, InEffect, Ready, Standing, drifted
+from pipeline.run.standing import Drifted, InEffect, Ready, Standing, drifted, is_in_force
 from pipeline.run.tenant import Pairs, Tenant
 
 
@@ -36,12 +36,12 @@ class ConvertStep:
         user_id = self.person.user_id
         grants = await self.tenant.grants_of(self.app_id, user_id)
         base = [grant for grant in grants if grant.type in BASE_TYPES]
-        if any((each.action, each.status) != ("ALLOW", "ACTIVE") for each in grants):
+        if not all(is_in_force(each) for each in grants):
             return drifted("The person has a grant now that is not ALLOW ACTIVE.")
         if len(base) != 1:
             return drifted(f"The person has {len(base)} base grants now, not the one policy grant.")
-        if len(grants) > 1:
-            return drifted("The person has additive grants now, which writing a CUSTOM grant may remove.")
+        if {each.type for each in grants} - BASE_TYPES - set(self.person.beside):
+            return drifted("The person has other grants now, which writing a CUSTOM grant may remove.")
         if not same_instant(base[0].expires, self.person.expires):
             return drifted("The grant's expiry was changed since it was compared.")
         if base[0].type == GrantType.CUSTOM:

@@ -88,6 +88,7 @@ async def execute(
     for wave in waves:
         await run.carry_out(wave, concurrency)
         await run.learn_new_ids()
+    ledger.show(over=True)
     ledger.account_for_rest(change_set)
     return _finish(change_set, ledger)
 
@@ -159,7 +160,8 @@ class _Run:
     async def _change(self, change: Change, broken: Change | None) -> None:
         ending = self._why_not(change, broken) or await self._send(change)
         self.ledger.enter(change, ending)
-        if change.entitlement is not None and self.ledger.is_done(change.address):
+        tells_ids = change.entitlement is not None and change.action is not Action.DESCRIBE
+        if tells_ids and self.ledger.is_done(change.address):
             self.new_structure.append(change)
 
     def _why_not(self, change: Change, broken: Change | None) -> Withheld | None:

@@ -83,7 +83,7 @@ class Ledger:
         self._count(change, ending)
         if isinstance(ending.cause, CredentialError):
             self.stop_for(ending.cause)
-        self._show()
+        self.show()
 
     def hold(self, change: Change, reason: HoldReason, detail: str) -> None:
         self.held[change.address] = hold_of(change, reason, detail)
@@ -165,7 +165,7 @@ class Ledger:
         if why is not None:
             self.stop_for(_over_budget(why))
 
-    def _show(self) -> None:
+    def show(self, *, over: bool = False) -> None:
         self.progress(
             Progress(
                 done=len(self.ended) + len(self.held),
@@ -173,6 +173,7 @@ class Ledger:
                 applied=self.applied,
                 held=len(self.held),
                 elapsed_s=self.clock.now() - self.started_at_s,
+                over=over,
             )
         )
 

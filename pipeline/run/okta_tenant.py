@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pipeline.changes.model import Action, Change, EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.buckets import bucket_of
 from pipeline.okta.orns import NamedGrants
@@ -19,12 +19,15 @@ from pipeline.run.roster import Roster
 from pipeline.run.tenant import Pairs
 
 _GRANTS = "/governance/api/v1/grants"
+_ENTITLEMENT = "/governance/api/v1/entitlements/{id}"
 _ASSIGNMENTS = "/api/v1/apps/{id}/users"
 _BUCKETS: Mapping[Action, tuple[str | None, str]] = {
     Action.ASSIGN: (None, bucket_of("POST", _ASSIGNMENTS)),
     Action.GRANT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
     Action.EXTEND: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
     Action.CONVERT: (bucket_of("GET", _GRANTS), bucket_of("POST", _GRANTS)),
+    Action.RENAME: (bucket_of("GET", _ENTITLEMENT), bucket_of("PATCH", _ENTITLEMENT)),
+    Action.DESCRIBE: (bucket_of("GET", _ENTITLEMENT), bucket_of("PATCH", _ENTITLEMENT)),
     Action.RETIME: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PATCH", f"{_GRANTS}/{{id}}")),
     Action.REVOKE: (bucket_of("GET", f"{_GRANTS}/{{id}}"), bucket_of("PUT", f"{_GRANTS}/{{id}}")),
 }
@@ -53,6 +56,16 @@ class OktaTenant:
     async def add_values(self, entitlement_id: str, values: tuple[NewValue, ...]) -> WriteAnswer:
         return await self._writes.add_values(entitlement_id, values)
 
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float,
+    ) -> WriteAnswer:
+        return await self._writes.reword(entitlement_id, description, values, not_after_s=not_after_s)
+
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
         return await self._writes.assign(app_id, user_id)
 
@@ -60,6 +73,13 @@ class OktaTenant:
         self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
     ) -> WriteAnswer:
         return await self._writes.post_custom_grant(app_id, user_id, pairs, expires, not_after_s=not_after_s)
+
+    async def post_additive_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
+    ) -> WriteAnswer:
+        return await self._writes.post_additive_grant(
+            app_id, user_id, pairs, expires, not_after_s=not_after_s
+        )
 
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         return await self._writes.put_grant(grant, pairs, not_after_s=not_after_s)
@@ -71,6 +91,9 @@ class OktaTenant:
 
     async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
         return await self._writes.patch_grant(grant_id, expires, not_after_s=not_after_s)
+
+    async def entitlement(self, entitlement_id: str) -> OktaEntitlement | None:
+        return await self._reads.entitlement(entitlement_id)
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         """Raises TenantError where one of the two listings is incomplete."""

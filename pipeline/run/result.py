@@ -39,13 +39,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is, in changes."""
+    """How far a run is, in changes. ``over``: nothing more is sent, though not all may be done."""
 
     done: int
     total: int
     applied: int
     held: int
     elapsed_s: float
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

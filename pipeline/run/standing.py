@@ -70,11 +70,12 @@ def drifted(detail: str) -> Drifted:
 
 
 def judge_listing(
-    grants: tuple[OktaGrant, ...], wanted: Pairs, expires: str | None
+    listed: tuple[OktaGrant, ...], wanted: Pairs, expires: str | None, beside: tuple[str, ...] = ()
 ) -> OktaGrant | Drifted | None:
-    """Before a POST, which would replace what it finds: None (nothing there), the grant that already does
-    what is wanted, or Drifted.
+    """Before a POST, which would replace what it finds: None (nothing there but additive grants of the types
+    ``beside``), the grant that already does what is wanted, or Drifted.
     """
+    grants = [each for each in listed if not (each.type in beside and is_in_force(each))]
     if not grants:
         return None
     only = grants[0] if len(grants) == 1 else None
@@ -113,6 +114,10 @@ def judge_raw(
     )
     detail = next((detail for differs, detail in reasons if differs), None)
     return live if detail is None else drifted(detail)
+
+
+def is_in_force(grant: OktaGrant) -> bool:
+    return (grant.action, grant.status) == ("ALLOW", "ACTIVE")
 
 
 def _is_plain(type_: str, action: str, status: str) -> bool:

@@ -16,12 +16,14 @@ from pipeline.changes.model import (
     PersonTarget,
     added,
 )
-from pipeline.changes.snapshot import OktaEntitlement
+from pipeline.changes.snapshot import GrantType, OktaEntitlement
 from pipeline.okta.answers import Accepted, WriteAnswer
+from pipeline.run.adding import AddingStep
 from pipeline.run.catalog import Catalog
 from pipeline.run.converting import ConvertStep
 from pipeline.run.removing import removal_step
 from pipeline.run.retiming import RetimeStep
+from pipeline.run.rewording import RewordStep
 from pipeline.run.standing import (
     Drifted,
     InEffect,
@@ -41,6 +43,8 @@ def step_for(change: Change, tenant: Tenant, app_id: str, catalog: Catalog) -> S
     """How ``change`` is carried out; Drifted where its values have no ids or no such write is built."""
     if change.action in (Action.CREATE, Action.ADD) and change.entitlement is not None:
         return StructureStep(tenant, app_id, change.action, change.entitlement, catalog)
+    if change.action in (Action.RENAME, Action.DESCRIBE) and change.entitlement is not None:
+        return RewordStep(tenant, change.entitlement)
     if change.action is Action.ASSIGN and change.person is not None:
         return AssignStep(tenant, app_id, change.person.user_id)
     if change.action in OF_GRANTS and change.person is not None:
@@ -61,11 +65,12 @@ def _grant_step(
     adds, missing = catalog.resolve(added(change))
     if missing:
         return Drifted(HoldReason.DEPENDS_ON_HELD, f"The app has no such values: {', '.join(missing)}.")
+    if person.grant_type == GrantType.ENTITLEMENT:
+        return AddingStep(tenant, app_id, person, adds)
     if change.action is Action.GRANT:
         return GrantStep(tenant, app_id, person, before | adds)
-    if change.action is Action.CONVERT:
-        return ConvertStep(tenant, app_id, person, before, adds, catalog)
-    return ExtendStep(tenant, app_id, person, before, adds, catalog)
+    write = ConvertStep if change.action is Action.CONVERT else ExtendStep
+    return write(tenant, app_id, person, before, adds, catalog)
 
 
 @dataclass(slots=True)
@@ -111,7 +116,7 @@ class GrantStep:
 
     async def look(self) -> Standing:
         grants = await self.tenant.grants_of(self.app_id, self.person.user_id)
-        found = judge_listing(grants, self.wanted, self.person.expires)
+        found = judge_listing(grants, self.wanted, self.person.expires, self.person.beside)
         if isinstance(found, Drifted):
             return found
         if found is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.changes.model import EntitlementTarget, NewValue
-from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant
+from pipeline.changes.snapshot import AppUser, BaseAccess, OktaEntitlement, OktaGrant, OktaValue
 from pipeline.okta.answers import WriteAnswer
 from pipeline.okta.orns import NamedGrants
 
@@ -36,6 +36,19 @@ class Tenant(Protocol):
         """Add ``values`` (at most VALUES_PER_ADD) to an entitlement."""
         ...
 
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float,
+    ) -> WriteAnswer:
+        """Give the entitlement this description, unless None, and these values of it the texts they have
+        here (together at most VALUES_PER_ADD), by ``not_after_s`` or not at all.
+        """
+        ...
+
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
         """Assign the user to the app, with scope USER."""
         ...
@@ -46,6 +59,12 @@ class Tenant(Protocol):
         """Create the CUSTOM base grant. It replaces whatever base grant exists (okta-api.md 5.3), so it
         leaves by ``not_after_s`` of the clock or not at all.
         """
+        ...
+
+    async def post_additive_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
+    ) -> WriteAnswer:
+        """Create an ENTITLEMENT grant, which is added to what exists, by ``not_after_s`` or not at all."""
         ...
 
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
@@ -62,6 +81,10 @@ class Tenant(Protocol):
 
     async def patch_grant(self, grant_id: str, expires: str, *, not_after_s: float) -> WriteAnswer:
         """Give the grant another end, by ``not_after_s`` or not at all."""
+        ...
+
+    async def entitlement(self, entitlement_id: str) -> OktaEntitlement | None:
+        """One entitlement with all its values, read by id; None where there is none."""
         ...
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:

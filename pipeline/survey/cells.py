@@ -19,12 +19,12 @@ class Cells:
     codes: pl.Series
     distinct: pl.DataFrame
 
-    def lookup(self, answers: pl.DataFrame, column: str) -> pl.Series:
-        """For each row, ``column`` of the row of ``answers`` that has its CODE."""
+    def lookup(self, answers: pl.DataFrame, column: str, rows: pl.Series | None = None) -> pl.Series:
+        """For each row, or each of ``rows``, ``column`` of the row of ``answers`` that has its CODE."""
         size = int(self.distinct.get_column(CODE).max() or 0) + 1  # type: ignore[arg-type]
         codes = pl.DataFrame({CODE: pl.int_range(size, dtype=pl.UInt32, eager=True)})
         by_code = codes.join(answers.select(CODE, column), on=CODE, how="left", maintain_order="left")
-        return by_code.get_column(column).gather(self.codes)
+        return by_code.get_column(column).gather(self.codes if rows is None else self.codes.gather(rows))
 
 
 def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[pl.Series, dict[str, Cells]]:

@@ -68,10 +68,7 @@ def _damage(frame: Frame, rows: Rows) -> list[Finding]:
 
 def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
     """A value that the same person has in a permitted and in a denied row: granted, and said so."""
-    if not rows.count(DENIED):
-        return []
-    listed = rows.judged.with_columns(rows.set_columns()).with_row_index(ROW)
-    denying = listed.filter(pl.col(VERDICT) == DENIED).with_columns(person_key(pl.col(USER)))
+    denying = rows.listing(rows.of(DENIED)).with_columns(person_key(pl.col(USER)))
     denied = denying.join(rows.held, on=KEY, suffix=" held").select(
         ROW, KEY, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
     )
@@ -82,8 +79,10 @@ def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
     denied = denied.filter(pl.any_horizontal(pl.col("^size of .*$") > 0))
     if denied.select(pl.sum_horizontal(pl.col("^size of .*$").sum())).item() > CONFLICTS_SHOWN_MAX:
         return _many_conflicts(frame, denied, sorted(sizes))
-    keys_concerned = denied.get_column(KEY).unique().implode()
-    concerned = listed.with_columns(person_key(pl.col(USER))).filter(pl.col(KEY).is_in(keys_concerned))
+    if denied.is_empty():
+        return []
+    is_concerned = person_key(pl.col(USER)).is_in(denied.get_column(KEY).unique().implode())
+    concerned = rows.judged.lazy().with_row_index(ROW).filter(is_concerned).collect(engine="streaming")
     keys = [ENTITLEMENT, VALUE]
     found = (
         rows.pairs(concerned.get_column(ROW))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -25,6 +25,8 @@ REJECTIONS = {
 }
 VERDICTS = pl.Enum([USED, DENIED, NO_VALUE, BLANK, *REJECTIONS])
 
+ROWS_AT_ONCE = 2_000_000
+"""So many rows are looked at together: what all of them list would take more memory than the file."""
 _ODD_IN_USER = r"[\x00-\x20\x7f]|[^\x00-\x7f]"
 """Quick to look for; only where it matches can `_BAD_IN_USER`, which knows all of Unicode."""
 _BAD_IN_USER = r"[\s\p{C}]"
@@ -61,13 +63,18 @@ class Rows:
         found = {each.entitlement: list(each.decode(everything)[0]) for each in self.sets if each.values}
         return {entitlement: values for entitlement, values in found.items() if values}
 
-    def set_columns(self) -> list[pl.Series]:
-        """What each row's cells list, as the columns of all sets."""
-        return [
-            self.cells[each.entitlement].lookup(each.by_cell, name).alias(name)
+    def listing(self, rows: pl.Series) -> pl.DataFrame:
+        """ROW and USER of ``rows``, and what their cells list as the columns of all sets."""
+        columns = [
+            self.cells[each.entitlement].lookup(each.by_cell, name, rows).alias(name)
             for each in self.sets
             for name in each.names
         ]
+        return pl.DataFrame([rows.alias(ROW), self.judged.get_column(USER).gather(rows), *columns])
+
+    def of(self, verdict: str) -> pl.Series:
+        """The rows with this verdict."""
+        return (self.judged.get_column(VERDICT) == verdict).arg_true()
 
     def pairs(self, rows: pl.Series) -> pl.DataFrame:
         """ROW, USER, KEY, VERDICT, ENTITLEMENT and VALUE of each value that ``rows`` list."""
@@ -104,28 +111,39 @@ def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str
     verdicts = _verdicts(frame, users, mapping, cells, sets)
     judged = pl.DataFrame({USER: users, VERDICT: verdicts})
     rows = Rows(judged, cells, sets, pl.DataFrame(), ())
-    held = people(judged.with_columns(rows.set_columns()).lazy().filter(pl.col(VERDICT) == USED), rows)
-    return Rows(judged, cells, sets, held, _rejected(frame, judged))
+    return replace(rows, held=_people(rows), rejected=_rejected(frame, judged))
 
 
-def people(rows: pl.LazyFrame, judged: Rows) -> pl.DataFrame:
-    """KEY, USER and the columns of all sets for each person of ``rows``, sorted by KEY.
+def _people(rows: Rows) -> pl.DataFrame:
+    """KEY, USER and the columns of all sets for each person of the used rows, sorted by KEY.
 
     Of several spellings the smallest stands for all, so that the order of the rows does not matter.
     """
-    joined = [expression for each in judged.sets for expression in each.join()]
-    each = rows.group_by(USER).agg(joined).collect(engine="streaming").with_columns(person_key(pl.col(USER)))
+    joined = [expression for each in rows.sets for expression in each.join()]
+    used = rows.of(USED)
+    parts = [
+        rows.listing(used.slice(start, ROWS_AT_ONCE))
+        .lazy()
+        .group_by(USER)
+        .agg(joined)
+        .collect(engine="streaming")
+        for start in range(0, max(1, len(used)), ROWS_AT_ONCE)
+    ]
+    each = pl.concat(parts) if len(parts) == 1 else pl.concat(parts).group_by(USER).agg(joined)
+    each = each.with_columns(person_key(pl.col(USER)))
     is_folded = (each.get_column(KEY) == each.get_column(USER)).all()
     if not is_folded and each.get_column(KEY).n_unique() < each.height:
         each = each.group_by(KEY).agg(pl.col(USER).min(), *joined)
-    return each.select(KEY, USER, *judged.set_names).sort(KEY)
+    return each.select(KEY, USER, *rows.set_names).sort(KEY)
 
 
 def person_key(user: pl.Expr) -> pl.Expr:
     """`principal_key` of trimmed users; only letters beyond ASCII fold otherwise than in lower case."""
     is_ascii = user.str.len_bytes() == user.str.len_chars()
     folded = user.map_batches(
-        lambda users: pl.Series([str(each).casefold() for each in users], dtype=pl.String), pl.String
+        lambda users: pl.Series([str(each).casefold() for each in users], dtype=pl.String),
+        pl.String,
+        is_elementwise=True,
     )
     return pl.when(is_ascii).then(user.str.to_lowercase()).otherwise(folded).alias(KEY)
 

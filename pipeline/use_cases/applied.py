@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.changes.model import ChangeSet, HoldReason, removed
+from pipeline.changes.model import ChangeSet, HoldReason, revoked
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
 from pipeline.envelope import FindingView, error_view
@@ -91,7 +91,7 @@ def _revoked(result: RunResult) -> list[MissingView]:
     return [
         MissingView(principal=each.change.principal or "", entitlement=entitlement, value=value)
         for each in result.of(Outcome.APPLIED)
-        for entitlement, values in removed(each.change)
+        for entitlement, values in revoked(each.change)
         for value in values
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.diff import diff as compare
 from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
-from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed
+from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed, revoked
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import PersonValue, Verification
@@ -52,6 +52,7 @@ BUCKETS: dict[CallKind, str] = {
     CallKind.RETIME: bucket_of("PATCH", "/governance/api/v1/grants/{id}"),
     CallKind.REVOKE: bucket_of("POST", "/governance/api/v2/revoke-principal-access"),
     CallKind.ACCESS_READ: bucket_of("GET", "/governance/api/v1/principal-access"),
+    CallKind.ENTITLEMENT_READ: bucket_of("GET", "/governance/api/v1/entitlements/{id}"),
     CallKind.ENTITLEMENT_LIST: bucket_of("GET", "/governance/api/v1/entitlements"),
 }
 
@@ -274,7 +275,7 @@ def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
 def count_actions(changes: ChangeSet) -> dict[str, int]:
     """Revocations first, then as they are sent."""
     counts: dict[str, int] = {}
-    for change in sorted(changes.changes, key=lambda change: not removed(change)):
+    for change in sorted(changes.changes, key=lambda change: not revoked(change)):
         counts[change.action] = counts.get(change.action, 0) + 1
     if changes.keeps:
         counts["keep"] = len(changes.keeps)

@@ -58,6 +58,7 @@ def seeds_of(snapshot: Snapshot, subdomain: str) -> Seeds:
         "okta_apps": [_app(snapshot, known, names, logins)],
         "limits": _limits(snapshot.bucket_limits),
         "latency_ms": [call_ms, call_ms],
+        "switches": {"additive_entitlements": True, "custom_post_replaces_additive": False},
     }
     protected = tuple(sorted(logins.get(each, each) for each in snapshot.protected))
     return Seeds(org, protected, tuple(_unlike(snapshot, listed, names)))
@@ -193,4 +194,6 @@ def _unlike(snapshot: Snapshot, grants: list[OktaGrant], names: Names) -> Iterat
     strange = sum(any(pair not in names for pair in grant.values) for grant in grants)
     if strange:
         yield f"{strange} grants hold values that the app does not list: these values are left out."
+    if any(not GrantType(grant.type).is_base for grant in grants if grant.type in set(GrantType)):
+        yield "Here a CUSTOM grant leaves bundles and ENTITLEMENT grants alone; Okta tells by the first one."
     yield "The rest of the directory is not known, so listing all of it takes no calls here."

@@ -22,9 +22,11 @@ def _apply(change: Change, snapshot: Snapshot) -> Snapshot:
             return _create(change, snapshot)
         case Action.ADD:
             return _add(change, snapshot)
+        case Action.RENAME | Action.DESCRIBE:
+            return _reword(change, snapshot)
         case Action.ASSIGN:
             return _assign(change, snapshot)
-        case Action.GRANT | Action.EXTEND:
+        case Action.GRANT | Action.EXTEND | Action.CONVERT:
             return _grant(change, snapshot)
         case Action.RETIME:
             return _retime(change, snapshot)
@@ -42,6 +44,7 @@ def _create(change: Change, snapshot: Snapshot) -> Snapshot:
         external_value=target.external_value,
         multi_value=target.multi_value,
         values=_new_values(change),
+        description=target.description,
     )
     return replace(snapshot, entitlements=(*snapshot.entitlements, created))
 
@@ -57,11 +60,36 @@ def _add(change: Change, snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, entitlements=entitlements)
 
 
+def _reword(change: Change, snapshot: Snapshot) -> Snapshot:
+    target = change.entitlement
+    assert target is not None
+    [found] = [each for each in snapshot.entitlements if each.id == target.id]
+    values = {each.external_value: each for each in found.values}
+    for each in target.rewordings:
+        if each.value is None:
+            found = replace(found, description=each.description)
+            continue
+        assert each.external_value not in values, "one name, one value"
+        value = values[each.value]
+        texts = {"external_value": each.external_value, "name": each.name, "description": each.description}
+        changed = replace(value, **{key: text for key, text in texts.items() if text is not None})
+        assert changed != value
+        values[each.value] = changed
+    found = replace(found, values=tuple(values.values()))
+    entitlements = tuple(found if each.id == found.id else each for each in snapshot.entitlements)
+    return replace(snapshot, entitlements=entitlements)
+
+
 def _new_values(change: Change) -> tuple[OktaValue, ...]:
     target = change.entitlement
     assert target is not None
     return tuple(
-        OktaValue(value_id(target.external_value, each.external_value), each.name, each.external_value)
+        OktaValue(
+            value_id(target.external_value, each.external_value),
+            each.name,
+            each.external_value,
+            each.description,
+        )
         for each in target.new_values
     )
 
@@ -80,13 +108,13 @@ def _grant(change: Change, snapshot: Snapshot) -> Snapshot:
     assert person is not None
     assert person.user_id in snapshot.app_users
     existing = snapshot.grants.get(person.user_id, ())
-    assert [each.id for each in existing if each.type == "CUSTOM"] == [
-        each for each in [person.grant_id] if each
-    ]
+    if person.grant_type == "CUSTOM":
+        base = "POLICY" if change.action is Action.CONVERT else "CUSTOM"
+        assert [each.id for each in existing if each.type == base] == [e for e in [person.grant_id] if e]
     written = OktaGrant(
-        id=person.grant_id or okta_id("gra", person.user_id),
+        id=person.grant_id or okta_id("gra", person.user_id, person.grant_type, str(len(existing))),
         user_id=person.user_id,
-        type="CUSTOM",
+        type=person.grant_type,
         action="ALLOW",
         status="ACTIVE",
         values=_ids(change.after, snapshot),

@@ -103,7 +103,7 @@ ROWS = [
     Row(
         "additive beside a needed write, canary is wanted",
         (of_type(BUNDLE, "Auditor"),),
-        "hold not_supported",
+        "grant",
         options=GrantOptions(with_additive="canary"),
     ),
     Row("DENY grant", (custom(action="DENY"),), "hold denied"),
@@ -131,12 +131,12 @@ ROWS = [
         (custom("Admin"), of_type(BUNDLE, "Admin", expires=FUTURE)),
         "keep",
     ),
-    Row("additive grants wanted", (), "hold not_supported", options=GrantOptions(type="additive")),
+    Row("additive grants wanted", (), "grant", options=GrantOptions(type="additive")),
     Row("additive wanted, all held", (custom("Admin"),), "keep", options=GrantOptions(type="additive")),
     Row(
         "additive wanted for a POLICY person",
         (of_type("POLICY"),),
-        "hold not_supported",
+        "grant",
         options=GrantOptions(type="additive"),
     ),
 ]

@@ -14,11 +14,11 @@ from pipeline.address import Address, principal_key
 from pipeline.changes.codec import changes_digest, from_json, to_json
 from pipeline.changes.diff import diff
 from pipeline.changes.model import Action, Change, Holding, added, removed
-from pipeline.changes.snapshot import Lookup, LookupStatus, OktaEntitlement, OktaGrant, Snapshot
+from pipeline.changes.snapshot import BaseAccess, Lookup, LookupStatus, OktaEntitlement, OktaGrant, Snapshot
 from pipeline.changes.structure import Meant, compare_structure
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import waves
-from pipeline.plan.model import Assignments, Cohort, Entitlement, GrantOptions, Plan
+from pipeline.plan.model import Assignments, Cohort, Entitlement, GrantOptions, Move, Plan
 from tests.builders import (
     app_user,
     cohort,
@@ -39,6 +39,7 @@ LOGINS = [f"{name}@acme.example.com" for name in ("ann", "bob", "cid", "dee")]
 ALIASES = ["ann.alias@acme.example.com", "Bob.Alias@acme.example.com"]
 NAMES = ["Role", "role", "Team"]
 VALUES = ["A", "a", "B", "C", "C "]
+texts = st.sampled_from([None, None, "One text", "Another"])
 ENDS = [None, None, None, "2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z", "2025-01-01T00:00:00Z"]
 TYPES = ["CUSTOM", "CUSTOM", "CUSTOM", "POLICY", "ENTITLEMENT", "ENTITLEMENT-BUNDLE", "NEW"]
 
@@ -49,13 +50,25 @@ several = settings(max_examples=200, deadline=None)
 
 
 @st.composite
+def moves(draw: st.DrawFn, declared: list[Entitlement]) -> list[Move]:
+    """At most one of an entitlement, as a valid plan has them: from a name that is no value of the plan."""
+    found = []
+    for each in draw(st.lists(st.sampled_from(declared), max_size=2, unique_by=lambda each: each.name)):
+        values = [value.external_value for value in each.values]
+        free = [name for name in [*VALUES, *(f"y{name}" for name in VALUES)] if name not in values]
+        old, new = draw(st.sampled_from(free)), draw(st.sampled_from(values))
+        found.append(Move(entitlement=each.external_value, from_=old, to=new))
+    return found
+
+
+@st.composite
 def planned_entitlements(draw: st.DrawFn) -> list[Entitlement]:
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
     return [
         entitlement(
             name,
             *(
-                value(each, external_value=draw(st.sampled_from([each, f"x{each}"])))
+                value(each, external_value=draw(st.sampled_from([each, f"x{each}"])), description=draw(texts))
                 for each in draw(some_values)
             ),
             multi_value=draw(st.booleans()),
@@ -85,12 +98,17 @@ def plans(draw: st.DrawFn) -> Plan:
     declared = draw(planned_entitlements())
     return plan(
         entitlements=declared,
+        moved=draw(moves(declared)),
         access=draw(cohorts(declared)),
         assignments=Assignments(
             missing=draw(st.sampled_from(["assign", "assign", "hold"])),
             users=tuple(draw(st.lists(st.sampled_from(LOGINS), max_size=2, unique=True))),
         ),
-        grants=GrantOptions(type=draw(st.sampled_from(["custom", "custom", "custom", "additive"]))),
+        grants=GrantOptions(
+            type=draw(st.sampled_from(["custom", "custom", "custom", "additive"])),
+            policy_users=draw(st.sampled_from(["hold", "convert"])),
+            with_additive=draw(st.sampled_from(["hold", "canary"])),
+        ),
     )
 
 
@@ -148,16 +166,30 @@ def lookups(draw: st.DrawFn) -> list[Lookup]:
 def tenants(draw: st.DrawFn, *, whole: bool = False) -> Snapshot:
     existing = draw(tenant_entitlements())
     torn = [] if whole else draw(st.sampled_from([[], [], [], ["grants"], ["app_users"], ["values"]]))
-    return snapshot(
+    grants = [grant for login in LOGINS for grant in draw(tenant_grants(login, existing))]
+    tenant = snapshot(
         people=draw(lookups()),
         assigned=[
             app_user(login, status=draw(st.sampled_from(["ACTIVE", "UNASSIGNED"])))
             for login in draw(st.lists(st.sampled_from(LOGINS), unique=True))
         ],
-        grants=[grant for login in LOGINS for grant in draw(tenant_grants(login, existing))],
+        grants=grants,
         entitlements=existing,
         incomplete=torn,
     )
+    return replace(tenant, bases=draw(policy_bases(grants)))
+
+
+@st.composite
+def policy_bases(draw: st.DrawFn, grants: list[OktaGrant]) -> dict[str, BaseAccess]:
+    """What principal-access tells: mostly as the listing does, sometimes less, sometimes nothing."""
+    policies = [
+        each for each in grants if each.type == "POLICY" and draw(st.sampled_from([True, True, False]))
+    ]
+    return {
+        each.user_id: BaseAccess(each.id, each.type, each.values if draw(st.booleans()) else frozenset())
+        for each in policies
+    }
 
 
 def pairs(held: Holding) -> set[tuple[str, str]]:
@@ -179,24 +211,31 @@ def names_of(tenant: Snapshot, grant: OktaGrant) -> set[tuple[str, str]]:
 @given(plans(), tenants())
 def test_no_change_takes_anything_away(wanted: Plan, tenant: Snapshot) -> None:
     for change in diff(wanted, "d", tenant).changes:
-        assert removed(change) == ()
+        assert change.action is Action.RENAME or removed(change) == ()
 
 
 @several
 @given(plans(), tenants())
-def test_a_grant_is_written_only_over_the_one_custom_grant_with_all_that_it_holds(
+def test_a_grant_is_written_only_over_the_one_base_grant_with_all_that_it_holds(
     wanted: Plan, tenant: Snapshot
 ) -> None:
     for change in people_changes(diff(wanted, "d", tenant).changes):
         assert change.person is not None
-        grants = tenant.grants.get(change.person.user_id, ())
+        person, grants = change.person, tenant.grants.get(change.person.user_id, ())
+        assert all((each.action, each.status) == ("ALLOW", "ACTIVE") for each in grants)
+        base = [each for each in grants if each.type in {"CUSTOM", "POLICY"}]
+        if person.grant_type == "ENTITLEMENT":
+            assert (wanted.grants.type, change.action, change.before) == ("additive", Action.GRANT, ())
+            assert not any(pairs(change.after) & names_of(tenant, each) for each in grants)
+            continue
+        assert [each.id for each in base] == [each for each in [person.grant_id] if each]
+        assert all(pairs(change.before) == names_of(tenant, each) for each in base)
         if change.action is Action.RETIME:
             assert change.before == change.after
             continue
-        assert [each.id for each in grants] == [each for each in [change.person.grant_id] if each]
-        for grant in grants:
-            assert (grant.type, grant.action, grant.status) == ("CUSTOM", "ALLOW", "ACTIVE")
-            assert pairs(change.before) == names_of(tenant, grant)
+        assert (change.action is Action.CONVERT) == any(each.type == "POLICY" for each in base)
+        assert set(person.beside) == {each.type for each in grants if each not in base}
+        assert not person.beside or wanted.grants.with_additive == "canary"
         assert added(change)
 
 
@@ -230,6 +269,10 @@ def test_every_wanted_value_is_held_already_or_sent_or_held_with_a_reason(
 ) -> None:
     change_set = diff(wanted, "d", tenant)
     meant = compare_structure(wanted, tenant).meant
+    renamed = {
+        pair for each in change_set.changes if each.action is Action.RENAME for pair in pairs(added(each))
+    }
+    old_names = {(move.entitlement, move.to): (move.entitlement, move.from_) for move in wanted.moved}
     for each in wanted.access:
         for user in each.users:
             told = {
@@ -246,7 +289,8 @@ def test_every_wanted_value_is_held_already_or_sent_or_held_with_a_reason(
             for pair in {(name, key) for name, keys in each.values.items() for key in keys}:
                 meaning = meant[pair]
                 in_tenant = meaning.pair if isinstance(meaning, Meant) else pair
-                assert {pair, in_tenant} & told or in_tenant in held
+                held_as = old_names[pair] if in_tenant in renamed else in_tenant
+                assert {pair, in_tenant} & told or held_as in held
 
 
 @several

@@ -210,6 +210,16 @@ def test_two_names_of_one_user_who_shall_get_and_lose_the_same_are_held() -> Non
     assert removed(change_set.changes[0]) == roles("Editor")
 
 
+def test_what_one_user_shall_get_and_lose_under_two_names_is_told_before_it_is_held() -> None:
+    wanted = plan(
+        access=[cohort({"Role": ["Admin"]}, ALICE)],
+        removals=[cohort({"Role": ["Admin"]}, ALIAS)],
+        entitlements=DECLARED,
+    )
+    here = tenant(people=[ALICE, found(ALIAS, okta_user(ALICE))])
+    assert "hold same_person" in outcome(diff(wanted, "d", here))
+
+
 def test_two_values_of_the_plan_that_are_one_in_the_tenant_are_not_both_given_and_taken() -> None:
     wanted = plan(
         access=[cohort({"Role": ["adm"]}, ALICE)],

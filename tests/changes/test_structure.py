@@ -181,25 +181,3 @@ def test_who_gains_a_new_value_waits_for_it() -> None:
     )
     add, grant = change_set.changes
     assert grant.depends_on == (add.address,)
-
-
-def test_a_move_is_held_and_its_new_value_is_not_created_beside_the_old() -> None:
-    move = Move(entitlement="Role", from_="Old", to="New")
-    change_set = compare(
-        [entitlement("Role", "New")],
-        [okta_entitlement("Role", "Old")],
-        moved=[move],
-        access=[cohort({"Role": ["New"]}, ALICE)],
-    )
-    assert change_set.changes == ()
-    assert [(hold.action, hold.reason) for hold in change_set.holds] == [
-        (Action.RENAME, HoldReason.NOT_SUPPORTED),
-        (Action.GRANT, HoldReason.DEPENDS_ON_HELD),
-        (Action.ADD, HoldReason.NOT_SUPPORTED),
-    ]
-
-
-def test_a_move_of_what_is_not_there_any_more_holds_nothing() -> None:
-    move = Move(entitlement="Role", from_="Old", to="New")
-    change_set = compare([entitlement("Role", "New")], [okta_entitlement("Role", "New")], moved=[move])
-    assert change_set.holds == ()

@@ -32,13 +32,16 @@ SENDS = {
     "GET /api/v1/users/{id}",
     "GET /governance/api/v1/entitlements",
     "GET /governance/api/v1/entitlements/values",
+    "GET /governance/api/v1/entitlements/{entitlementId}",
     "GET /governance/api/v1/grants",
     "GET /governance/api/v1/grants/{grantId}",
+    "GET /governance/api/v1/principal-access",
     "PATCH /governance/api/v1/entitlements/{entitlementId}",
     "PATCH /governance/api/v1/grants/{grantId}",
     "POST /api/v1/apps/{appId}/users",
     "POST /governance/api/v1/entitlements",
     "POST /governance/api/v1/grants",
+    "POST /governance/api/v2/revoke-principal-access",
     "PUT /governance/api/v1/grants/{grantId}",
 }
 """All that the client knows to send: what it learns to send has to be met here."""
@@ -53,7 +56,7 @@ def walk(tenant: Tenant) -> list[Exchange]:
         return recorders[-1]
 
     tenant.wrap = recorded
-    for verb in (tenant.check, tenant.diff, tenant.apply, tenant.verify):
+    for verb in (tenant.check, tenant.diff, tenant.apply_reviewed, tenant.verify):
         try:
             verb()
         except OktaPlanError:

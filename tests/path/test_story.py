@@ -73,6 +73,29 @@ def test_a_reviewed_change_set_is_enough_and_that_of_an_edited_plan_is_not(box: 
     assert box.held() == permitted(SAMPLES[0])
 
 
+def test_a_run_is_undone_by_a_reviewed_plan_and_never_by_yes_alone(tmp_path: Path) -> None:
+    source = SAMPLES[0]
+    workspace = new_workspace(tmp_path / "w", source)
+    with served(write_org(tmp_path / "org.yaml", ["owner@acme.example.com", *logins(source)])) as box:
+        assert okta_plan(workspace, box, "apply", "t", "--yes").returncode == 0
+        listed = okta_plan(workspace, None, "runs", "--json")
+        run = json.loads(listed.stdout)["runs"][0]["run"]
+        undone = json.loads(okta_plan(workspace, None, "undo", run, "--json").stdout)
+        assert (undone["plan"], undone["values"]) == (f"plans/undo-{run}.yaml", len(permitted(source)))
+        assert undone["remains"]["grants"]
+        sent = len(box.writes())
+        refused = okta_plan(workspace, box, "apply", undone["plan"], "--yes", "--json")
+        assert refused.returncode == 4
+        assert "--changes FILE" in json.loads(refused.stdout)["error"]["next"]
+        assert len(box.writes()) == sent
+        assert okta_plan(workspace, box, "diff", undone["plan"], "-o", "back.json").returncode == 0
+        back = okta_plan(workspace, box, "apply", undone["plan"], "--changes", "back.json")
+        assert back.returncode == 0, back.stdout + back.stderr
+        assert "revoked" in back.stdout
+        assert box.held() == set()
+        assert okta_plan(workspace, box, "verify", undone["plan"]).returncode == 0
+
+
 def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Path) -> None:
     workspace = new_workspace(tmp_path / "w", SAMPLES[0])
     commands = [
@@ -86,12 +109,14 @@ def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Pat
         (["check", "--app", "ERP"], 0),
         (["check", "--app", "None"], 1),
         (["diff", "t", "--detailed-exitcode"], 2),
+        (["simulate", "t"], 0),
         (["verify", "t"], 2),
         (["apply", "t"], 4),
         (["apply", "t", "--yes"], 0),
         (["verify", "t"], 0),
         (["runs"], 0),
         (["runs", "nothing"], 1),
+        (["undo", "nothing"], 1),
         (["schema"], 0),
         (["emulator", "reset"], 0),
         (["analyze", "absent.csv"], 1),

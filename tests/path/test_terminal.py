@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipeline.report.markdown import cell
 from pipeline.report.terminal import render
-from pipeline.report.text import duration
+from pipeline.report.text import confirmation, duration
 from pipeline.source_views import FilesView, FileView
 from tests.path.box import ROOT, Box, command, environment, new_workspace, permitted, served, write_org
 
@@ -56,6 +56,18 @@ def test_a_person_is_shown_the_changes_and_asked(
     os.close(ours)
     assert process.wait() == exit_code
     assert box.held() == (permitted(SOURCE) if exit_code == 0 else set())
+
+
+@pytest.mark.parametrize(
+    ("counts", "typed"),
+    [
+        ({"grant": 2}, "yes"),
+        ({"revoke": 2, "grant": 1}, "revoke 2"),
+        ({"convert": 1, "revoke": 3}, "revoke 3 convert 1"),
+    ],
+)
+def test_what_is_taken_away_must_be_typed(counts: dict[str, int], typed: str) -> None:
+    assert confirmation(counts) == typed
 
 
 def test_hostile_text_is_shown_as_text() -> None:

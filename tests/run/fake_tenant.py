@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +47,7 @@ class FakeTenant:
     full_for: int = 0
     """So many grant writes find no room in time."""
     custom_replaces_additive: bool = False
+    has_additive: bool = True
     entitlements_by_id: dict[str, OktaEntitlement] = field(default_factory=dict)
     raw_grants: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[str, AppUser] = field(default_factory=dict)
@@ -133,6 +134,31 @@ class FakeTenant:
 
         return await self._write(f"add {entitlement_id}", "structure", effect)
 
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float,
+    ) -> WriteAnswer:
+        assert 1 <= len(values) + (description is not None) <= VALUES_PER_ADD
+        if self._is_late(not_after_s):
+            return NotSent()
+
+        def effect() -> WriteAnswer:
+            found = self.entitlements_by_id[entitlement_id]
+            new = {each.id: each for each in values}
+            stored = tuple(new.get(each.id, each) for each in found.values)
+            keys = [each.external_value for each in stored]
+            if len(set(keys)) < len(keys):
+                return _refused("a value exists")
+            text = found.description if description is None else description
+            self.entitlements_by_id[entitlement_id] = replace(found, values=stored, description=text)
+            return Accepted(200, {"values": _listed(values)}, "req")
+
+        return await self._write(f"reword {entitlement_id}", "structure", effect)
+
     async def assign(self, app_id: str, user_id: str) -> WriteAnswer:
         assert app_id == APP_ID
 
@@ -160,8 +186,24 @@ class FakeTenant:
 
         return await self._write(f"post {user_id}", user_id, effect)
 
+    async def post_additive_grant(
+        self, app_id: str, user_id: str, pairs: Pairs, expires: str | None, *, not_after_s: float
+    ) -> WriteAnswer:
+        """Twice posted is twice there, as at Okta."""
+        assert app_id == APP_ID
+        if self._is_late(not_after_s):
+            return NotSent()
+
+        def effect() -> WriteAnswer:
+            if not self.has_additive:
+                return _refused("grantType: ENTITLEMENT is not enabled for this org")
+            return Accepted(201, {"id": self._store(user_id, pairs, "ENTITLEMENT", expires=expires)}, "req")
+
+        return await self._write(f"add to {user_id}", user_id, effect)
+
     async def put_grant(self, grant: Mapping[str, Any], pairs: Pairs, *, not_after_s: float) -> WriteAnswer:
         user_id = grant["targetPrincipal"]["externalId"]
+        assert pairs, "an empty grant"
         if self._is_late(not_after_s):
             return NotSent()
 
@@ -213,6 +255,10 @@ class FakeTenant:
         return await self._write(f"patch {user_id}", user_id, effect)
 
     # -- reads --
+
+    async def entitlement(self, entitlement_id: str) -> OktaEntitlement | None:
+        await self._read(f"entitlement {entitlement_id}")
+        return self.entitlements_by_id.get(entitlement_id)
 
     async def entitlements(self, app_id: str) -> tuple[OktaEntitlement, ...]:
         await self._read(f"entitlements {app_id}")

@@ -372,7 +372,8 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
     seen: list[Progress] = []
     people = {f"p{number}": roles("Admin") for number in range(5)}
     apply(compare(tenant, Wanted(people=people)), tenant, tmp_path, seen=seen)
-    assert [each.done for each in seen] == list(range(1, 11))
+    assert [each.done for each in seen] == [*range(1, 11), 10]
+    assert [each.over for each in seen] == [*[False] * 10, True]
     assert seen[-1].total == seen[-1].applied == 10
 
 

@@ -349,13 +349,14 @@ class DeafTenant(FakeTenant):
     async def revoke_values(
         self, principal_orn: str, value_orns: Sequence[str], *, not_after_s: float
     ) -> WriteAnswer:
+        assert value_orns
+        assert not self._is_late(not_after_s)
         return await self._write("revoke", principal_orn, lambda: Accepted(200, {}, "req"))
 
 
 def test_a_first_revoke_without_effect_halts(tmp_path: Path) -> None:
-    place = place_of(
-        tmp_path, custom=dict.fromkeys(USERS, roles("R1")), loses=dict.fromkeys(USERS, roles("R1"))
-    )
+    everybody = dict.fromkeys(USERS, roles("R1"))
+    place = place_of(tmp_path, custom=everybody, loses=everybody)
     changes = place.story.changes(place.tenant)
     place.tenant = like(DeafTenant, place.tenant)
     result = place.apply(changes)

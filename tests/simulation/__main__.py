@@ -63,7 +63,7 @@ def _called(row: dict[str, Any]) -> str:
 
 
 def _journaled(run: str, line: str) -> tuple[float, str]:
-    from tests.simulation.history import instant
+    from tests.simulation.access import instant
 
     entry = json.loads(line)
     shown = {key: value for key, value in entry.items() if key not in ("n", "at", "prev") and value != ""}

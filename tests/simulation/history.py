@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+from tests.simulation.access import (
+    BUNDLE,
+    ENTITLEMENT,
+    Access,
+    Base,
+    Beside,
+    access_of,
+    end_of,
+    named_pairs,
+)
+from tests.simulation.structure import Pair
 from tests.simulation.trial import Evidence
 from tests.simulation.wire import Sent
-from tests.simulation.world import Pair
 
 GRANTS = "/governance/api/v1/grants"
 REVOKE = "/governance/api/v2/revoke-principal-access"
 ENTITLEMENTS = "/governance/api/v1/entitlements"
 UNSEEN = "unseen"
 """Whose calls never reached the org, whatever they were answered."""
-ADDITIVE = ("ENTITLEMENT-BUNDLE", "ENTITLEMENT")
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The one base grant of a person."""
-
-    type: str
-    action: str
-    pairs: frozenset[Pair]
-    ends_at: float = inf
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What one person has of the app."""
-
-    base: Base | None = None
-    additive: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
-    assigned: str | None = None
-    """The scope of the row in the app."""
-
-    def at(self, now: float) -> Access:
-        """Without what has ended by then."""
-        return replace(self, base=None) if self.base is not None and self.base.ends_at <= now else self
-
-    @property
-    def base_pairs(self) -> frozenset[Pair]:
-        return self.base.pairs if self.base is not None and self.base.action == "ALLOW" else frozenset()
-
-    @property
-    def pairs(self) -> frozenset[Pair]:
-        return self.base_pairs.union(*self.additive.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +59,9 @@ class History:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         states = [evidence.before, *(each.state for each in evidence.steps)]
-        self.names, self.entitlements = _names(states)
-        self.names |= _names_shown(evidence.sent, self.entitlements)
+        names, self.entitlements = _names(states)
+        names |= _names_shown(evidence.sent, self.entitlements)
+        self.names = {id_: self.name(pair) for id_, pair in names.items()}
         self.login_of = {user["id"]: user["login"] for user in evidence.before["users"]}
         self._holder_of = _holders(states, evidence.sent, self.login_of)
         self.gone_values: set[Pair] = set()
@@ -98,12 +76,16 @@ class History:
             for each in state["okta_apps"][0]["entitlements"]
         }
         self._implicit = evidence.before["okta_apps"][0]["implicit_assignment"]
-        start = access_of(evidence.before)
+        start = access_of(evidence.before, self.name)
         self.moments: dict[str, list[Moment]] = {
             login: [Moment(-inf, start.get(login, Access()), "start")] for login in self.login_of.values()
         }
         self._replay()
         self._compare_with_end()
+
+    def name(self, pair: Pair) -> Pair:
+        """One name for a value, before and after it is moved: the new one."""
+        return self.evidence.world.moves.get(pair, pair)
 
     def now(self, login: str, at: float) -> Access:
         return self.moments[login][-1].access.at(at)
@@ -114,7 +96,7 @@ class History:
         for moment in self.moments[login]:
             if moment.by is write:
                 break
-            if moment.at <= start:
+            if moment.at < start:
                 found = [moment.access]
             else:
                 found.append(moment.access)
@@ -127,7 +109,7 @@ class History:
         for moment in self.moments[login]:
             if moment.at > end:
                 break
-            found = [moment.access] if moment.at <= start else [*found, moment.access]
+            found = [moment.access] if moment.at < start else [*found, moment.access]
         return [each.at(start) for each in found] + [each.at(end) for each in found[-1:]]
 
     def pairs_of(self, entitlements: Iterable[Mapping[str, Any]]) -> frozenset[Pair]:
@@ -192,6 +174,8 @@ class History:
         ends_at = end_of(write.body)
         if write.method == "PATCH":
             return replace(had, base=replace(had.base, ends_at=ends_at) if had.base else None)
+        if write.body["grantType"] == ENTITLEMENT:
+            return replace(had, beside=(*had.beside, Beside(ENTITLEMENT, pairs, ends_at)))
         base = Base(write.body["grantType"], write.body.get("action", "ALLOW"), pairs, ends_at)
         if write.method == "PUT":
             return replace(had, base=base)
@@ -199,31 +183,30 @@ class History:
 
     def _revoked(self, had: Access, taken: frozenset[Pair]) -> Access:
         """Out of CUSTOM and ENTITLEMENT grants; what is left empty may end."""
-        base, additive = had.base, dict(had.additive)
-        if base is not None and base.type == "CUSTOM" and base.pairs & taken:
-            base = replace(base, pairs=base.pairs - taken)
-            base = None if self._ends_empty and not base.pairs else base
-        if additive.get(ADDITIVE[1], frozenset()) & taken:
-            additive[ADDITIVE[1]] -= taken
-            additive = {kind: pairs for kind, pairs in additive.items() if pairs or kind != ADDITIVE[1]}
-        return replace(had, base=base, additive=additive)
+        left = had.without(taken, ("CUSTOM", ENTITLEMENT))
+        was_emptied = left.base is not None and left.base != had.base and not left.base.pairs
+        return replace(left, base=None) if self._ends_empty and was_emptied else left
+
+    def replaces_what_is_beside(self, write: Write) -> bool:
+        """Whether Okta is told to take additive grants away for a write."""
+        return self._replaces and write.method == "POST" and write.body.get("grantType") == "CUSTOM"
 
     def _posted(self, had: Access, base: Base) -> Access:
         """A new base grant, with what Okta is told to do beside it."""
-        additive = {} if base.type == "CUSTOM" and self._replaces else had.additive
+        beside = () if base.type == "CUSTOM" and self._replaces else had.beside
         assigned = had.assigned
         if assigned is None and not self._implicit and self._assigns and base.type == "CUSTOM":
             assigned = "USER"
-        return Access(base, additive, assigned)
+        return Access(base, beside, assigned)
 
     def _change(self, change: Mapping[str, Any]) -> None:
         name, at, login = change["change"], change["at"], change["user"]
         if name == "remove_entitlement_value":
-            self._forget(at, (change["entitlement"], change["value"]))
+            self._forget(at, self.name((change["entitlement"], change["value"])))
         if login is None:
             return
         had = self.now(login, at)
-        pair = (change.get("entitlement", ""), change.get("value", ""))
+        pair = self.name((change.get("entitlement", ""), change.get("value", "")))
         self._enter(login, at, self._changed(name, had, pair), name)
 
     def _changed(self, name: str, had: Access, pair: Pair) -> Access:
@@ -232,9 +215,10 @@ class History:
             return self._posted(had, Base("CUSTOM", "ALLOW", frozenset({pair})))
         if name == "add_bundle":
             [bundle] = self.evidence.before["okta_apps"][0]["bundles"]
-            return replace(had, additive={**had.additive, ADDITIVE[0]: named_pairs(bundle["values"])})
+            pairs = frozenset(self.name(each) for each in named_pairs(bundle["values"])) - self.gone_values
+            return replace(had, beside=(*had.beside, Beside(BUNDLE, pairs)))
         if name == "revoke_all":
-            return replace(had, base=None, additive={})
+            return replace(had, base=None, beside=())
         if name in ("unassign", "deprovision"):
             return Access()
         if base is None:
@@ -255,9 +239,8 @@ class History:
         self.gone_values.add(pair)
         for login in self.moments:
             had = self.now(login, at)
-            base = replace(had.base, pairs=had.base.pairs - {pair}) if had.base else None
-            additive = {kind: pairs - {pair} for kind, pairs in had.additive.items()}
-            self._enter(login, at, replace(had, base=base, additive=additive), "remove_entitlement_value")
+            left = had.without(frozenset({pair}), ("CUSTOM", "POLICY", BUNDLE, ENTITLEMENT))
+            self._enter(login, at, left, "remove_entitlement_value")
 
     def _enter(self, login: str, at: float, access: Access, by: Write | str) -> None:
         self.moments[login].append(Moment(at, access, by))
@@ -265,14 +248,18 @@ class History:
     def _compare_with_end(self) -> None:
         """The org's own state at the end is what the replay came to, or the replay is wrong."""
         last = self.evidence.steps[-1]
-        real = access_of(last.state)
+        real = access_of(last.state, self.name)
         for login in self.moments:
             told, is_so = self.now(login, last.ended_at), real.get(login, Access()).at(last.ended_at)
-            same_base = _without_lost(told.base, self.gone_values) == _without_lost(
-                is_so.base, self.gone_values
-            )
-            if not same_base or told.assigned != is_so.assigned or set(told.additive) != set(is_so.additive):
+            if self._known(told) != self._known(is_so):
                 self.odd.append(f"{login}: the record comes to {told}, the org says {is_so}")
+
+    def _known(self, access: Access) -> tuple[object, ...]:
+        """All but values whose names the org has forgotten."""
+        pairs = {pair for each in (access.base, *access.beside) if each for pair in each.pairs}
+        lost = frozenset(pair for pair in pairs if pair in self.gone_values or pair[0] == "?")
+        left = access.without(lost, ("CUSTOM", "POLICY", BUNDLE, ENTITLEMENT))
+        return left.base, Counter(left.beside), left.assigned
 
 
 class _Pairing:
@@ -304,13 +291,6 @@ def _canonical(body: Any) -> str:
     return json.dumps(body, sort_keys=True)
 
 
-def _without_lost(base: Base | None, gone: set[Pair]) -> Base | None:
-    """A base grant but for values whose names the org has forgotten."""
-    if base is None:
-        return None
-    return replace(base, pairs=frozenset(pair for pair in base.pairs if pair not in gone and pair[0] != "?"))
-
-
 def _names(states: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Pair], dict[str, str]]:
     names: dict[str, Pair] = {}
     entitlements: dict[str, str] = {}
@@ -332,10 +312,6 @@ def _names_shown(sent: Iterable[Sent], entitlements: Mapping[str, str]) -> dict[
     }
 
 
-def named_pairs(values: Mapping[str, Iterable[str]]) -> frozenset[Pair]:
-    return frozenset((name, value) for name, held in values.items() for value in held)
-
-
 def _holders(
     states: Iterable[Mapping[str, Any]], sent: Iterable[Sent], login_of: Mapping[str, str]
 ) -> dict[str, str]:
@@ -348,37 +324,4 @@ def _holders(
         if each.path == GRANTS and not each.is_write and each.tells:
             for item in each.json.get("data", ()):
                 found[item["id"]] = item["targetPrincipal"]["externalId"]
-    return found
-
-
-def end_of(body: Mapping[str, Any]) -> float:
-    """When the grant that a body describes ends."""
-    return instant((body.get("scheduleSettings") or {}).get("expirationDate"))
-
-
-def instant(text: str | None) -> float:
-    return datetime.fromisoformat(text).timestamp() if text else inf
-
-
-def active_grants(state: Mapping[str, Any], at: float) -> Iterator[dict[str, Any]]:
-    for grant in state["okta_apps"][0]["grants"]:
-        if grant["status"] == "ACTIVE" and instant(grant["expires"]) > at:
-            yield grant
-
-
-def access_of(state: Mapping[str, Any]) -> dict[str, Access]:
-    """Everybody who has a row or a grant."""
-    found: dict[str, Access] = {}
-    for row in state["okta_apps"][0]["assigned"]:
-        found[row["user"]] = Access(assigned=row["scope"])
-    bundles = {each["name"]: each["values"] for each in state["okta_apps"][0]["bundles"]}
-    for grant in active_grants(state, -inf):
-        had = found.get(grant["user"], Access())
-        pairs = named_pairs(bundles[grant["bundle"]] if grant["bundle"] else grant["values"])
-        if grant["type"] in ADDITIVE:
-            found[grant["user"]] = replace(had, additive={**had.additive, grant["type"]: pairs})
-        else:
-            base = Base(grant["type"], grant["action"], pairs, instant(grant["expires"]))
-            if had.base is None or had.base.ends_at < base.ends_at:
-                found[grant["user"]] = replace(had, base=base)
     return found

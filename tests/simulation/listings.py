@@ -14,9 +14,12 @@ NEEDED_FOR = {
     "grant": ("grants",),
     "extend": ("grants",),
     "retime": ("grants",),
+    "convert": ("grants", "entitlements", "values"),
     "revoke": ("grants", "entitlements", "values"),
     "create": ("entitlements", "values"),
     "add": ("entitlements", "values"),
+    "rename": ("entitlements", "values"),
+    "describe": ("entitlements", "values"),
 }
 """Which listings of the whole app a change rests on."""
 

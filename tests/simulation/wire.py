@@ -34,17 +34,17 @@ class Sent:
     status: int | None = None
     """None: no answer arrived, or not all of it."""
     answer: httpx.Response | None = None
+    json: Any = None
+    """The answer's body; None where it is none of Okta's."""
 
     @property
     def is_write(self) -> bool:
         return self.method != "GET"
 
-    @property
-    def json(self) -> Any:
-        """The answer's body; None where it is none of Okta's."""
-        if self.answer is None or "json" not in self.answer.headers.get("content-type", ""):
-            return None
-        return self.answer.json() if self.answer.content else {}
+    def answered(self, answer: httpx.Response, at: float) -> None:
+        self.back_at, self.status, self.answer = at, answer.status_code, answer
+        if "json" in answer.headers.get("content-type", ""):
+            self.json = answer.json() if answer.content else {}
 
     @property
     def is_lost(self) -> bool:
@@ -140,7 +140,7 @@ class Wire(httpx.AsyncBaseTransport):
         except httpx.TransportError:
             sent.back_at = self._clock.now()
             raise
-        sent.back_at, sent.status, sent.answer = self._clock.now(), answer.status_code, answer
+        sent.answered(answer, self._clock.now())
         return answer
 
     def _left(self, request: httpx.Request) -> Sent:

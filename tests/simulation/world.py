@@ -7,6 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tests.simulation.structure import (
+    ENTITLEMENTS,
+    Pair,
+    plan_entitlements,
+    tenant_entitlements,
+    with_planned_texts,
+)
 from tests.simulation.trouble import some_faults
 from tests.virtual_time import EPOCH_S
 
@@ -16,15 +23,7 @@ TOKEN = "swarm-token-0123456789"
 APP_ID = "0oaswarm0000000000x7"
 LATER, PAST = "2027-06-30T00:00:00Z", "2026-01-31T00:00:00Z"
 STATUSES = ("ACTIVE",) * 12 + ("SUSPENDED", "STAGED", "LOCKED_OUT", "PASSWORD_EXPIRED", "DEPROVISIONED")
-ENTITLEMENTS: Mapping[str, tuple[bool, tuple[str, ...]]] = {
-    "Role": (True, ("Admin", "Clerk", "Guest", "Owner")),
-    "Level": (False, ("High", "Low")),
-    "Team": (True, ("Blue", "Red")),
-}
-"""External value -> whether a person may hold several of its values, and these."""
 BUNDLE = "Basics"
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,10 @@ class World:
     steps: tuple[Step, ...]
     page_size: int | None
     """A page of the org is so short; None: as long as asked for."""
+    moves: Mapping[Pair, Pair] = field(default_factory=dict)
+    """What the org calls a value -> what the plan moves it to."""
+    needs_review: bool = False
+    """Whether the plan may take something away, which ``--yes`` does not answer for."""
     wanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
     """Principal as the plan names it -> what it is to hold."""
     unwanted: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
@@ -65,19 +68,22 @@ def world_of(seed: int) -> World:
     """The same for the same seed, on every machine."""
     rng = random.Random(seed)
     users = _users(rng)
-    entitlements = _plan_entitlements(rng)
+    entitlements = plan_entitlements(rng)
     access = _access(rng, users, entitlements)
-    okta_app = _okta_app(rng, users)
+    has, moves = tenant_entitlements(rng)
+    grants = _grant_options(rng)
+    okta_app = _okta_app(rng, users, has)
     removals = _removals(rng, users, access) if rng.random() < 0.2 else []
-    plan = {
+    plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
         "name": "t",
         "okta_app": {"label": "ERP"} if rng.random() < 0.3 else {"id": APP_ID},
-        "entitlements": entitlements,
+        "entitlements": with_planned_texts(rng, entitlements),
         "access": access,
         "removals": removals,
+        "moved": [{"entitlement": old[0], "from": old[1], "to": new[1]} for old, new in moves.items()],
         "assignments": _assignments(rng, users),
-        "grants": _grant_options(rng),
+        "grants": grants,
         "limits": {"revoked_percent_max": 100, "privileged": ["Owner"] if rng.random() < 0.1 else []},
     }
     org = {
@@ -87,25 +93,35 @@ def world_of(seed: int) -> World:
         "okta_apps": [okta_app],
         "limits": _limits(rng),
         "latency_ms": rng.choice([[0, 0], [20, 200], [100, 1500]]),
-        "switches": _switches(rng, okta_app),
+        "switches": _switches(rng, okta_app, grants["type"]),
     }
-    steps = tuple(_step(rng, first=number == 0) for number in range(rng.choice([1, 1, 2, 2, 2, 3])))
-    page_size = 3 if rng.random() < 0.5 else None
-    return World(seed, org, plan, steps, page_size, wanted=by_user(access), unwanted=by_user(removals))
+    steps = tuple(_step(rng, first=number == 0) for number in range(rng.choices([1, 2, 3], [6, 3, 1])[0]))
+    page_size = 3 if rng.random() < 0.25 else None
+    return World(
+        seed=seed,
+        org=org,
+        plan=plan,
+        steps=steps,
+        page_size=page_size,
+        moves=moves,
+        needs_review=bool(removals) or grants["policy_users"] == "convert",
+        wanted=by_user(access),
+        unwanted=by_user(removals),
+    )
 
 
 def by_user(cohorts: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[Pair]]:
-    """All that the cohorts of a plan say of each principal."""
+    """All that the cohorts of a plan say of each principal, case-folded."""
     found: dict[str, frozenset[Pair]] = {}
     for cohort in cohorts:
         pairs = frozenset((name, value) for name, values in cohort["values"].items() for value in values)
         for user in cohort["users"]:
-            found[user] = found.get(user, frozenset()) | pairs
+            found[user.casefold()] = found.get(user.casefold(), frozenset()) | pairs
     return found
 
 
 def _users(rng: random.Random) -> list[dict[str, Any]]:
-    names = ["ann", "bob", "cid", "dan", "eve", "fay"][: rng.randint(3, 6)]
+    names = ["ann", "bob", "cid", "dan", "eve", "fay"][: rng.choice([2, 3, 3, 4, 6])]
     users: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         login = f"{name}@x.com"
@@ -130,23 +146,9 @@ def _held_values(rng: random.Random, known: Sequence[dict[str, Any]]) -> dict[st
     return held
 
 
-def _okta_app(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    entitlements: list[dict[str, Any]] = []
-    for number, (name, (multi, values)) in enumerate(ENTITLEMENTS.items()):
-        if rng.random() < 0.25:
-            continue
-        known = [
-            {"id": f"ent{number}{n}{'v':0<15}", "name": value, "external_value": value}
-            for n, value in enumerate(values)
-            if rng.random() < 0.6
-        ]
-        if known and rng.random() < 0.05:
-            known[0] |= {"name": f"{known[0]['name']} ", "external_value": f"{known[0]['name']} "}
-        is_multi = multi if rng.random() < 0.95 else not multi
-        id_ = f"esp{number}{'e':0<16}"
-        entitlements.append(
-            {"id": id_, "name": name, "external_value": name, "multi_value": is_multi, "values": known}
-        )
+def _okta_app(
+    rng: random.Random, users: Sequence[dict[str, Any]], entitlements: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     bundle = _held_values(rng, entitlements) if rng.random() < 0.5 else {}
     living = [user["login"] for user in users if user["status"] != "DEPROVISIONED"]
     assigned = [
@@ -185,13 +187,15 @@ def _grants(
         ends = rng.choices([None, LATER, _soon(rng)], [8, 1, 1])[0]
         base = {"id": f"gra{number}1{'g':0<15}", "user": login, "type": kind, "values": held}
         grants.append(base | ({"expires": ends} if ends else {}))
-    if has_bundle and rng.random() < 0.15:
+    if has_bundle and rng.random() < 0.2:
         grants.append(
             {"id": f"gra{number}2{'g':0<15}", "user": login, "type": "ENTITLEMENT-BUNDLE", "bundle": BUNDLE}
         )
     held = _held_values(rng, entitlements)
-    if held and rng.random() < 0.1:
-        grants.append({"id": f"gra{number}3{'g':0<15}", "user": login, "type": "ENTITLEMENT", "values": held})
+    if held and rng.random() < 0.15:
+        ends = rng.choices([None, LATER], [5, 1])[0]
+        added = {"id": f"gra{number}3{'g':0<15}", "user": login, "type": "ENTITLEMENT", "values": held}
+        grants.append(added | ({"expires": ends} if ends else {}))
     return grants
 
 
@@ -201,14 +205,6 @@ def _soon(rng: random.Random) -> str:
 
     at = datetime.fromtimestamp(EPOCH_S + rng.randint(10, 900), UTC)
     return at.isoformat().replace("+00:00", "Z")
-
-
-def _plan_entitlements(rng: random.Random) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "external_value": name, "multi_value": multi, "values": list(values)}
-        for name, (multi, values) in ENTITLEMENTS.items()
-        if name == "Role" or rng.random() < 0.7
-    ]
 
 
 def _access(
@@ -233,7 +229,7 @@ def _removals(
 ) -> list[dict[str, Any]]:
     """Some people lose some of what the plan does not give them."""
     named = {name for cohort in access for name in cohort["values"]}
-    given = {user.casefold(): pairs for user, pairs in by_user(access).items()}
+    given = by_user(access)
     cohorts: list[dict[str, Any]] = []
     for user in users:
         values: dict[str, list[str]] = {}
@@ -266,9 +262,9 @@ def _assignments(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[st
 
 def _grant_options(rng: random.Random) -> dict[str, Any]:
     return {
-        "policy_users": rng.choices(["hold", "convert"], [9, 1])[0],
-        "with_additive": rng.choices(["hold", "canary"], [9, 1])[0],
-        "type": rng.choices(["custom", "additive"], [30, 1])[0],
+        "policy_users": rng.choices(["hold", "convert"], [8, 2])[0],
+        "with_additive": rng.choices(["hold", "canary"], [7, 3])[0],
+        "type": rng.choices(["custom", "additive"], [8, 1])[0],
     }
 
 
@@ -278,13 +274,13 @@ def _limits(rng: random.Random) -> str | dict[str, int]:
     return rng.choice(settings)
 
 
-def _switches(rng: random.Random, okta_app: Mapping[str, Any]) -> dict[str, Any]:
+def _switches(rng: random.Random, okta_app: Mapping[str, Any], type_: str) -> dict[str, Any]:
     additive = any(grant["type"] == "ENTITLEMENT" for grant in okta_app["grants"])
     return {
         "custom_post_replaces_additive": rng.random() < 0.5,
         "custom_post_assigns_app": rng.random() < 0.5,
         "grant_needs_assignment": rng.random() < 0.3,
-        "additive_entitlements": additive or rng.random() < 0.3,
+        "additive_entitlements": additive or rng.random() < (0.8 if type_ == "additive" else 0.3),
         "revoke_ends_empty_custom": rng.random() < 0.5,
         "search_lag_s": 0,
     }

@@ -1,4 +1,4 @@
-"""Whatever the bytes: a plan with totals that balance, or one clear error. SOAK=10000 runs so many cases."""
+"""Whatever the bytes: a plan with totals that balance, or one clear error. 10,000 in a soak."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from pipeline.plan.yaml_text import dump_plan
 from pipeline.source.reading import read_bytes
 from pipeline.survey.draft import draft_plan
 from pipeline.survey.survey import survey
+from tests.effort import examples
 from tests.source.tables import PACKS
 
 ROOT = Path(__file__).parent.parent.parent
-CASES = int(os.environ.get("SOAK", "500"))
+CASES = examples(500, soaked=10_000)
 CASE_S_MAX = 10
 GROWTH_BYTES_MAX = 1024**3
 SPICE = [b'"', b'""', b",", b";", b"\t", b"|", b"^", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\x80", b"\xe9"]
@@ -69,8 +70,8 @@ def memory_bytes() -> int:
 
 def test_mutated_bytes_give_a_plan_or_one_clear_error_in_little_time_and_memory() -> None:
     before = memory_bytes()
-    first = int(os.environ.get("SOAK_SEED", "0"))
-    for number in range(first, first + CASES):
+    only = os.environ.get("OKTA_PLAN_SEED")
+    for number in [int(only)] if only else range(CASES):
         rng = random.Random(number)
         content = mutated(rng.choice(seeds()), rng)
         started = time.perf_counter()
@@ -79,7 +80,7 @@ def test_mutated_bytes_give_a_plan_or_one_clear_error_in_little_time_and_memory(
         except InputError as error:
             explained = bool(error.detail and error.next_step)
         except BaseException as error:
-            error.add_note(f"seed {number}: SOAK=1 SOAK_SEED={number} runs it alone")
+            error.add_note(f"seed {number}: OKTA_PLAN_SEED={number} runs it alone")
             raise
         else:
             totals = surveyed.totals

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from pipeline.source.frame import ROW
 from pipeline.source.grammar import Grammar, records
 from pipeline.source.reading import read_bytes
+from tests.effort import examples
 
 HEADER = "a,b\n"
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.text(st.sampled_from('x",\n\r '), max_size=40))
 @example('x,"y\n\nz"\n\n"a",b\n')
 @example('x,"y\nz,"\nx,y\n')

@@ -1,0 +1,103 @@
+"""What every rule asks of one trial: who held what around a write, and what the plan says of a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.simulation.access import Access
+from tests.simulation.history import ENTITLEMENTS, History, Write
+from tests.simulation.structure import Pair, value_name
+from tests.simulation.trial import Evidence
+from tests.simulation.wire import Sent
+from tests.simulation.world import APP_ID
+
+FRESH_S = 2.0
+ASSIGNMENTS = f"/api/v1/apps/{APP_ID}/users"
+
+Change = Mapping[str, Any]
+
+
+class Case:
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.world = evidence.world
+        self.grants: Mapping[str, str] = self.world.plan["grants"]
+        self.history = History(evidence)
+        alone = dict.fromkeys(self.world.plan["assignments"]["users"], frozenset[Pair]())
+        self.wanted = self._by_login({**alone, **self.world.wanted})
+        self.unwanted = self._by_login(self.world.unwanted)
+        self.runs_dir = evidence.workspace / "plans" / ".runs"
+        self._documents: dict[str, Any] = {}
+
+    def had(self, write: Write) -> list[Access]:
+        """All that the person of a write had from 2 s before it left until it took effect."""
+        return self.history.between(str(write.user), write.sent.left_at - FRESH_S, write)
+
+    def body_pairs(self, write: Write) -> frozenset[Pair]:
+        return self.history.pairs_of(write.body.get("entitlements") or ())
+
+    def document(self, path: str) -> Any:
+        """A JSON file of the workspace."""
+        if path not in self._documents:
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123
+                self._documents[path] = json.load(file)
+        return self._documents[path]
+
+    def entitlement(self, path: str, body: Any) -> str:
+        """The external value of the entitlement that a write of structure is about."""
+        if path == ENTITLEMENTS:
+            return str(body["externalValue"])
+        return self.history.entitlements.get(path.rpartition("/")[2], "?")
+
+    def planned_pairs(self) -> set[Pair]:
+        return {
+            (each["external_value"], value_name(value))
+            for each in self.world.plan["entitlements"]
+            for value in each["values"]
+        }
+
+    def ends_with_nothing_to_send(self) -> bool:
+        last, differs = self.evidence.steps[-1], self.evidence.differs
+        return last.view is not None and not differs.changes
+
+    def meant(self, principal: str) -> list[str]:
+        """Logins of whom a principal may name."""
+        users = self.evidence.before["users"]
+        return [
+            each["login"]
+            for each in users
+            if key_of(principal) in (key_of(each["login"]), key_of(each["email"]))
+        ]
+
+    def _by_login(self, wishes: Mapping[str, frozenset[Pair]]) -> dict[str, frozenset[Pair]]:
+        """Everything ``wishes`` may mean for each user, by login or e-mail."""
+        found: dict[str, frozenset[Pair]] = {}
+        for principal, pairs in wishes.items():
+            for login in self.meant(principal):
+                found[login] = found.get(login, frozenset()) | pairs
+        return found
+
+    def was_read(self, write: Write, path: str, *, of: str = "") -> bool:
+        """Whether a read of ``path`` that was answered left at most 2 s before ``write`` did."""
+        left_at = write.sent.left_at
+        return any(
+            each.tells
+            and each.path == path
+            and of in each.query
+            and left_at - FRESH_S <= each.left_at <= (each.back_at or left_at) <= left_at
+            for each in self.evidence.sent
+        )
+
+
+def is_structure(call: Write | Sent) -> bool:
+    return call.path.startswith(ENTITLEMENTS)
+
+
+def shown(write: Write) -> str:
+    return f"request {write.n} ({write.method} {write.path})"
+
+
+def key_of(principal: str) -> str:
+    return principal.strip().casefold()
