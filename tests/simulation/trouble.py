@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+GRANT = "/governance/api/v1/grants/{id}"
 READS = (
     "GET /governance/api/v1/grants",
-    "GET /governance/api/v1/grants/{id}",
+    f"GET {GRANT}",
     "GET /governance/api/v1/entitlements",
     "GET /governance/api/v1/entitlements/values",
     "GET /api/v1/apps/{id}/users",
@@ -19,8 +20,8 @@ READS = (
 )
 WRITES = (
     "POST /governance/api/v1/grants",
-    "PUT /governance/api/v1/grants/{id}",
-    "PATCH /governance/api/v1/grants/{id}",
+    f"PUT {GRANT}",
+    f"PATCH {GRANT}",
     "POST /governance/api/v2/revoke-principal-access",
     "POST /governance/api/v1/entitlements",
     "PATCH /governance/api/v1/entitlements/{id}",
@@ -96,6 +97,15 @@ def _clock_skew(rng: random.Random) -> Fault:
 
 
 def _admin_change(rng: random.Random) -> Fault:
+    """At times of what is about to be written, after it was compared and before it is read again."""
+    if rng.random() < 0.4:
+        change = rng.choice(ADMIN_CHANGES[:6])
+        return {
+            "match": f"GET {GRANT}",
+            "change": change,
+            "when": rng.choice(["before", "after"]),
+            "after": 0,
+        }
     when = rng.choice(["before", "between", "between", "after"])
     return {**_any_call(rng), "change": rng.choice(ADMIN_CHANGES), "when": when}
 
