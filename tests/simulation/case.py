@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from tests.simulation.access import Access
@@ -58,6 +59,21 @@ class Case:
             and left_at - FRESH_S <= each.left_at <= (each.back_at or left_at) <= left_at
         )
         return max(reads, default=None)
+
+    def rows_read_at(self, write: Write) -> float:
+        """When the read of the app's users left that ``write`` rests on."""
+        step = self.evidence.steps[write.sent.step].step
+        own = f"{ASSIGNMENTS}/{self.history.user_id(write.path, write.body)}"
+        reads = (
+            each.left_at
+            for each in self.evidence.sent
+            if each.tells
+            and each.step == write.sent.step
+            and each.path in (ASSIGNMENTS, own)
+            and "after=" not in each.query
+            and (each.back_at or inf) <= write.sent.left_at
+        )
+        return max(reads, default=write.sent.left_at - step.recheck_s)
 
     def body_pairs(self, write: Write) -> frozenset[Pair]:
         return self.history.pairs_of(write.body.get("entitlements") or ())

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from tests.simulation.access import ENTITLEMENT, end_of
 from tests.simulation.case import Case, shown
-from tests.simulation.history import GRANTS, REVOKE, Write
+from tests.simulation.history import GRANTS, REVOKE, Moment, Write
 
 
 def breaches(case: Case) -> Iterator[str]:
@@ -79,7 +79,20 @@ def _was_just_read(case: Case, write: Write) -> Iterator[str]:
 
 
 def _keeps_group_rows(case: Case) -> Iterator[str]:
+    """A group's row that the last read of the app's users could show is not turned into the person's own."""
     for login, moments in case.history.moments.items():
         for before, after in pairwise(moments):
-            if isinstance(after.by, Write) and before.access.assigned == "GROUP" != after.access.assigned:
+            if not isinstance(after.by, Write) or after.access.assigned == "GROUP":
+                continue
+            if before.access.assigned == "GROUP" and _since(moments, before) <= case.rows_read_at(after.by):
                 yield f"1: {shown(after.by)} turns the group's row of {login} into one of its own"
+
+
+def _since(moments: list[Moment], last: Moment) -> float:
+    """From when on the group's row has been there that is there at ``last``."""
+    since = last.at
+    for moment in reversed(moments[: moments.index(last) + 1]):
+        if moment.access.assigned != "GROUP":
+            break
+        since = moment.at
+    return since

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-GRANT = "/governance/api/v1/grants/{id}"
+GRANTS = "/governance/api/v1/grants"
+GRANT = f"{GRANTS}/{{id}}"
 READS = (
     "GET /governance/api/v1/grants",
     f"GET {GRANT}",
@@ -39,6 +40,7 @@ ADMIN_CHANGES = (
     "revoke_all",
     "add_bundle",
     "to_policy",
+    "assign_group",
     "unassign",
     "deprovision",
     "add_entitlement_value",
@@ -98,14 +100,11 @@ def _clock_skew(rng: random.Random) -> Fault:
 
 def _admin_change(rng: random.Random) -> Fault:
     """At times of what is about to be written, after it was compared and before it is read again."""
-    if rng.random() < 0.4:
-        change = rng.choice(ADMIN_CHANGES[:6])
-        return {
-            "match": f"GET {GRANT}",
-            "change": change,
-            "when": rng.choice(["before", "after"]),
-            "after": 0,
-        }
+    draw, when = rng.random(), rng.choice(["before", "after"])
+    if draw < 0.15:
+        return {"match": f"GET {GRANTS}", "change": "assign_group", "when": when, "after": rng.choice([0, 1])}
+    if draw < 0.45:
+        return {"match": f"GET {GRANT}", "change": rng.choice(ADMIN_CHANGES[:6]), "when": when, "after": 0}
     when = rng.choice(["before", "between", "between", "after"])
     return {**_any_call(rng), "change": rng.choice(ADMIN_CHANGES), "when": when}
 
@@ -127,5 +126,5 @@ _KINDS: dict[str, Callable[[random.Random], Fault]] = {
     "lost_index": lambda rng: {"for_s": rng.choice([5.0, 600.0])},
     "admin_change": _admin_change,
 }
-_WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 8}
+_WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 16}
 KINDS = tuple(_KINDS)
