@@ -219,8 +219,8 @@ class History:
             return replace(had, beside=(*had.beside, Beside(BUNDLE, pairs)))
         if name == "revoke_all":
             return replace(had, base=None, beside=())
-        if name in ("unassign", "deprovision"):
-            return Access()
+        if name in ("assign_group", "unassign", "deprovision"):
+            return replace(had, assigned="GROUP") if name == "assign_group" else Access()
         if base is None:
             self.odd.append(f"the admin made {name} without a base grant")
             return had

@@ -43,7 +43,7 @@ def _repeats(case: Case) -> Iterator[str]:
     for write in case.history.writes:
         key = json.dumps([write.method, write.path, write.body], sort_keys=True)
         first = done.get(key)
-        if first is not None and first.at < write.sent.left_at - FRESH_S:
+        if first is not None and first.at < max(write.sent.left_at - FRESH_S, case.read_at(write) or 0):
             between = [each for each in case.evidence.changes if first.at <= each["at"] <= write.at]
             if not any(_may_undo(each, write) for each in between) and not _ended(write):
                 yield f"5: {shown(write)} was sent again, though it took effect at {first.at:.1f}"

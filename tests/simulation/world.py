@@ -39,6 +39,8 @@ class Step:
     cut_at_request: int | None = None
     only: str | None = None
     concurrency: int = 10
+    recheck_s: float = 600.0
+    """How long a listing of the app's users may be relied on."""
     down_s: float = 0.0
     """How long nothing runs before it."""
     faults: tuple[dict[str, Any], ...] = ()
@@ -72,7 +74,7 @@ def world_of(seed: int) -> World:
     access = _access(rng, users, entitlements)
     has, moves = tenant_entitlements(rng)
     grants = _grant_options(rng)
-    okta_app = _okta_app(rng, users, has)
+    okta_app = _okta_app(rng, users, has, policies=10 if grants["policy_users"] == "convert" else 2)
     removals = _removals(rng, users, access) if rng.random() < 0.2 else []
     plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
@@ -147,8 +149,13 @@ def _held_values(rng: random.Random, known: Sequence[dict[str, Any]]) -> dict[st
 
 
 def _okta_app(
-    rng: random.Random, users: Sequence[dict[str, Any]], entitlements: Sequence[dict[str, Any]]
+    rng: random.Random,
+    users: Sequence[dict[str, Any]],
+    entitlements: Sequence[dict[str, Any]],
+    *,
+    policies: int,
 ) -> dict[str, Any]:
+    """``policies``: how often a base grant is one of a policy, to 14 that are the person's own."""
     bundle = _held_values(rng, entitlements) if rng.random() < 0.5 else {}
     living = [user["login"] for user in users if user["status"] != "DEPROVISIONED"]
     assigned = [
@@ -160,7 +167,7 @@ def _okta_app(
         grant
         for n, login in enumerate(living)
         if rng.random() < 0.6
-        for grant in _grants(rng, login, n, entitlements, has_bundle=bool(bundle))
+        for grant in _grants(rng, login, n, entitlements, policies=policies, has_bundle=bool(bundle))
     ]
     return {
         "id": APP_ID,
@@ -175,12 +182,18 @@ def _okta_app(
 
 
 def _grants(
-    rng: random.Random, login: str, number: int, entitlements: Sequence[dict[str, Any]], *, has_bundle: bool
+    rng: random.Random,
+    login: str,
+    number: int,
+    entitlements: Sequence[dict[str, Any]],
+    *,
+    policies: int,
+    has_bundle: bool,
 ) -> list[dict[str, Any]]:
     """At most one of each type, so never more than three."""
     grants: list[dict[str, Any]] = []
     held = _held_values(rng, entitlements)
-    kind = rng.choices(["CUSTOM", "POLICY", "DENY", "NONE"], [14, 2, 1, 2])[0]
+    kind = rng.choices(["CUSTOM", "POLICY", "DENY", "NONE"], [14, policies, 1, 2])[0]
     if kind == "DENY":
         return [{"id": f"gra{number}0{'g':0<15}", "user": login, "type": "CUSTOM", "action": "DENY"}]
     if kind != "NONE" and held:
@@ -296,6 +309,7 @@ def _step(rng: random.Random, *, first: bool) -> Step:
         cut_at_request=rng.randint(1, 40) if 0.6 <= cut < 0.7 else None,
         only=rng.choices([None, "structure", "grants"], [16, 1, 1])[0],
         concurrency=rng.choice([1, 2, 10, 10]),
+        recheck_s=rng.choice([600.0, 600.0, 0.0]),
         down_s=rng.choice([0, 0, 5, 120, 900]),
         faults=some_faults(rng),
     )
