@@ -17,6 +17,14 @@ Csv = Annotated[
     str,
     typer.Argument(metavar="CSV", help="A CSV file, its number from `okta-plan files`, or s3://bucket/key."),
 ]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option("--mapping", metavar="FILE", help="What is pinned of how rows are read (docs/csv.md)."),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Judge validity on this day (2026-01-31)."),
+]
 RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")

@@ -46,6 +46,10 @@ class ErrorCode(StrEnum):
     NO_ENTITLEMENT_COLUMN = "no_entitlement_column"
     NO_USABLE_ROWS = "no_usable_rows"
     BAD_CELLS = "bad_cells"
+    DATE_ORDER_UNKNOWN = "date_order_unknown"
+    MAPPING_INVALID = "mapping_invalid"
+    MAPPING_EXISTS = "mapping_exists"
+    AS_OF_MISSING = "as_of_missing"
     # plan
     PLAN_INVALID = "plan_invalid"
     PLAN_EXISTS = "plan_exists"

@@ -30,9 +30,11 @@ class FindingCode(StrEnum):
     PERMITTED_AND_DENIED = "permitted_and_denied"
     DUPLICATE_ROWS = "duplicate_rows"
     NEAR_COLLISION = "near_collision"
+    SEPARATOR = "separator"
     NO_VALUE_TEXT = "no_value_text"
     SPREADSHEET_DAMAGE = "spreadsheet_damage"
     OVER_LONG_VALUE = "over_long_value"
+    UNKNOWN_COLUMN = "unknown_column"
     # a plan file
     BAD_YAML = "bad_yaml"
     UNKNOWN_KEY = "unknown_key"

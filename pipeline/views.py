@@ -29,6 +29,7 @@ class ColumnView(Part):
     name: str
     role: str
     reason: str
+    confidence: Literal["certain", "likely", "guess"]
     separator: str | None = None
 
 

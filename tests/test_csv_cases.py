@@ -3,7 +3,8 @@
 ``text`` is the source as one text, or as a list of lines with their line ends; ``encoding`` (Python's name),
 ``pack`` and ``cut_bytes`` (off its end) make bytes of it, ``{long}`` stands for that many characters.
 ``expect`` gives an error (code and line), or totals (those named), access, findings (codes, with lines where
-they are given), rejected rows and how the source was read; findings that are not named must not be there.
+they are given), rejected rows, columns (roles, some or all) and how the source was read; findings that are
+not named must not be there. ``mapping`` is a mapping file, ``as_of`` the day on which validity is judged.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import pytest
 import yaml
 
 from pipeline.errors import InputError
+from pipeline.plan.mapping_reading import read_pins, unknown_columns
 from pipeline.plan.model import OktaAppRef
+from pipeline.plan.pins import Pins
 from pipeline.plan.reading import read_plan
 from pipeline.plan.yaml_text import dump_plan
+from pipeline.source.frame import Frame
 from pipeline.source.reading import read_bytes
 from pipeline.survey.draft import draft_plan
 from pipeline.survey.survey import Survey, survey
@@ -38,7 +42,17 @@ def source(case: dict[str, Any]) -> bytes:
 
 
 def surveyed(case: dict[str, Any]) -> Survey:
-    return survey(read_bytes(source(case), "csv/a.csv", rejects_max=case.get("rejects_max", 100)))
+    frame = read_bytes(source(case), "csv/a.csv", rejects_max=case.get("rejects_max", 100))
+    return survey(frame, pins(case, frame), as_of=case.get("as_of"))
+
+
+def pins(case: dict[str, Any], frame: Frame) -> Pins:
+    if "mapping" not in case:
+        return Pins()
+    read = read_pins(f"schema: okta-plan-mapping/v1\n{case['mapping']}", "mapping.yaml")
+    assert read.pins is not None, read.findings
+    assert unknown_columns(read, frame.columns, frame.path) == ()
+    return read.pins
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
@@ -67,6 +81,8 @@ def test_source(path: Path) -> None:
     said = [(each.code, " ".join([f"{each.code}:", *map(str, each.rows)])) for each in plan.findings]
     wanted = expected.get("findings", [])
     assert sorted(text if text in wanted else code for code, text in said if code not in REJECTIONS) == wanted
+    roles = {each.name: str(each.role) for each in found.columns}
+    assert roles | expected.get("columns", {}) == roles
     if "read_as" in expected:
         assert (
             plan.sources[0].model_dump(exclude={"path", "sha256", "rows"}, exclude_none=True)

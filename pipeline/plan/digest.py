@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring
+from typing import Any
 
 from pipeline.address import principal_key, principal_keys
 from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan
@@ -68,13 +69,19 @@ def _mapping(mapping: Mapping) -> dict[str, object]:
     fields = mapping.model_dump(exclude={"entitlements": {"__all__": {"why"}}})
     if mapping.rows is not None:
         fields["rows"] |= {"use": sorted(mapping.rows.use), "deny": sorted(mapping.rows.deny)}
+    # Left out where they are not given, so that plans from before them mean what they meant.
+    _drop_nones(fields, "date_order", "as_of", "wide", "named_values")
     for column in fields["entitlements"]:
-        # Left out where it is not given, so that plans from before it mean what they meant.
-        if column["nothing"] is None:
-            del column["nothing"]
+        _drop_nones(column, "nothing", "values", "multi_value")
     fields["entitlements"] = _sorted(fields["entitlements"])
     fields["ignored"] = sorted(mapping.ignored)
     return fields
+
+
+def _drop_nones(fields: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if fields[key] is None:
+            del fields[key]
 
 
 def _entitlement(entitlement: Entitlement) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Plan files on disk: the only I/O of this package."""
+"""Plan and mapping files on disk: the only I/O of this package."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location, Severity
+from pipeline.plan.mapping_reading import ReadPins, read_pins
 from pipeline.plan.model import Plan
 from pipeline.plan.reading import ReadPlan, read_plan
 from pipeline.plan.yaml_events import SIZE_MAX, LineMap
@@ -59,21 +60,57 @@ def write_plan(path: Path, plan: Plan, *, force: bool) -> bool:
     return True
 
 
+def load_pins(path: Path, *, shown_as: str) -> ReadPins:
+    """The mapping file at ``path``. Raises InputError: FILE_NOT_FOUND, FILE_UNREADABLE, NOT_UTF8, or
+    MAPPING_INVALID whose ``findings`` are all problems of the file with their lines.
+    """
+    read = read_pins(_text(path, shown_as, SIZE_MAX), shown_as)
+    refuse_mapping(shown_as, read.findings)
+    return read
+
+
+def refuse_mapping(shown_as: str, problems: tuple[Finding, ...]) -> None:
+    """Raises InputError MAPPING_INVALID where there are ``problems`` with the mapping file ``shown_as``."""
+    if problems:
+        raise InputError(
+            ErrorCode.MAPPING_INVALID,
+            "The mapping file has problems.",
+            f"{shown_as} has {len(problems)}, the first at {problems[0].location}: {problems[0].detail}",
+            location=problems[0].location,
+            next_step="Correct what is listed; `analyze CSV --write-mapping FILE` writes a correct one.",
+            findings=problems,
+        )
+
+
+def write_mapping(path: Path, text: str) -> None:
+    """Write a mapping file. Raises InputError MAPPING_EXISTS where a different one stands there."""
+    name = path.as_posix()
+    if path.exists() and _bytes(path, name) != text.encode():
+        raise InputError(
+            ErrorCode.MAPPING_EXISTS,
+            "Another mapping stands in this file.",
+            f"{name} exists and differs from what would be written; decisions in it would be lost.",
+            location=Location(name),
+            next_step="Write to another file, and compare the two.",
+        )
+    _replace(path, text.encode(), name)
+
+
 def _bytes(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(
             ErrorCode.FILE_NOT_FOUND,
-            "There is no such plan file.",
+            "There is no such file.",
             f"{name} does not exist.",
             location=Location(name),
-            next_step="Check the name; 'okta-plan generate' writes plans to plans/.",
+            next_step="Check the name; `okta-plan generate` writes plans to plans/.",
         ) from error
     except OSError as error:
         raise InputError(
             ErrorCode.FILE_UNREADABLE,
-            "The plan file cannot be read.",
+            "The file cannot be read.",
             f"{name}: {error.strerror}.",
             location=Location(name),
             next_step="Check that it is a file and that you may read it.",
@@ -89,7 +126,7 @@ def _text(path: Path, name: str, size_max: int) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
             ErrorCode.NOT_UTF8,
-            "The plan file is not UTF-8.",
+            "The file is not UTF-8.",
             f"{name}:{line}: the byte 0x{content[error.start]:02X} is no UTF-8 text.",
             location=Location(name, line),
             next_step="Save the file as UTF-8 in your editor.",
@@ -100,10 +137,10 @@ def _refuse_oversize(path: Path, name: str, size_max: int) -> None:
     if path.is_file() and path.stat().st_size > size_max:
         raise InputError(
             ErrorCode.PLAN_INVALID,
-            "The plan file is too large.",
+            "The file is too large.",
             f"{name} holds {path.stat().st_size:,} bytes; the limit is {size_max:,}.",
             location=Location(name),
-            next_step="Split the plan into several, one for each group of sources.",
+            next_step="Split it into several, one for each group of sources.",
         )
 
 
@@ -136,7 +173,7 @@ def _replace(path: Path, content: bytes, name: str) -> None:
         temporary.unlink(missing_ok=True)
         raise InputError(
             ErrorCode.FILE_UNWRITABLE,
-            "The plan file cannot be written.",
+            "The file cannot be written.",
             f"{name}: {error.strerror}.",
             location=Location(name),
             next_step="Check that the folder exists and that you may write to it.",

@@ -86,20 +86,46 @@ class Validity(Part):
     end: Name | None = None
 
 
+Separator = Annotated[str, Field(min_length=1)]
+DateOrder = Literal["dmy", "mdy"]
+
+
 class EntitlementColumn(Part):
     column: Name
-    separator: str | None = None
+    separator: Separator | None = None
     nothing: tuple[str, ...] | None = None
+    values: dict[Name, Name] | None = None
+    multi_value: bool | None = None
     why: str | None = None
 
 
+class Wide(Part):
+    """A column for each value: a row gives those whose cells hold one of ``marks``."""
+
+    entitlement: Name
+    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    marks: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class NamedValues(Part):
+    """One column names the entitlement, another holds its values. ``names``: those that count."""
+
+    name: Name
+    value: Name
+    names: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 class Mapping(Part):
-    """How the rows were read."""
+    """How the rows were read. From ``date_order`` to ``named_values`` the file has what is given only."""
 
     user: UserMapping
     rows: RowsMapping | None = None
     date: Name | None = None
     validity: Validity | None = None
+    date_order: DateOrder | None = None
+    as_of: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    wide: Wide | None = None
+    named_values: NamedValues | None = None
     entitlements: tuple[EntitlementColumn, ...]
     ignored: dict[Name, str] = {}
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from pipeline.plan.model import Plan
+from pipeline.plan.pins import Pins
 
 TITLE = "okta-plan: a reviewed plan of access (okta-plan/v1)"
+MAPPING_TITLE = "okta-plan: how the rows of a source are read (okta-plan-mapping/v1)"
+JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_PINNED = {"RowsMapping": "PinnedRows", "EntitlementColumn": "PinnedColumn"}
+"""Parts of the plan's mapping -> what they are in the mapping file, where less has to be said."""
 
 DESCRIPTIONS = {
     "Plan.schema": "The version of this format.",
@@ -46,8 +53,30 @@ DESCRIPTIONS = {
     "EntitlementColumn.column": "The column that holds values of this entitlement.",
     "EntitlementColumn.separator": "What separates several values in one cell.",
     "EntitlementColumn.nothing": "Texts of this column that were read as no value, compared without case.",
+    "EntitlementColumn.values": "Texts of this column, each with the value that it means.",
+    "EntitlementColumn.multi_value": "Whether one person may hold several; true when left out.",
     "EntitlementColumn.why": "Why the column was read this way. Not part of the plan's meaning.",
     "Mapping.date": "The column by which 'latest' decides.",
+    "Mapping.date_order": "In dates such as 01/02/2026: day first (dmy) or month first (mdy).",
+    "Mapping.as_of": "The day on which validity was judged.",
+    "Mapping.wide": "A column for each value, with marks in its cells.",
+    "Mapping.named_values": "One column names the entitlement, another holds its values.",
+    "Wide.entitlement": "The entitlement whose values the columns are.",
+    "Wide.columns": "The columns, each named as its value.",
+    "Wide.marks": "Cells that mean that the person has the value, compared without case.",
+    "NamedValues.name": "The column that names the entitlement.",
+    "NamedValues.value": "The column that holds the values.",
+    "NamedValues.names": "The names that count; rows with others give nothing.",
+    "Pins.schema": "The version of this format.",
+    "Pins.user": "Who the rows are about; left out: inferred.",
+    "Pins.rows": "Which rows grant; null: all of them.",
+    "Pins.date": "The column by which 'latest' decides.",
+    "Pins.validity": "The columns in which access begins and ends; null: none.",
+    "Pins.date_order": "In dates such as 01/02/2026: day first (dmy) or month first (mdy).",
+    "Pins.wide": "A column for each value, with marks in its cells; null: no such layout.",
+    "Pins.named_values": "One column names the entitlement, another holds its values; null: no such layout.",
+    "Pins.entitlements": "The columns that hold values; no other does then.",
+    "Pins.ignored": "Columns that decide nothing.",
     "Mapping.ignored": "Columns that were not used, each with the reason.",
     "Value.name": "The value's display name, at most 255 characters.",
     "Value.external_value": "What the value is matched by; the name when left out.",
@@ -79,16 +108,29 @@ DESCRIPTIONS = {
 
 def plan_schema() -> dict[str, Any]:
     """The schema (JSON Schema 2020-12) of a plan file as an editor's YAML reader sees it."""
-    schema = Plan.model_json_schema(by_alias=True)
-    models = {**schema["$defs"], "Plan": schema}
-    for place, description in DESCRIPTIONS.items():
-        model, _, key = place.partition(".")
-        models[model]["properties"][key]["description"] = description
+    schema = _described(Plan)
     schema["required"] = ["name", "okta_app", "schema"]
-    models["Value"]["required"] = ["name"]
-    models["OktaAppRef"]["anyOf"] = [{"required": ["id"]}, {"required": ["label"]}]
+    schema["$defs"]["Value"]["required"] = ["name"]
+    schema["$defs"]["OktaAppRef"]["anyOf"] = [{"required": ["id"]}, {"required": ["label"]}]
+    return schema | {"$schema": JSON_SCHEMA, "title": TITLE}
+
+
+def mapping_schema() -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a mapping file."""
+    schema = _described(Pins)
+    schema["required"] = ["schema"]
+    return schema | {"$schema": JSON_SCHEMA, "title": MAPPING_TITLE}
+
+
+def _described(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True)
+    models = {**schema["$defs"], model.__name__: schema}
+    for place, description in DESCRIPTIONS.items():
+        name, _, key = place.partition(".")
+        for each in {name, _PINNED.get(name, name)} & models.keys():
+            models[each]["properties"][key]["description"] = description
     _drop_titles(schema)
-    return schema | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE}
+    return schema
 
 
 def _drop_titles(schema: dict[str, Any]) -> None:

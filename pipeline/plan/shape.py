@@ -48,8 +48,10 @@ _PATTERNS = {
 }
 
 
-def shape_findings(errors: list[ErrorDetails], document: YamlDocument, shown_as: str) -> Iterator[Finding]:
-    """One finding for each of pydantic's ``errors``, except on paths that are reported already."""
+def shape_findings(
+    errors: list[ErrorDetails], document: YamlDocument, shown_as: str, model: type[BaseModel] = Plan
+) -> Iterator[Finding]:
+    """One finding for each of pydantic's ``errors`` about a ``model``, except on paths reported already."""
     reported = {error["loc"] for error in errors}
     for error in errors:
         path = error["loc"]
@@ -57,7 +59,7 @@ def shape_findings(errors: list[ErrorDetails], document: YamlDocument, shown_as:
             continue
         if _is_derived(path, document, reported):
             continue
-        code, detail = _explained(error)
+        code, detail = _explained(error, model)
         yield Finding(
             code, Severity.ERROR, _SUMMARIES[code], detail, Location(shown_as, document.lines(path))
         )
@@ -70,11 +72,11 @@ def _is_derived(path: Path, document: YamlDocument, reported: set[Path]) -> bool
     )
 
 
-def _explained(error: ErrorDetails) -> tuple[FindingCode, str]:
+def _explained(error: ErrorDetails, model: type[BaseModel]) -> tuple[FindingCode, str]:
     kind, path, context = error["type"], error["loc"], error.get("ctx", {})
     where = _where(path)
     if kind == "extra_forbidden":
-        return FindingCode.UNKNOWN_KEY, _unknown_key(path)
+        return FindingCode.UNKNOWN_KEY, _unknown_key(path, model)
     if kind == "missing":
         owner = _where(path[:-1])
         return FindingCode.MISSING_KEY, f"The key {shown(str(path[-1]))} is missing {owner}. Add it."
@@ -113,9 +115,9 @@ def _empty_text(path: Path, where: str) -> str:
     return f"The text {where} is empty. Fill it in."
 
 
-def _unknown_key(path: Path) -> str:
+def _unknown_key(path: Path, model: type[BaseModel]) -> str:
     key = str(path[-1])
-    known = _known_keys(path[:-1])
+    known = _known_keys(path[:-1], model)
     hint = did_you_mean(key, known) or f" Known keys are {listed(known)}."
     return f"{shown(key)} is not a key {_where(path[:-1])}.{hint}"
 
@@ -128,7 +130,7 @@ def _where(path: Path) -> str:
             words[-1] += f" entry {step + 1}"
         elif step != "[key]":
             words.append(f"'{str(step)[:60]}'")
-    return f"in {', '.join(words)}" if words else "in the plan"
+    return f"in {', '.join(words)}" if words else "in the file"
 
 
 def _found(given: object) -> str:
@@ -145,9 +147,8 @@ def _found(given: object) -> str:
             return shown(str(given))
 
 
-def _known_keys(path: Path) -> list[str]:
-    """The keys of the model that stands at ``path``."""
-    model: type[BaseModel] = Plan
+def _known_keys(path: Path, model: type[BaseModel]) -> list[str]:
+    """The keys of the model that stands at ``path`` of ``model``."""
     for step in path:
         field = next((f for key, f in _fields(model).items() if key == step), None)
         if field is not None:

@@ -138,9 +138,12 @@ def _mapping(mapping: PlanMapping | None) -> Iterator[str]:
     yield f"  rows: {flow(mapping.rows.model_dump() if mapping.rows else None)}"
     yield f"  date: {flow(mapping.date)}"
     yield f"  validity: {flow(mapping.validity.model_dump() if mapping.validity else None)}"
+    for key in ("date_order", "as_of", "wide", "named_values"):
+        if (given := getattr(mapping, key)) is not None:
+            yield f"  {key}: {flow(given if isinstance(given, str) else given.model_dump())}"
     columns: list[Flow] = [
         {"column": column.column, "separator": column.separator}
-        | _given({"nothing": column.nothing, "why": column.why})
+        | _given(column.model_dump(exclude={"column", "separator"}))
         for column in mapping.entitlements
     ]
     yield from _section("entitlements", columns, "  ")

@@ -96,9 +96,9 @@ def _(view: ArchiveView, console: Console) -> None:
 def _(view: AnalyzeView, console: Console) -> None:
     console.print(f"[bold]{plain(view.source)}[/]  sha256 {view.sha256[:12]}")
     _totals(console, view.totals)
-    table = _table("column", "read as", "why")
+    table = _table("column", "read as", "sure", "why")
     for each in view.columns:
-        table.add_row(plain(each.name), plain(each.role), plain(each.reason))
+        table.add_row(plain(each.name), plain(each.role), each.confidence, plain(each.reason))
     console.print(table)
     for entitlement in view.entitlements:
         values = shortened([plain(value) for value in entitlement.values])

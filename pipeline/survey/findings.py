@@ -9,6 +9,7 @@ from pipeline.lookalike import look
 from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import USER
+from pipeline.survey.columns import Column
 from pipeline.survey.damage import damage_of, without_zeros
 from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, USED, VALUE, VERDICT, Rows, person_key
 from pipeline.survey.sets import ValueSets
@@ -17,16 +18,32 @@ CONFLICTS_SHOWN_MAX = 1_000
 """Up to so many conflicts have a finding each; more have one for each entitlement."""
 
 
-def find_problems(frame: Frame, mapping: Mapping, rows: Rows) -> tuple[Finding, ...]:
+def find_problems(
+    frame: Frame, columns: tuple[Column, ...], mapping: Mapping, rows: Rows
+) -> tuple[Finding, ...]:
     """All findings, ordered by code and content."""
     return (
         *frame.findings,
+        *_doubts(columns),
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),
         *_collisions(frame, rows),
         *_conflicts(frame, rows),
     )
+
+
+def _doubts(columns: tuple[Column, ...]) -> list[Finding]:
+    return [
+        Finding(
+            FindingCode.SEPARATOR,
+            Severity.WARNING,
+            "How cells are split needs a look",
+            f"{each.name}: {each.doubt}. Say it with 'separator' in a mapping file if it is otherwise.",
+        )
+        for each in sorted(columns, key=lambda each: each.name)
+        if each.doubt
+    ]
 
 
 def _texts_for_nothing(mapping: Mapping) -> list[Finding]:

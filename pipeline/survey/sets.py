@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.survey.cells import CELL, CODE, Cells
+from pipeline.survey.cells import CODE, Cells
+from pipeline.survey.separators import PART, split_cells
 
 WORD_BITS = 64
 WORDS_MAX = 32
@@ -68,13 +69,10 @@ class ValueSets:
 
 def value_sets(entitlement: str, separator: str | None, nothing: Sequence[str], cells: Cells) -> ValueSets:
     """Split, trim and number the values of the distinct cells of a column, but those that mean nothing."""
-    cell = pl.col(CELL)
-    split = cell.str.split(separator) if separator else pl.concat_list(cell)
     listed = (
-        cells.distinct.select(CODE, split.alias(VALUES))
-        .explode(VALUES)
-        .with_columns(pl.col(VALUES).str.strip_chars())
-        .filter(pl.col(VALUES) != "", ~pl.col(VALUES).str.to_lowercase().is_in(list(nothing)))
+        split_cells(cells.distinct, separator)
+        .select(CODE, pl.col(PART).alias(VALUES))
+        .filter(~pl.col(VALUES).str.to_lowercase().is_in(list(nothing)))
         .unique()
     )
     values = listed.get_column(VALUES).unique().sort()

@@ -10,14 +10,18 @@ import polars as pl
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location
 from pipeline.plan.model import Cohort, Entitlement, Mapping, SourceRef, Totals, Value
+from pipeline.plan.pins import Pins
 from pipeline.source.frame import Format, Frame, RejectedRow
 from pipeline.survey.cells import USER, Cells, read_cells
-from pipeline.survey.columns import Column, mapping_of, read_columns, read_separators
+from pipeline.survey.columns import Column, mapping_of, read_columns
+from pipeline.survey.content import settle_columns
 from pipeline.survey.findings import find_problems
+from pipeline.survey.packs import Role
 from pipeline.survey.rows import BLANK, DENIED, NO_VALUE, USED, Rows, judge_rows
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
+NO_PINS = Pins()
 _FIELDS = {"values", "expires", "users"}
 
 
@@ -37,14 +41,16 @@ class Survey:
     rejected: tuple[RejectedRow, ...]
 
 
-def survey(frame: Frame) -> Survey:
-    """Survey ``frame``. Raises InputError where a needed column is missing, a value is too long for Okta, or
-    no row gives anybody anything.
+def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> Survey:
+    """Survey ``frame``, with what a mapping file pins; ``as_of`` is the day (ISO) on which access is valid.
+
+    Raises InputError where a needed column is missing, a value is too long for Okta, or no row gives anybody
+    anything.
     """
-    named = read_columns(frame)
-    users, cells = _cells(frame, named)
-    columns = read_separators(named, cells)
-    mapping = mapping_of(columns)
+    named = read_columns(frame, pins)
+    users, cells = _cells(frame, named, pins)
+    columns = settle_columns(frame, named, cells, pins)
+    mapping = mapping_of(columns, pins, as_of)
     rows = judge_rows(frame, mapping, users, cells)
     granted = rows.granted()
     if not granted:
@@ -59,14 +65,17 @@ def survey(frame: Frame) -> Survey:
         entitlements=entitlements,
         cohorts=cohorts,
         totals=_totals(frame, rows, entitlements, cohorts),
-        findings=find_problems(frame, mapping, rows),
+        findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
     )
 
 
-def _cells(frame: Frame, columns: tuple[Column, ...]) -> tuple[pl.Series, dict[str, Cells]]:
-    user = next(column.name for column in columns if column.role == "user")
-    return read_cells(frame, user, [each.name for each in columns if each.role in {"entitlement", "status"}])
+def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[pl.Series, dict[str, Cells]]:
+    user = next(column.name for column in columns if column.role is Role.USER)
+    deciding = {Role.ENTITLEMENT, Role.STATUS, Role.START, Role.END}
+    if pins.rows and pins.rows.on_conflict == "latest":
+        deciding.add(Role.DATE)
+    return read_cells(frame, user, [each.name for each in columns if each.role in deciding])
 
 
 def _source(frame: Frame) -> SourceRef:

@@ -39,7 +39,13 @@ def analyze(desk: Desk, csv: str, *, rejects_max: int = REJECTS_MAX) -> AnalyzeV
         source=surveyed.source.path,
         sha256=surveyed.source.sha256,
         columns=[
-            ColumnView(name=each.name, role=each.role, reason=each.reason, separator=each.separator)
+            ColumnView(
+                name=each.name,
+                role=each.role,
+                reason=each.reason,
+                confidence=each.confidence,
+                separator=each.separator,
+            )
             for each in surveyed.columns
         ],
         entitlements=[_entitlement(each) for each in surveyed.entitlements],

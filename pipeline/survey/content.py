@@ -1,0 +1,142 @@
+"""What the cells say about the role of a column: a name alone makes nothing access, a status or a date."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from pipeline.errors import ErrorCode, InputError
+from pipeline.findings import Location
+from pipeline.plan.model import DateOrder
+from pipeline.plan.pins import Pins
+from pipeline.source.frame import Frame
+from pipeline.survey.cells import CELL, COUNT, Cells
+from pipeline.survey.columns import Column, no_entitlements
+from pipeline.survey.damage import means_nothing
+from pipeline.survey.dates import BAD, KIND, KNOWN, find_order, read_instants
+from pipeline.survey.packs import DENYING, GRANTING, Role
+from pipeline.survey.separators import PART, find_separation, split_cells
+
+DOCUMENTED_USE, DOCUMENTED_DENY = ("Permitted",), ("Denied",)
+IDENTIFYING_MIN = 20
+"""So many rows, each with a cell of its own, are names of things rather than access."""
+
+
+def settle_columns(
+    frame: Frame, columns: tuple[Column, ...], cells: dict[str, Cells], pins: Pins
+) -> tuple[Column, ...]:
+    """The columns with what their ``cells`` say: separators, words that grant, the order of dates.
+
+    What is known by a pack's name alone and has other content is ignored, with the reason.
+    """
+    settled = []
+    for column in columns:
+        distinct = cells[column.name].distinct if column.name in cells else None
+        if distinct is None:
+            settled.append(column)
+        elif column.role is Role.ENTITLEMENT:
+            settled.append(_entitlement(column, distinct))
+        elif column.role is Role.STATUS:
+            settled.append(_status(column, distinct, pins))
+        else:
+            settled.append(_date(frame, column, distinct, pins))
+    if not any(column.role is Role.ENTITLEMENT for column in settled):
+        raise no_entitlements(frame)
+    return tuple(settled)
+
+
+def _entitlement(column: Column, distinct: pl.DataFrame) -> Column:
+    filled = distinct.with_columns(pl.col(CELL).str.strip_chars()).filter(pl.col(CELL) != "")
+    pin = column.pin
+    is_known_by_pack = column.confidence == "likely"
+    if is_known_by_pack and (other := _what_else(filled)):
+        return Column(column.name, Role.IGNORED, f"{column.reason}, but {other}", "likely")
+    if pin is not None and "separator" in pin.model_fields_set:
+        separator, why, doubt = pin.separator, pin.why or column.reason, None
+    else:
+        found = find_separation(distinct)
+        separator, why, doubt = found.separator, found.why, found.doubt
+        why = f"{column.reason}; {why}" if column.reason else why
+    if pin is not None and pin.nothing is not None:
+        nothing = tuple(sorted({each.casefold() for each in pin.nothing}))
+    else:
+        values = split_cells(distinct, separator).get_column(PART).unique().to_list()
+        nothing = tuple(sorted({each.casefold() for each in values if means_nothing(each)}))
+    return replace(column, reason=why, separator=separator, doubt=doubt, nothing=nothing)
+
+
+def _what_else(filled: pl.DataFrame) -> str | None:
+    if filled.is_empty():
+        return "its cells are empty"
+    rows = int(filled.get_column(COUNT).sum())
+    if filled.filter(pl.col(CELL).str.contains(r"^[^\s@]+@[^\s@]+$")).height * 2 > filled.height:
+        return "its cells are addresses"
+    dated = read_instants(filled, "dmy").filter(pl.col(KIND) == KNOWN)
+    if dated.height == filled.height:
+        return "its cells are dates"
+    numbers = filled.filter(pl.col(CELL).str.contains(r"^\d+$")).height
+    if filled.height == rows >= IDENTIFYING_MIN and numbers == filled.height:
+        return "each row has a number of its own"
+    return None
+
+
+def _status(column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
+    pinned = pins.rows
+    use, deny = (pinned.use, pinned.deny) if pinned else (None, None)
+    if column.confidence == "certain" and not column.is_pinned:
+        use, deny = use or DOCUMENTED_USE, deny if deny is not None else DOCUMENTED_DENY
+    if use is not None:
+        reason = f"rows with {' or '.join(use)} are used" + (
+            f", rows with {' or '.join(deny)} are left out" if deny else ""
+        )
+        return replace(column, use=use, deny=deny or (), reason=column.reason if column.is_pinned else reason)
+    texts = distinct.get_column(CELL).str.strip_chars().unique().sort().to_list()
+    strange = [each for each in texts if each.casefold() not in GRANTING | DENYING]
+    granting, denying = (_words(texts, known) for known in (GRANTING, DENYING))
+    if strange or not granting:
+        what = f"holds {strange[0]!r}, which neither grants nor denies" if strange else "grants nothing"
+        if column.is_pinned:
+            return replace(column, use=DOCUMENTED_USE, deny=DOCUMENTED_DENY)
+        return Column(
+            column.name, Role.IGNORED, f"{column.reason}, but {what}; 'rows' of a mapping file decides"
+        )
+    reason = f"{column.reason}; rows with {' or '.join(granting)} are used"
+    reason += f", rows with {' or '.join(denying)} are left out" if denying else ""
+    return replace(column, use=granting, deny=denying, reason=reason)
+
+
+def _words(texts: list[str], known: frozenset[str]) -> tuple[str, ...]:
+    """One spelling, the first by order, of each of the ``texts`` that is ``known``."""
+    spelled: dict[str, str] = {}
+    for text in texts:
+        if text.casefold() in known:
+            spelled.setdefault(text.casefold(), text)
+    return tuple(sorted(spelled.values()))
+
+
+def _date(frame: Frame, column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
+    order: DateOrder | None = pins.date_order
+    reason = column.reason
+    if order is None:
+        order, shown = find_order(distinct)
+        if order is None and shown is not None:
+            raise _unclear(frame, column, shown)
+        reason += (
+            f"; {shown!r} shows that {'days' if order == 'dmy' else 'months'} come first" if shown else ""
+        )
+    kinds = read_instants(distinct, order).get_column(KIND)
+    if not column.is_pinned and column.role is not Role.DATE and (kinds == BAD).all():
+        return Column(column.name, Role.IGNORED, f"{column.reason}, but its cells are no dates", "likely")
+    return replace(column, reason=reason if not column.is_pinned else column.reason, date_order=order)
+
+
+def _unclear(frame: Frame, column: Column, shown: str) -> InputError:
+    return InputError(
+        ErrorCode.DATE_ORDER_UNKNOWN,
+        "The order of day and month is unknown",
+        f"Dates in {column.name} of {frame.path}, such as {shown!r}, can be read in two ways; no cell shows "
+        "which, or cells contradict each other.",
+        location=Location(frame.path),
+        next_step="Say 'date_order: dmy' (day first) or 'mdy' in a mapping file (--mapping).",
+    )

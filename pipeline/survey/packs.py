@@ -1,0 +1,110 @@
+"""Names that exports give their columns, by role. A name alone decides nothing: the content must agree.
+
+The documented names come first. The others are those of SailPoint, Saviynt, SAP (AGR_USERS), Active
+Directory, Salesforce, Workday, NetSuite and Entra exports, and words that many programs use.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from pipeline.lookalike import look
+
+
+class Role(StrEnum):
+    """What a column is read as."""
+
+    USER = "user"
+    ATTRIBUTE = "user_attribute"
+    ENTITLEMENT = "entitlement"
+    STATUS = "status"
+    DATE = "date"
+    START = "validity_start"
+    END = "validity_end"
+    IGNORED = "ignored"
+
+
+DOCUMENTED = "the documented format"
+_TEMPLATE_REMARK = re.compile(r"\s*\[[^\]]*\].*$")
+"""Entra's templates write ``User name [userPrincipalName] Required``."""
+
+# In the order in which they are preferred: what Okta knows people by comes first.
+_NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
+    Role.USER: (
+        (DOCUMENTED, "email user_email login username"),
+        ("many exports", "emailaddress mail workemail primaryemail useremailaddress smtpaddress"),
+        ("Active Directory and Entra", "userprincipalname upn"),
+        ("Workday", "primaryworkemail emailprimarywork workdayaccount"),
+        ("Salesforce", "assigneeusername assigneeemail userusername"),
+        ("SailPoint", "identityemail identityname nativeidentity accountid"),
+        ("Saviynt", "accountname"),
+        ("SAP", "uname bname"),
+        ("Active Directory", "samaccountname"),
+        ("many exports", "userlogin loginname loginid user"),
+    ),
+    Role.ENTITLEMENT: (
+        (DOCUMENTED, "role permission_set"),
+        ("SAP", "agrname"),
+        ("SailPoint", "entitlement entitlements entitlementvalue accessprofile accessprofiles"),
+        ("Saviynt", "entitlementvaluename"),
+        ("Active Directory", "memberof"),
+        ("Salesforce", "permissionsetlabel permissionsetname profilename profile"),
+        ("Workday", "securitygroups securitygroup userbasedsecuritygroups assignedroles"),
+        ("NetSuite", "globalpermissions"),
+        ("Entra", "approle approledisplayname groupdisplayname"),
+        ("many exports", "roles rolename permission permissions permissionsets group groups groupname"),
+    ),
+    Role.STATUS: (
+        (DOCUMENTED, "effective_access"),
+        ("NetSuite", "loginaccess"),
+        ("Entra and Active Directory", "accountenabled enabled"),
+        ("Salesforce", "isactive"),
+        ("many exports", "accessstatus status accountstatus active"),
+    ),
+    Role.DATE: (
+        (DOCUMENTED, "access_date"),
+        ("SAP", "changedat"),
+        ("many exports", "grantdate granteddate grantedon assigneddate assignedon assignmentdate"),
+        ("many exports", "lastmodified lastmodifieddate modifieddate updatedat recorddate"),
+    ),
+    Role.START: (("SAP", "fromdat begda"), ("many exports", "validfrom validitystart accessstart rolestart")),
+    Role.END: (
+        ("SAP", "todat endda"),
+        ("many exports", "validto validuntil validityend accessend roleend expires expiry expirydate"),
+        ("many exports", "expirationdate expiresat expireson accessexpires"),
+    ),
+    Role.ATTRIBUTE: (
+        ("many exports", "userid employeeid employeenumber workerid personid internalid externalid id"),
+        ("many exports", "displayname fullname name firstname lastname givenname surname sn worker"),
+        (
+            "many exports",
+            "department division location office company country city costcenter title jobtitle",
+        ),
+        ("many exports", "manager manageremail supervisor phone"),
+    ),
+}
+
+
+def name_key(name: str) -> str:
+    """How names of columns are compared: letters and digits alone, without case."""
+    return "".join(each for each in look(_TEMPLATE_REMARK.sub("", name)) if each.isalnum())
+
+
+KNOWN: dict[str, tuple[Role, str, int]] = {
+    name_key(name): (role, pack, place)
+    for role, packs in reversed(_NAMES.items())
+    for place, (pack, names) in enumerate(packs)
+    for name in names.split()
+}
+"""Key of a name -> its role, who calls it so, and its place among the preferred."""
+USER_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.USER] for name in names.split())
+STATUS_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.STATUS] for name in names.split())
+
+GRANTING = frozenset(
+    {"permitted", "allowed", "allow", "granted", "active", "enabled", "approved", "true", "yes", "y", "1"}
+)
+DENYING = frozenset(
+    {"denied", "deny", "disallowed", "inactive", "disabled", "revoked", "rejected", "suspended", "terminated"}
+    | {"false", "no", "n", "0"}
+)
