@@ -34,12 +34,12 @@ class Case:
 
     def had(self, write: Write) -> list[Access]:
         """All that the person of a write had from the read it rests on until it took effect."""
-        read_at = self.read_at(write)
-        start = write.sent.left_at - FRESH_S if read_at is None else read_at
-        return self.history.between(str(write.user), start, write)
+        return self.history.between(str(write.user), self.read_before(write), write)
 
-    def read_at(self, write: Write) -> float | None:
-        """When the last read of what ``write`` could replace left; None where none in the 2 s before it."""
+    def read_before(self, write: Write) -> Mapping[str, Any] | None:
+        """The last read, as the org wrote it down, of what ``write`` could replace; None where none was
+        answered in the 2 s before it left.
+        """
         if write.method in ("PUT", "PATCH"):
             return self._last_read(write, write.path, "")
         user_id = self.history.user_id(write.path, write.body) or ""
@@ -47,10 +47,10 @@ class Case:
             return self._last_read(write, f"{ASSIGNMENTS}/{user_id}", "")
         return self._last_read(write, GRANTS, user_id)
 
-    def _last_read(self, write: Write, path: str, of: str) -> float | None:
+    def _last_read(self, write: Write, path: str, of: str) -> Mapping[str, Any] | None:
         left_at = write.sent.left_at
         reads = (
-            each.left_at
+            each
             for each in self.evidence.sent
             if each.tells
             and each.path == path
@@ -58,7 +58,18 @@ class Case:
             and "after=" not in each.query
             and left_at - FRESH_S <= each.left_at <= (each.back_at or left_at) <= left_at
         )
-        return max(reads, default=None)
+        last = max(reads, key=lambda each: each.left_at, default=None)
+        if last is None:
+            return None
+        rows = (
+            row
+            for row in self.evidence.requests[: write.n]
+            if (row["method"], row["path"], row["status"]) == ("GET", path, last.status)
+            and of in row["query"]
+            and "after=" not in row["query"]
+            and last.left_at <= row["at"] <= (last.back_at or left_at)
+        )
+        return max(rows, key=lambda row: row["n"], default=None)
 
     def rows_read_at(self, write: Write) -> float:
         """When the read of the app's users left that ``write`` rests on."""

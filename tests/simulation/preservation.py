@@ -74,7 +74,7 @@ def _loses_to_one_canary(case: Case) -> Iterator[str]:
 
 def _was_just_read(case: Case, write: Write) -> Iterator[str]:
     """A write that could replace something leaves within 2 s of a read of it that was answered."""
-    if case.read_at(write) is None:
+    if case.read_before(write) is None:
         yield f"1: {shown(write)} left without a read of the last 2 s"
 
 

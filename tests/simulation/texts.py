@@ -15,7 +15,7 @@ Named = Mapping[tuple[str, str | None], Mapping[str, Any]]
 def breaches(case: Case) -> Iterator[str]:
     for write in case.history.writes:
         rewords = is_structure(write) and write.method == "PATCH" and write.body[0]["op"] == "REPLACE"
-        if rewords and case.read_at(write) is None:
+        if rewords and case.read_before(write) is None:
             yield f"1: {shown(write)} rewords without a read of the last 2 s"
     before, after = _named(case.evidence.before), _named(case.evidence.steps[-1].state)
     for key, was in before.items():

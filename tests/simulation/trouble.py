@@ -101,9 +101,10 @@ def _clock_skew(rng: random.Random) -> Fault:
 def _admin_change(rng: random.Random) -> Fault:
     """At times of what is about to be written, after it was compared and before it is read again."""
     draw, when = rng.random(), rng.choice(["before", "after"])
-    if draw < 0.15:
-        return {"match": f"GET {GRANTS}", "change": "assign_group", "when": when, "after": rng.choice([0, 1])}
-    if draw < 0.45:
+    if draw < 0.25:
+        change = rng.choice(["assign_group", "assign_group", *ADMIN_CHANGES[:6]])
+        return {"match": f"GET {GRANTS}", "change": change, "when": when, "after": rng.choice([0, 1])}
+    if draw < 0.5:
         return {"match": f"GET {GRANT}", "change": rng.choice(ADMIN_CHANGES[:6]), "when": when, "after": 0}
     when = rng.choice(["before", "between", "between", "after"])
     return {**_any_call(rng), "change": rng.choice(ADMIN_CHANGES), "when": when}

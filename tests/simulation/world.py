@@ -277,7 +277,7 @@ def _grant_options(rng: random.Random) -> dict[str, Any]:
     return {
         "policy_users": rng.choices(["hold", "convert"], [8, 2])[0],
         "with_additive": rng.choices(["hold", "canary"], [7, 3])[0],
-        "type": rng.choices(["custom", "additive"], [8, 1])[0],
+        "type": rng.choices(["custom", "additive"], [6, 1])[0],
     }
 
 
