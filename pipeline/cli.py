@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
 import typer
 
 from pipeline import __version__
+from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
+    AsOf,
     CheckedApp,
     Concurrency,
     Csv,
@@ -21,6 +21,7 @@ from pipeline.cli_options import (
     Json,
     LeaseWait,
     Limits,
+    MappingFile,
     Org,
     PlanName,
     Port,
@@ -31,17 +32,9 @@ from pipeline.cli_options import (
     ReviewedChanges,
     Yes,
 )
-from pipeline.errors import Exit, OktaPlanError
+from pipeline.errors import Exit
 from pipeline.source import REJECTS_MAX
-from pipeline.telling_errors import show_error, show_unforeseen, show_usage
-
-if TYPE_CHECKING:
-    from pipeline.envelope import View
-    from pipeline.use_cases.applying import Person
-    from pipeline.use_cases.desk import Desk
-
-R = TypeVar("R")
-V = TypeVar("V", bound="View")
+from pipeline.telling_errors import show_unforeseen, show_usage
 
 okta_plan = typer.Typer(
     name="okta-plan",
@@ -52,18 +45,6 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
-
-
-@dataclass(slots=True)
-class Switches:
-    """The options that stand before the command."""
-
-    workspace: Path | None = None
-    debug: bool = False
-    log_file: Path | None = None
-
-
-switches = Switches()
 
 
 def _show_version(wanted: bool) -> None:
@@ -92,7 +73,7 @@ def demo(json: Json = False) -> None:
     from pipeline.report.progress import show_progress
     from pipeline.use_cases.demo import run_demo
 
-    _answer("demo", json, lambda: run_demo(show_steps=not json, show_progress=show_progress()))
+    answer("demo", json, lambda: run_demo(show_steps=not json, show_progress=show_progress()))
 
 
 @okta_plan.command()
@@ -104,7 +85,7 @@ def check(
     """Connection, credential, app, entitlement management, rate limits, clock skew."""
     from pipeline.use_cases import online
 
-    _answer_async("check", json, org, lambda desk: online.check(desk, okta_app))
+    answer_async("check", json, org, lambda desk: online.check(desk, okta_app))
 
 
 @okta_plan.command()
@@ -115,15 +96,28 @@ def files(
     """Numbered list of the sources in csv/; --sync fetches from S3 first."""
     from pipeline.use_cases import sources
 
-    _answer("files", json, lambda: sources.files(_desk(), sync=sync))
+    answer("files", json, lambda: sources.files(open_desk(), sync=sync))
 
 
 @okta_plan.command()
-def analyze(csv: Csv, rejects_max: RejectsMax = REJECTS_MAX, json: Json = False) -> None:
+def analyze(
+    csv: Csv,
+    mapping: MappingFile = None,
+    write_mapping: Annotated[
+        Path | None,
+        typer.Option("--write-mapping", metavar="FILE", help="Write how it is read, for you to correct."),
+    ] = None,
+    as_of: AsOf = None,
+    rejects_max: RejectsMax = REJECTS_MAX,
+    json: Json = False,
+) -> None:
     """What a source holds: columns and roles with reasons, values, totals, findings."""
-    from pipeline.use_cases import offline
+    from pipeline.use_cases import generating
 
-    _answer("analyze", json, lambda: offline.analyze(_desk(), csv, rejects_max=rejects_max))
+    how = generating.Reading(mapping=mapping, as_of=as_of, rejects_max=rejects_max)
+    answer(
+        "analyze", json, lambda: generating.analyze(open_desk(), csv, how=how, write_mapping=write_mapping)
+    )
 
 
 @okta_plan.command()
@@ -136,20 +130,18 @@ def generate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/NAME.yaml.")
     ] = None,
+    mapping: MappingFile = None,
+    as_of: AsOf = None,
     force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
     rejects_max: RejectsMax = REJECTS_MAX,
     json: Json = False,
 ) -> None:
     """Write the plan of a source. Offline, deterministic."""
-    from pipeline.use_cases import offline
+    from pipeline.use_cases import generating
 
-    _answer(
-        "generate",
-        json,
-        lambda: offline.generate(
-            _desk(), csv, okta_app=okta_app, name=name, output=output, force=force, rejects_max=rejects_max
-        ),
-    )
+    how = generating.Reading(mapping=mapping, as_of=as_of, rejects_max=rejects_max)
+    wanted = generating.Wanted(okta_app=okta_app, name=name, output=output, force=force)
+    answer("generate", json, lambda: generating.generate(open_desk(), csv, wanted, how=how))
 
 
 @okta_plan.command()
@@ -157,7 +149,7 @@ def validate(plans: Annotated[list[str], typer.Argument(metavar="PLAN...")], jso
     """Schema and meaning of plans, offline; every problem with file:line."""
     from pipeline.use_cases import offline
 
-    _answer("validate", json, lambda: offline.validate(_desk(), plans))
+    answer("validate", json, lambda: offline.validate(open_desk(), plans))
 
 
 @okta_plan.command()
@@ -169,7 +161,7 @@ def show(
     """Read a plan."""
     from pipeline.use_cases import offline
 
-    _answer("show", json, lambda: offline.show(_desk(), plan, user=user))
+    answer("show", json, lambda: offline.show(open_desk(), plan, user=user))
 
 
 @okta_plan.command()
@@ -189,7 +181,7 @@ def diff(
     """Compare a plan with the tenant; store the change set; forecast calls and time."""
     from pipeline.use_cases import online
 
-    _answer_async(
+    answer_async(
         "diff",
         json,
         org,
@@ -234,7 +226,7 @@ def apply(
         resume=resume,
         accept_held=tuple(accept_held or ()),
     )
-    _answer_async("apply", json, org, lambda desk: applying.apply(desk, request, _person(json)))
+    answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 
 
 @okta_plan.command()
@@ -249,7 +241,7 @@ def simulate(
     from pipeline.use_cases import simulating
 
     means = simulating.Means(rate_share, concurrency)
-    _answer("simulate", json, lambda: simulating.simulate_live(lambda: _desk(org), plan, means))
+    answer("simulate", json, lambda: simulating.simulate_live(lambda: open_desk(org), plan, means))
 
 
 @okta_plan.command()
@@ -257,7 +249,7 @@ def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
     """Read back: does the tenant hold what the plan says?"""
     from pipeline.use_cases import online
 
-    _answer_async("verify", json, org, lambda desk: online.verify(desk, plan))
+    answer_async("verify", json, org, lambda desk: online.verify(desk, plan))
 
 
 @okta_plan.command()
@@ -265,7 +257,7 @@ def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json:
     """The runs of this workspace, or the report of one."""
     from pipeline.use_cases import history
 
-    _answer("runs", json, lambda: history.runs(_desk(), run))
+    answer("runs", json, lambda: history.runs(open_desk(), run))
 
 
 @okta_plan.command()
@@ -276,7 +268,9 @@ def watch(run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `
     from pipeline.use_cases.watching import watch as follow
 
     show = show_watched()
-    raise typer.Exit(_guarded("watch", False, lambda: run_live(_desk, lambda desk: follow(desk, run, show))))
+    raise typer.Exit(
+        guarded("watch", False, lambda: run_live(open_desk, lambda desk: follow(desk, run, show)))
+    )
 
 
 @okta_plan.command()
@@ -291,7 +285,7 @@ def undo(
     """Write the plan that takes away what a run gave. Offline; says what it does not take back."""
     from pipeline.use_cases import undoing
 
-    _answer("undo", json, lambda: undoing.undo(_desk(), run, output=output, force=force))
+    answer("undo", json, lambda: undoing.undo(open_desk(), run, output=output, force=force))
 
 
 @okta_plan.command()
@@ -299,7 +293,7 @@ def archive(plan: PlanName, json: Json = False) -> None:
     """Put the sources of an applied plan away: csv/processed/ or csv/processed_and_assigned/."""
     from pipeline.use_cases import archiving
 
-    _answer("archive", json, lambda: archiving.archive(_desk(), plan))
+    answer("archive", json, lambda: archiving.archive(open_desk(), plan))
 
 
 @okta_plan.command()
@@ -310,7 +304,7 @@ def schema(
     """The JSON Schemas of plan, change set and every --json answer."""
     from pipeline.use_cases import schemas
 
-    _answer("schema", json, lambda: schemas.schema(_desk(), write=write))
+    answer("schema", json, lambda: schemas.schema(open_desk(), write=write))
 
 
 @emulator.command("serve")
@@ -325,7 +319,7 @@ def emulator_serve(
     """Serve the org of an org file on loopback until interrupted."""
     from pipeline.use_cases import box
 
-    _guarded(
+    guarded(
         "emulator serve",
         False,
         lambda: box.serve(org, port=port, db=db, limits=limits, faults=faults, seed=seed),
@@ -337,7 +331,7 @@ def emulator_reset(json: Json = False) -> None:
     """Forget what the embedded emulators (--org) of this workspace hold."""
     from pipeline.use_cases import box
 
-    _answer("emulator reset", json, lambda: box.reset(_desk()))
+    answer("emulator reset", json, lambda: box.reset(open_desk()))
 
 
 def main() -> NoReturn:
@@ -357,44 +351,3 @@ def _run() -> int | None:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
         return show_unforeseen(error, debug=switches.debug)
     return code
-
-
-def _desk(org: Path | None = None) -> Desk:
-    from pipeline.use_cases.live import live_desk
-
-    return live_desk(switches.workspace, org, switches.log_file)
-
-
-def _person(json: bool) -> Person:
-    """Who can be asked and shown progress: a person at a terminal, both on stderr."""
-    from pipeline.report.progress import show_progress
-    from pipeline.report.terminal import ask
-    from pipeline.use_cases.applying import Person
-
-    can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
-    return Person(ask=ask if can_ask else None, show=show_progress())
-
-
-def _answer_async(
-    command: str, json: bool, org: Path | None, call: Callable[[Desk], Awaitable[View]]
-) -> None:
-    from pipeline.use_cases.live import run_live
-
-    _answer(command, json, lambda: run_live(lambda: _desk(org), call))
-
-
-def _answer(command: str, json: bool, call: Callable[[], View]) -> None:
-    from pipeline.envelope import to_json
-    from pipeline.report.terminal import render
-
-    view = _guarded(command, json, call)
-    sys.stdout.write(to_json(view)) if json else render(view)
-    raise typer.Exit(view.exit_code)
-
-
-def _guarded(command: str, json: bool, call: Callable[[], R]) -> R:
-    try:
-        return call()
-    except OktaPlanError as error:
-        show_error(error, command, json=json, debug=switches.debug)
-        raise typer.Exit(int(error.exit_code)) from None

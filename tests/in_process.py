@@ -16,14 +16,13 @@ from pipeline.emulator import InMemoryTransport, create_app, load_org_file
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
 from pipeline.source_views import ArchiveView
-from pipeline.use_cases import applying, archiving, offline, online, simulating, undoing
+from pipeline.survey_views import GenerateView, ShowView
+from pipeline.use_cases import applying, archiving, generating, offline, online, simulating, undoing
 from pipeline.use_cases.desk import Desk
 from pipeline.views import (
     ApplyView,
     CheckView,
     DiffView,
-    GenerateView,
-    ShowView,
     SimulateView,
     UndoView,
     VerifyView,
@@ -83,7 +82,7 @@ class Tenant:
         """The plan of a source, under the source's name."""
 
         async def offline_on_loop(desk: Desk) -> GenerateView:
-            return offline.generate(desk, csv, okta_app=okta_app, name=None, output=None, force=True)
+            return generating.generate(desk, csv, generating.Wanted(okta_app=okta_app, force=True))
 
         return self._run(offline_on_loop)
 

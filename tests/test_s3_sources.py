@@ -17,7 +17,7 @@ from pipeline.report.terminal import render
 from pipeline.runtime import Runtime
 from pipeline.source.s3 import connect, read_s3
 from pipeline.source_views import FilesView
-from pipeline.use_cases import offline, sources
+from pipeline.use_cases import generating, offline, sources
 from pipeline.use_cases.desk import Desk
 from tests.path.box import okta_plan
 from tests.s3_process import FULL_BUCKET, FULL_COUNT, HOSTILE, HOSTILE_BUCKET, PEOPLE, full_keys
@@ -124,15 +124,15 @@ def test_an_object_is_read_where_it_is_and_pinned_in_the_plan(s3: S3, tmp_path: 
     bucket = bucket_with(s3, "direct", {"in/erp.csv": PEOPLE})
     given = s3.sources(bucket, S3_PREFIX="in/")
     url = f"s3://{bucket}/in/erp.csv"
-    made = offline.generate(desk(tmp_path, given), url, okta_app="ERP", name=None, output=None, force=False)
+    made = generating.generate(desk(tmp_path, given), url, generating.Wanted(okta_app="ERP"))
     plan = load_plan(tmp_path / made.plan).plan
     local = tmp_path / "csv" / "erp.csv"
     local.parent.mkdir()
     local.write_bytes(PEOPLE)
-    of_file = offline.analyze(desk(tmp_path, {}), "erp.csv")
+    of_file = generating.analyze(desk(tmp_path, {}), "erp.csv")
     assert made.plan == "plans/erp.yaml"
     assert [(each.path, each.sha256, each.rows) for each in plan.sources] == [(url, of_file.sha256, 1)]
-    assert offline.analyze(desk(tmp_path, given), url).totals == of_file.totals
+    assert generating.analyze(desk(tmp_path, given), url).totals == of_file.totals
     shown = offline.show(desk(tmp_path, {}), "erp", user=None)
     assert [(each.path, each.state) for each in shown.sources] == [(url, "in_s3")]
 

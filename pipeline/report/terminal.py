@@ -6,33 +6,36 @@ from functools import singledispatch
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
+from pipeline.envelope import ErrorAnswer, HeldView, View
 from pipeline.report.markdown import verified_line
-from pipeline.report.sources import show_archive, show_files, show_sources
-from pipeline.report.text import MINUTE_S, SHOWN, confirmation, duration, more, plain, shortened
+from pipeline.report.sources import show_archive, show_files
+from pipeline.report.surveys import show_generated, show_plan, show_survey
+from pipeline.report.text import (
+    MINUTE_S,
+    SHOWN,
+    confirmation,
+    duration,
+    more,
+    plain,
+    show_findings,
+    table,
+)
 from pipeline.report.undone import show_undo
 from pipeline.source_views import ArchiveView, FilesView
+from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 from pipeline.views import (
-    AnalyzeView,
     ApplyView,
     CheckView,
-    CohortView,
     DemoView,
     DiffView,
     ForecastView,
-    GenerateView,
     MissingView,
-    PersonView,
-    RejectedView,
     ResetView,
     RunsView,
     SchemaView,
     ScopeView,
-    ShowView,
     SimulateView,
-    TotalsView,
     UndoView,
     ValidateView,
     VerificationView,
@@ -56,7 +59,7 @@ def render_error(answer: ErrorAnswer) -> None:
     place = f"{answer.error.location}: " if answer.error.location else ""
     console.print(f"[bold red]Error:[/] {plain(place + answer.error.summary)}")
     console.print(plain(answer.error.detail))
-    _findings(console, answer.findings)
+    show_findings(console, answer.findings)
     if answer.error.next:
         console.print(f"[bold]Next:[/] {plain(answer.error.next)}")
 
@@ -94,27 +97,17 @@ def _(view: ArchiveView, console: Console) -> None:
 
 @_render.register
 def _(view: AnalyzeView, console: Console) -> None:
-    console.print(f"[bold]{plain(view.source)}[/]  sha256 {view.sha256[:12]}")
-    _totals(console, view.totals)
-    table = _table("column", "read as", "sure", "why")
-    for each in view.columns:
-        table.add_row(plain(each.name), plain(each.role), each.confidence, plain(each.reason))
-    console.print(table)
-    for entitlement in view.entitlements:
-        values = shortened([plain(value) for value in entitlement.values])
-        console.print(f"[bold]{plain(entitlement.name)}[/] ({len(entitlement.values)} values): {values}")
-    _rejected(console, view.rejected)
-    _findings(console, view.findings)
+    show_survey(view, console)
 
 
 @_render.register
 def _(view: GenerateView, console: Console) -> None:
-    state = "Wrote" if view.written else "Unchanged:"
-    console.print(f"{state} [bold]{plain(view.plan)}[/]  plan_digest {(view.plan_digest or '')[:12]}")
-    _totals(console, view.totals)
-    _rejected(console, view.rejected)
-    _findings(console, view.findings)
-    console.print(f"[bold]Next:[/] review it, then `okta-plan diff {plain(view.plan)}`.")
+    show_generated(view, console)
+
+
+@_render.register
+def _(view: ShowView, console: Console) -> None:
+    show_plan(view, console)
 
 
 @_render.register
@@ -123,23 +116,7 @@ def _(view: ValidateView, console: Console) -> None:
         state = "[green]valid[/]" if each.ok else "[red]invalid[/]"
         digest = f"  plan_digest {each.plan_digest[:12]}" if each.plan_digest else ""
         console.print(f"{plain(each.path)}: {state}{digest}")
-        _findings(console, each.findings)
-
-
-@_render.register
-def _(view: ShowView, console: Console) -> None:
-    console.print(f"[bold]{plain(view.plan)}[/] for {plain(view.okta_app)}")
-    if view.person:
-        return _person(console, view.person)
-    show_sources(view.sources, console)
-    _totals(console, view.totals)
-    for each in view.entitlements:
-        console.print(f"{plain(each.name)}: {shortened([plain(value) for value in each.values])}")
-    for cohort in view.removals:
-        _cohort(console, cohort, " lose")
-    for cohort in view.access:
-        _cohort(console, cohort)
-    return None
+        show_findings(console, each.findings)
 
 
 @_render.register
@@ -153,10 +130,10 @@ def _(view: CheckView, console: Console) -> None:
         skew = f"differs from ours by {view.clock_skew_s:+.0f} s"
         agrees = abs(view.clock_skew_s) <= WHOLE_SECONDS
         console.print(f"Clock: the tenant's {'agrees with ours' if agrees else skew}")
-    table = _table("bucket", "limit/min", "remaining", "resets in")
+    rows = table("bucket", "limit/min", "remaining", "resets in")
     for each in view.buckets:
-        table.add_row(each.bucket, str(each.limit_per_min), str(each.remaining), f"{each.reset_s:.0f} s")
-    console.print(table)
+        rows.add_row(each.bucket, str(each.limit_per_min), str(each.remaining), f"{each.reset_s:.0f} s")
+    console.print(rows)
 
 
 @_render.register
@@ -168,7 +145,7 @@ def _(view: DiffView, console: Console) -> None:
         console.print(f"  {sign} {plain(each.message)}")
     more(console, len(view.changes))
     _held(console, view.held)
-    _findings(console, view.findings)
+    show_findings(console, view.findings)
     if view.changes:
         _forecast(console, view.forecast)
         console.print(
@@ -194,7 +171,7 @@ def _(view: ApplyView, console: Console) -> None:
         console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
     more(console, len(view.problems))
     _held(console, view.held)
-    _findings(console, view.findings)
+    show_findings(console, view.findings)
     if view.verification:
         _verification(console, view.verification)
     for name, path in view.paths.items():
@@ -217,12 +194,12 @@ def _(view: SimulateView, console: Console) -> None:
         console.print(f"  [red]{each.outcome}[/] {plain(each.address)}: {plain(each.detail)}")
     more(console, len(view.problems))
     _held(console, view.held)
-    _findings(console, view.findings)
+    show_findings(console, view.findings)
     if view.simulated:
-        table = _table("calls to", "calls", "limit/min")
+        rows = table("calls to", "calls", "limit/min")
         for bucket, calls in sorted(view.simulated.calls.items(), key=lambda each: -each[1]):
-            table.add_row(bucket, str(calls), str(view.simulated.limit_per_min.get(bucket, "")))
-        console.print(table)
+            rows.add_row(bucket, str(calls), str(view.simulated.limit_per_min.get(bucket, "")))
+        console.print(rows)
         _took(console, view.simulated)
     if view.verification:
         _verification(console, view.verification)
@@ -250,12 +227,12 @@ def _(view: RunsView, console: Console) -> None:
         return
     if not view.runs:
         console.print("No runs in this workspace.")
-    table = _table("run", "plan", "org", "started", "state", "outcomes")
+    rows = table("run", "plan", "org", "started", "state", "outcomes")
     for each in view.runs:
         outcomes = ", ".join(f"{count} {name}" for name, count in sorted(each.outcomes.items()))
-        table.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
+        rows.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
     if view.runs:
-        console.print(table)
+        console.print(rows)
 
 
 @_render.register
@@ -285,41 +262,6 @@ def _scopes(console: Console, scopes: list[ScopeView]) -> None:
         console.print(f"  {mark} {each.scope} {each.needed_for}")
     if not all(each.granted for each in scopes):
         console.print("  Grant them in the Admin Console: Applications > the app > Okta API Scopes.")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=number == 0)
-    return table
-
-
-def _totals(console: Console, totals: TotalsView | None) -> None:
-    if totals is None:
-        return
-    left_out = {**{f"excluded: {k}": n for k, n in totals.excluded.items()}}
-    left_out |= {f"rejected: {k}": n for k, n in totals.rejected.items()}
-    parts = [f"{totals.used} used", *(f"{count} {name}" for name, count in left_out.items() if count)]
-    console.print(f"{totals.rows} rows = {' + '.join(parts)}")
-    console.print(f"{totals.users} people, {totals.values} values, {totals.cohorts} cohorts")
-
-
-def _rejected(console: Console, rows: list[RejectedView]) -> None:
-    for row in rows[:SHOWN]:
-        place = f"line {row.line}" + (f", byte {row.byte}" if row.byte is not None else "")
-        console.print(f"  [yellow]rejected[/] {place}: {row.reason}: {plain(row.detail)}")
-    more(console, len(rows))
-
-
-def _findings(console: Console, findings: list[FindingView]) -> None:
-    colour = {"error": "red", "warning": "yellow", "note": "cyan"}
-    for each in findings[:SHOWN]:
-        place = f"{plain(each.location)}: " if each.location else ""
-        shade = colour[each.severity]
-        console.print(
-            f"  {place}[{shade}]{each.severity}[/] {each.code}: {plain(each.detail or each.summary)}"
-        )
-    more(console, len(findings))
 
 
 def _held(console: Console, held: list[HeldView]) -> None:
@@ -377,20 +319,3 @@ def _verification(console: Console, found: VerificationView) -> None:
     for message in found.otherwise[:SHOWN]:
         console.print(f"  [red]not yet[/] {plain(message)}")
     more(console, len(found.otherwise))
-
-
-def _cohort(console: Console, cohort: CohortView, lose: str = "") -> None:
-    values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
-    ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
-    console.print(f"[bold]{len(cohort.users)}[/] people{lose}: {values}{ends}")
-    console.print(f"  {shortened([plain(user) for user in cohort.users])}")
-
-
-def _person(console: Console, person: PersonView) -> None:
-    console.print(f"{plain(person.principal)} gets at least:")
-    for entitlement, values in person.values.items():
-        console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
-    for entitlement, values in person.removals.items():
-        console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
-    for end in person.expires:
-        console.print(f"  until {plain(end)}")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+
+from pipeline.envelope import FindingView
 
 MINUTE_S = 60
 SHOWN = 20
@@ -44,3 +47,23 @@ def confirmation(counts: Mapping[str, int]) -> str:
     """What a person types to send so many changes of each action: what takes away is typed with its count."""
     taking = [f"{action} {counts[action]}" for action in ("revoke", "convert") if action in counts]
     return " ".join(taking) or "yes"
+
+
+def show_findings(console: Console, findings: list[FindingView]) -> None:
+    """The first of ``findings``, each on a line."""
+    colour = {"error": "red", "warning": "yellow", "note": "cyan"}
+    for each in findings[:SHOWN]:
+        place = f"{plain(each.location)}: " if each.location else ""
+        shade = colour[each.severity]
+        console.print(
+            f"  {place}[{shade}]{each.severity}[/] {each.code}: {plain(each.detail or each.summary)}"
+        )
+    more(console, len(findings))
+
+
+def table(*columns: str) -> Table:
+    """An empty table with these columns, without lines."""
+    empty = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        empty.add_column(column, overflow="fold", no_wrap=number == 0)
+    return empty

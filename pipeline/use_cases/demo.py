@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pipeline.envelope import View
 from pipeline.report.terminal import render, say
-from pipeline.use_cases import applying, offline, online
+from pipeline.use_cases import applying, generating, online
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.live import live_desk, run_live
 from pipeline.views import DemoView, StepView
@@ -50,11 +50,11 @@ class _Story:
 
     def tell(self) -> None:
         self._say("An export says who has which role. What does it hold?")
-        self._offline(f"analyze {CSV}", lambda desk: offline.analyze(desk, CSV))
+        self._offline(f"analyze {CSV}", lambda desk: generating.analyze(desk, CSV))
         self._say("It becomes a plan: a file that people review in git.")
         self._offline(
             f"generate {CSV} --app ERP",
-            lambda desk: offline.generate(desk, CSV, okta_app="ERP", name=None, output=None, force=False),
+            lambda desk: generating.generate(desk, CSV, generating.Wanted(okta_app="ERP")),
         )
         self._say("The plan is compared with the tenant (here: an emulator). Alice holds something already.")
         self._online(f"diff {PLAN} --org {ORG}", lambda desk: online.diff(desk, PLAN))

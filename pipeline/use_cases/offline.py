@@ -1,91 +1,19 @@
-"""The verbs that need no tenant: analyze, generate, validate, show."""
+"""The verbs that look at plans alone: validate, show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.address import principal_key
 from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.plan.digest import plan_digest
-from pipeline.plan.model import Cohort, Entitlement, OktaAppRef, Plan, Totals
-from pipeline.source import REJECTS_MAX
+from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
+from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.sources import read_source, sources_of
-from pipeline.views import (
-    AnalyzeView,
-    CohortView,
-    ColumnView,
-    EntitlementView,
-    GenerateView,
-    PersonView,
-    RejectedView,
-    ShowView,
-    TotalsView,
-    ValidatedPlan,
-    ValidateView,
-)
-
-if TYPE_CHECKING:
-    from pipeline.survey.survey import Survey
-
-
-def analyze(desk: Desk, csv: str, *, rejects_max: int = REJECTS_MAX) -> AnalyzeView:
-    """What the source holds and how it would be read. Raises InputError where it cannot be."""
-    surveyed = _survey(desk, csv, rejects_max)
-    return AnalyzeView(
-        source=surveyed.source.path,
-        sha256=surveyed.source.sha256,
-        columns=[
-            ColumnView(
-                name=each.name,
-                role=each.role,
-                reason=each.reason,
-                confidence=each.confidence,
-                separator=each.separator,
-            )
-            for each in surveyed.columns
-        ],
-        entitlements=[_entitlement(each) for each in surveyed.entitlements],
-        totals=_totals(surveyed.totals),
-        rejected=_rejected(surveyed),
-        findings=[FindingView.of(finding) for finding in surveyed.findings],
-    )
-
-
-def generate(
-    desk: Desk,
-    csv: str,
-    *,
-    okta_app: str,
-    name: str | None,
-    output: Path | None,
-    force: bool,
-    rejects_max: int = REJECTS_MAX,
-) -> GenerateView:
-    """Write the plan of one source; offline. Raises InputError where the source cannot be read or another
-    plan stands in the way.
-    """
-    from pipeline.plan.file import write_plan
-    from pipeline.source.local import source_stem
-    from pipeline.survey.draft import draft_plan
-
-    surveyed = _survey(desk, csv, rejects_max)
-    stem = source_stem(Path(surveyed.source.path).name)
-    plan = draft_plan(surveyed, okta_app=app_reference(okta_app), name=name or plan_name(stem))
-    path = desk.inside(output or Path("plans") / f"{plan.name}.yaml")
-    written = write_plan(path, plan, force=force)
-    return GenerateView(
-        plan=desk.shown(path),
-        written=written,
-        paths={"plan": desk.shown(path)},
-        plan_digest=plan_digest(plan),
-        totals=_totals(surveyed.totals),
-        rejected=_rejected(surveyed),
-        findings=[FindingView.of(finding) for finding in surveyed.findings],
-    )
+from pipeline.use_cases.sources import sources_of
+from pipeline.views import ValidatedPlan, ValidateView
 
 
 def validate(desk: Desk, plans: list[str]) -> ValidateView:
@@ -107,8 +35,8 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
         plan=desk.shown(path),
         plan_digest=plan_digest(plan),
         okta_app=plan.okta_app.label or plan.okta_app.id or "",
-        totals=_totals(plan.totals) if plan.totals else None,
-        entitlements=[_entitlement(each) for each in plan.entitlements],
+        totals=totals_view(plan.totals) if plan.totals else None,
+        entitlements=[entitlement_view(each) for each in plan.entitlements],
     )
     if user is not None:
         return view.model_copy(update={"person": _person(plan, user, desk.shown(path))})
@@ -138,32 +66,6 @@ def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
 
     path = desk.plan_path(given)
     return path, load_plan(path, shown_as=desk.shown(path)).plan
-
-
-def app_reference(text: str) -> OktaAppRef:
-    """``0oa`` and 17 characters are an id; anything else is an exact label."""
-    if len(text) == 20 and text.startswith("0oa") and text.isalnum() and text.isascii():  # noqa: PLR2004
-        return OktaAppRef(id=text)
-    if not text.strip():
-        raise InputError(
-            ErrorCode.USAGE,
-            "No app is named",
-            "--app is empty.",
-            next_step="Give the app's id or exact label.",
-        )
-    return OktaAppRef(label=text)
-
-
-def plan_name(stem: str) -> str:
-    """A plan name made of a source's stem: characters that cannot stand in one become ``-``."""
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem).strip("-._")
-    return name[:100] or "plan"
-
-
-def _survey(desk: Desk, csv: str, rejects_max: int) -> Survey:
-    from pipeline.survey.survey import survey
-
-    return survey(read_source(desk, csv, rejects_max=rejects_max))
 
 
 def _validated(desk: Desk, given: str) -> ValidatedPlan:
@@ -216,7 +118,8 @@ def _values(cohorts: Iterable[Cohort]) -> dict[str, list[str]]:
     return {entitlement: sorted(held) for entitlement, held in sorted(values.items())}
 
 
-def _entitlement(entitlement: Entitlement) -> EntitlementView:
+def entitlement_view(entitlement: Entitlement) -> EntitlementView:
+    """``entitlement`` as data."""
     return EntitlementView(
         name=entitlement.name,
         external_value=entitlement.external_value,
@@ -225,11 +128,6 @@ def _entitlement(entitlement: Entitlement) -> EntitlementView:
     )
 
 
-def _totals(totals: Totals) -> TotalsView:
+def totals_view(totals: Totals) -> TotalsView:
+    """``totals`` as data."""
     return TotalsView(**totals.model_dump())
-
-
-def _rejected(surveyed: Survey) -> list[RejectedView]:
-    return [
-        RejectedView(line=e.line, byte=e.byte, reason=e.reason, detail=e.detail) for e in surveyed.rejected
-    ]

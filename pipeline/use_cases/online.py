@@ -25,7 +25,8 @@ from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.explaining import runs_tell
-from pipeline.use_cases.offline import app_reference, read_plan
+from pipeline.use_cases.generating import app_reference
+from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
 from pipeline.views import (

@@ -14,8 +14,26 @@ from hypothesis import strategies as st
 from pipeline.errors import ErrorCode, InputError
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.file import load_plan, write_plan
-from pipeline.plan.model import Cohort, Entitlement, OktaAppRef, Plan, PlanFinding, Totals, Value
+from pipeline.plan.mapping_reading import read_pins
+from pipeline.plan.mapping_text import dump_mapping
+from pipeline.plan.model import (
+    Cohort,
+    Entitlement,
+    EntitlementColumn,
+    Mapping,
+    NamedValues,
+    OktaAppRef,
+    Plan,
+    PlanFinding,
+    RowsMapping,
+    Totals,
+    UserMapping,
+    Validity,
+    Value,
+    Wide,
+)
 from pipeline.plan.reading import read_plan
+from pipeline.plan.schema import mapping_schema
 from pipeline.plan.yaml_text import dump_plan
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,6 +90,40 @@ TRAPS += [
 texts = st.one_of(
     st.sampled_from(TRAPS), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 )
+optional = st.none() | texts
+
+
+@st.composite
+def mappings(draw: st.DrawFn) -> Mapping:
+    """With every key that a mapping can have, given or not."""
+    columns = draw(st.lists(texts, min_size=1, max_size=3, unique=True))
+    named = NamedValues(name=draw(texts), value=draw(texts), names=tuple(columns))
+    wide = Wide(entitlement=draw(texts), columns=tuple(columns), marks=("x", draw(texts)))
+    start, end = draw(texts), draw(optional)
+    return Mapping(
+        user=UserMapping(column=draw(texts)),
+        rows=draw(st.none() | st.just(RowsMapping(column=draw(texts), use=("Yes", draw(texts)), deny=()))),
+        date=draw(optional),
+        validity=draw(st.none() | st.just(Validity(start=start, end=end))),
+        date_order=draw(st.sampled_from([None, "dmy", "mdy"])),
+        as_of=draw(st.sampled_from([None, "2026-01-31"])),
+        wide=draw(st.none() | st.just(wide)),
+        named_values=draw(st.none() | st.just(named)),
+        entitlements=tuple(
+            EntitlementColumn(
+                column=each,
+                separator=draw(optional),
+                nothing=draw(st.none() | st.just((draw(texts),))),
+                values=draw(st.none() | st.dictionaries(texts, texts, min_size=1, max_size=2)),
+                multi_value=draw(st.none() | st.booleans()),
+                why=draw(optional),
+            )
+            for each in columns
+        ),
+        ignored=draw(st.dictionaries(texts, texts, max_size=3)),
+    )
+
+
 visible = st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Cf"])
 logins = st.text(visible, min_size=1, max_size=12).filter(lambda text: not any(map(str.isspace, text)))
 
@@ -87,6 +139,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(
         name="t",
         okta_app=OktaAppRef(label=draw(texts)),
+        mapping=draw(st.none() | mappings()),
         author=draw(st.none() | texts),
         entitlements=(Entitlement(name=entitlement, external_value=entitlement, values=values),),
         access=tuple(
@@ -115,6 +168,21 @@ def test_a_written_plan_is_read_back_unchanged(plan: Plan) -> None:
     assert dump_plan(read.plan) == text
     assert yaml.safe_load(text)["schema"] == "okta-plan/v1"
     assert plan_digest(read.plan) == plan_digest(plan)
+
+
+@given(mappings())
+def test_a_written_mapping_file_pins_what_it_was_written_from(mapping: Mapping) -> None:
+    text = dump_mapping(mapping, "csv/a.csv", {mapping.entitlements[0].column: {"3-Jan\n": "3-1"}})
+    read = read_pins(text, "m.yaml")
+    assert read.pins is not None, read
+    pinned = [each.model_copy(update={"why": None}) for each in read.pins.entitlements or ()]
+    assert [each.model_dump() for each in pinned] == [
+        each.model_dump() | {"why": None, "nothing": each.nothing or ()} for each in mapping.entitlements
+    ]
+    assert read.pins.model_dump(exclude={"entitlements", "schema_"}) == mapping.model_dump(
+        exclude={"entitlements", "as_of", "ignored"}
+    ) | {"ignored": tuple(sorted(mapping.ignored))}
+    jsonschema.validate(yaml.safe_load(text), mapping_schema())
 
 
 def base() -> Plan:

@@ -1,0 +1,76 @@
+"""How a command answers: the options before it, its desk, its view or its error, its exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from pipeline.errors import OktaPlanError
+from pipeline.telling_errors import show_error
+
+if TYPE_CHECKING:
+    from pipeline.envelope import View
+    from pipeline.use_cases.applying import Person
+    from pipeline.use_cases.desk import Desk
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Switches:
+    """The options that stand before the command."""
+
+    workspace: Path | None = None
+    debug: bool = False
+    log_file: Path | None = None
+
+
+switches = Switches()
+
+
+def open_desk(org: Path | None = None) -> Desk:
+    """What a verb is called with: this workspace, and the org of an org file where one is given."""
+    from pipeline.use_cases.live import live_desk
+
+    return live_desk(switches.workspace, org, switches.log_file)
+
+
+def person_at_terminal(json: bool) -> Person:
+    """Who can be asked and shown progress: a person at a terminal, both on stderr."""
+    from pipeline.report.progress import show_progress
+    from pipeline.report.terminal import ask
+    from pipeline.use_cases.applying import Person
+
+    can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
+    return Person(ask=ask if can_ask else None, show=show_progress())
+
+
+def answer_async(command: str, json: bool, org: Path | None, call: Callable[[Desk], Awaitable[View]]) -> None:
+    """`answer` of a verb that talks to Okta."""
+    from pipeline.use_cases.live import run_live
+
+    answer(command, json, lambda: run_live(lambda: open_desk(org), call))
+
+
+def answer(command: str, json: bool, call: Callable[[], View]) -> None:
+    """Call a verb, show its view, leave with its exit code."""
+    from pipeline.envelope import to_json
+    from pipeline.report.terminal import render
+
+    view = guarded(command, json, call)
+    sys.stdout.write(to_json(view)) if json else render(view)
+    raise typer.Exit(view.exit_code)
+
+
+def guarded(command: str, json: bool, call: Callable[[], R]) -> R:
+    """What ``call`` returns; an expected error is shown, and its exit code is ours."""
+    try:
+        return call()
+    except OktaPlanError as error:
+        show_error(error, command, json=json, debug=switches.debug)
+        raise typer.Exit(int(error.exit_code)) from None

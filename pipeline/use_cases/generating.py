@@ -1,0 +1,167 @@
+"""The verbs that read sources: analyze, generate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.envelope import FindingView
+from pipeline.errors import ErrorCode, InputError, UsageError
+from pipeline.plan.digest import plan_digest
+from pipeline.plan.model import OktaAppRef
+from pipeline.source import REJECTS_MAX
+from pipeline.survey_views import AnalyzeView, ColumnView, GenerateView, RejectedView
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.offline import entitlement_view, totals_view
+from pipeline.use_cases.sources import read_source
+
+if TYPE_CHECKING:
+    from pipeline.plan.mapping_reading import ReadPins
+    from pipeline.survey.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How sources are to be read: by which mapping file, with validity judged on which day (ISO)."""
+
+    mapping: Path | None = None
+    as_of: str | None = None
+    rejects_max: int = REJECTS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which plan is to be written where. ``okta_app`` is an id or an exact label."""
+
+    okta_app: str
+    name: str | None = None
+    output: Path | None = None
+    force: bool = False
+
+
+INFERRED = Reading()
+
+
+def analyze(
+    desk: Desk, csv: str, *, how: Reading = INFERRED, write_mapping: Path | None = None
+) -> AnalyzeView:
+    """What the source holds and how it would be read; ``write_mapping`` is where that is written as a mapping
+    file. Raises InputError where the source or the mapping file cannot be used.
+    """
+    from pipeline.plan.file import write_mapping as write
+    from pipeline.plan.mapping_text import dump_mapping
+
+    surveyed = _survey(desk, csv, how)
+    paths = {}
+    if write_mapping is not None:
+        path = desk.inside(write_mapping)
+        write(path, dump_mapping(surveyed.mapping, surveyed.source.path))
+        paths["mapping"] = desk.shown(path)
+    return AnalyzeView(
+        source=surveyed.source.path,
+        sha256=surveyed.source.sha256,
+        columns=[
+            ColumnView(
+                name=each.name,
+                role=each.role,
+                reason=each.reason,
+                confidence=each.confidence,
+                separator=each.separator,
+            )
+            for each in surveyed.columns
+        ],
+        entitlements=[entitlement_view(each) for each in surveyed.entitlements],
+        totals=totals_view(surveyed.totals),
+        rejected=_rejected(surveyed),
+        findings=[FindingView.of(finding) for finding in surveyed.findings],
+        paths=paths,
+    )
+
+
+def generate(desk: Desk, csv: str, wanted: Wanted, *, how: Reading = INFERRED) -> GenerateView:
+    """Write the plan of one source; offline. Raises InputError where the source cannot be read or another
+    plan stands in the way.
+    """
+    from pipeline.plan.file import write_plan
+    from pipeline.source.local import source_stem
+    from pipeline.survey.draft import draft_plan
+
+    surveyed = _survey(desk, csv, how)
+    stem = source_stem(Path(surveyed.source.path).name)
+    name = wanted.name or plan_name(stem)
+    plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
+    path = desk.inside(wanted.output or Path("plans") / f"{plan.name}.yaml")
+    written = write_plan(path, plan, force=wanted.force)
+    return GenerateView(
+        plan=desk.shown(path),
+        written=written,
+        paths={"plan": desk.shown(path)},
+        plan_digest=plan_digest(plan),
+        totals=totals_view(surveyed.totals),
+        rejected=_rejected(surveyed),
+        findings=[FindingView.of(finding) for finding in surveyed.findings],
+    )
+
+
+def app_reference(text: str) -> OktaAppRef:
+    """``0oa`` and 17 characters are an id; anything else is an exact label."""
+    if len(text) == 20 and text.startswith("0oa") and text.isalnum() and text.isascii():  # noqa: PLR2004
+        return OktaAppRef(id=text)
+    if not text.strip():
+        raise InputError(
+            ErrorCode.USAGE,
+            "No app is named",
+            "--app is empty.",
+            next_step="Give the app's id or exact label.",
+        )
+    return OktaAppRef(label=text)
+
+
+def plan_name(stem: str) -> str:
+    """A plan name made of a source's stem: characters that cannot stand in one become ``-``."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem).strip("-._")
+    return name[:100] or "plan"
+
+
+def _survey(desk: Desk, csv: str, how: Reading) -> Survey:
+    from pipeline.plan.file import refuse_mapping
+    from pipeline.plan.mapping_reading import unknown_columns
+    from pipeline.survey.survey import NO_PINS, survey
+
+    read = _pins(desk, how)
+    _refuse_no_day(how.as_of)
+    frame = read_source(desk, csv, rejects_max=how.rejects_max)
+    if read is not None:
+        refuse_mapping(read.shown_as, unknown_columns(read, frame.columns, frame.path))
+    return survey(frame, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
+
+
+def _pins(desk: Desk, how: Reading) -> ReadPins | None:
+    from pipeline.plan.file import load_pins
+
+    if how.mapping is None:
+        return None
+    path = desk.inside(how.mapping)
+    return load_pins(path, shown_as=desk.shown(path))
+
+
+def _refuse_no_day(text: str | None) -> None:
+    try:
+        is_day = text is None or date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        is_day = False
+    if not is_day:
+        raise UsageError(
+            ErrorCode.USAGE,
+            "--as-of is no day",
+            f"{text!r} is no day of the calendar.",
+            next_step="Write it as year, month and day: --as-of 2026-01-31.",
+        )
+
+
+def _rejected(surveyed: Survey) -> list[RejectedView]:
+    return [
+        RejectedView(line=e.line, byte=e.byte, reason=e.reason, detail=e.detail) for e in surveyed.rejected
+    ]

@@ -1,0 +1,105 @@
+"""analyze and generate with a mapping file: what it pins, what is wrong with it, what is written of it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ErrorCode, InputError, OktaPlanError
+from pipeline.plan.digest import plan_digest
+from pipeline.plan.file import load_plan
+from pipeline.plan.model import Plan
+from pipeline.runtime import Runtime
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.generating import INFERRED, Reading, Wanted, analyze, generate
+from tests.s3_server import settings_of
+from tests.virtual_time import clock
+
+EXPORT = """Person,Mail,Job,Group_ID,Role
+Ann,ann@x.example,"Clerk|Buyer",7,Admin
+Bob,bob@x.example,Clerk,8,admin
+"""
+
+
+def desk(folder: Path, **sources: str) -> Desk:
+    for name, text in sources.items():
+        path = folder / "csv" / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8", newline="")
+    runtime = Runtime(clock=clock(), rng=random.Random(0), transport=None, workspace=folder.resolve())
+    return Desk(runtime, settings_of({}))
+
+
+def pinned(folder: Path, text: str) -> Reading:
+    (folder / "m.yaml").write_text(f"schema: okta-plan-mapping/v1\n{text}", "utf-8")
+    return Reading(mapping=Path("m.yaml"))
+
+
+def planned(room: Desk, *, how: Reading = INFERRED, csv: str = "erp", force: bool = False) -> Plan:
+    made = generate(room, csv, Wanted(okta_app="ERP", force=force), how=how)
+    return load_plan(room.workspace / made.plan).plan
+
+
+def gives(plan: Plan) -> dict[str, dict[str, tuple[str, ...]]]:
+    return {user: dict(cohort.values) for cohort in plan.access for user in cohort.users}
+
+
+def test_a_mapping_file_decides_over_names_and_cells(tmp_path: Path) -> None:
+    how = pinned(
+        tmp_path,
+        'entitlements:\n  - {column: Job, separator: "|"}\n  - {column: Group_ID}\nrows: null\n',
+    )
+    plan = planned(desk(tmp_path, erp=EXPORT), how=how)
+    assert gives(plan) == {
+        "ann@x.example": {"Group_ID": ("7",), "Job": ("Buyer", "Clerk")},
+        "bob@x.example": {"Group_ID": ("8",), "Job": ("Clerk",)},
+    }
+    assert plan.mapping is not None
+    assert plan.mapping.ignored["Role"] == "the mapping file says 'entitlements' without it"
+
+
+def test_what_analyze_writes_reads_the_source_in_the_same_way(tmp_path: Path) -> None:
+    room = desk(tmp_path, erp=EXPORT)
+    seen = analyze(room, "erp", write_mapping=Path("m.yaml"))
+    assert seen.paths == {"mapping": "m.yaml"}
+    inferred, said = planned(room), planned(room, how=Reading(mapping=Path("m.yaml")), force=True)
+    assert plan_digest(said) == plan_digest(inferred)
+
+
+def test_a_mapping_file_with_decisions_is_not_written_over(tmp_path: Path) -> None:
+    room = desk(tmp_path, erp=EXPORT)
+    how = pinned(tmp_path, "rows: null\n")
+    with pytest.raises(InputError) as refused:
+        analyze(room, "erp", how=how, write_mapping=Path("m.yaml"))
+    assert refused.value.code is ErrorCode.MAPPING_EXISTS
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("user: {column: Mial}\n", 2, 'csv/erp.csv has no column "Mial". Did you mean "Mail"?'),
+        ("entitlements:\n  - column: Role\n  - column: role\n", 4, 'Did you mean "Role"?'),
+        ("usr: {column: Mail}\n", 2, 'Did you mean "user"?'),
+        ("rows: {on_conflict: newest}\n", 2, "filter, deny_wins or latest"),
+        ("date_order: ymd\n", 2, "dmy or mdy"),
+    ],
+)
+def test_what_is_wrong_with_a_mapping_file_is_said_with_its_line(
+    tmp_path: Path, text: str, line: int, said: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        planned(desk(tmp_path, erp=EXPORT), how=pinned(tmp_path, text))
+    assert refused.value.code is ErrorCode.MAPPING_INVALID
+    [problem] = refused.value.findings
+    assert problem.location is not None
+    assert (problem.location.path, problem.location.line) == ("m.yaml", line)
+    assert said in problem.detail
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "today", "31.01.2026", "20260131"])
+def test_a_day_that_is_none_is_refused(tmp_path: Path, day: str) -> None:
+    with pytest.raises(OktaPlanError) as refused:
+        planned(desk(tmp_path, erp=EXPORT), how=Reading(as_of=day))
+    assert refused.value.code is ErrorCode.USAGE
