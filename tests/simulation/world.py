@@ -222,7 +222,7 @@ def _let_end_sooner(okta_app: Mapping[str, Any], access: Sequence[dict[str, Any]
                 continue
             held = grant.get("values", {}).items()
             both = {n: [v for v in vs if v in ENTITLEMENTS[n][1]] for n, vs in held if n in planned}
-            if both := {name: values for name, values in both.items() if values}:
+            if both := {n: vs if ENTITLEMENTS[n][0] else vs[:1] for n, vs in both.items() if vs}:
                 cohort["values"], grant["expires"] = both, SOONER
 
 
