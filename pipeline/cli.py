@@ -11,7 +11,26 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from pipeline import __version__
-from pipeline.cli_options import Concurrency, Csv, Json, Org, PlanName, RateShare, RejectsMax
+from pipeline.cli_options import (
+    AcceptHeld,
+    CheckedApp,
+    Concurrency,
+    Csv,
+    Db,
+    Faults,
+    Json,
+    LeaseWait,
+    Limits,
+    Org,
+    PlanName,
+    Port,
+    RateShare,
+    Recheck,
+    RejectsMax,
+    Resumed,
+    ReviewedChanges,
+    Yes,
+)
 from pipeline.errors import Exit, OktaPlanError
 from pipeline.source import REJECTS_MAX
 from pipeline.telling_errors import show_error, show_unforeseen, show_usage
@@ -78,9 +97,7 @@ def demo(json: Json = False) -> None:
 
 @okta_plan.command()
 def check(
-    okta_app: Annotated[
-        str | None, typer.Option("--app", help="Also look at this app (id or exact label).")
-    ] = None,
+    okta_app: CheckedApp = None,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -91,11 +108,14 @@ def check(
 
 
 @okta_plan.command()
-def files(json: Json = False) -> None:
-    """Numbered list of the sources in csv/."""
-    from pipeline.use_cases import offline
+def files(
+    sync: Annotated[bool, typer.Option("--sync", help="Fetch what changed in S3 first.")] = False,
+    json: Json = False,
+) -> None:
+    """Numbered list of the sources in csv/; --sync fetches from S3 first."""
+    from pipeline.use_cases import sources
 
-    _answer("files", json, lambda: offline.files(_desk()))
+    _answer("files", json, lambda: sources.files(_desk(), sync=sync))
 
 
 @okta_plan.command()
@@ -187,29 +207,15 @@ def diff(
 @okta_plan.command()
 def apply(
     plan: PlanName,
-    changes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The reviewed change set (from diff).")
-    ] = None,
+    changes: ReviewedChanges = None,
     only: Annotated[str | None, typer.Option(metavar="structure|grants", help="Send only this part.")] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Answer the question that a terminal would be asked.")
-    ] = False,
+    yes: Yes = False,
     rate_share: RateShare = 0.70,
     concurrency: Concurrency = 10,
-    recheck_s: Annotated[
-        float, typer.Option(min=60, metavar="S", help="List who has the app again after so long.")
-    ] = 600,
-    resume: Annotated[
-        str | None,
-        typer.Option(metavar="RUN", help="Go on with the change set of this unfinished run."),
-    ] = None,
-    lease_wait: Annotated[
-        float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")
-    ] = 0,
-    accept_held: Annotated[
-        list[str] | None,
-        typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable."),
-    ] = None,
+    recheck_s: Recheck = 600,
+    resume: Resumed = None,
+    lease_wait: LeaseWait = 0,
+    accept_held: AcceptHeld = None,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -289,6 +295,14 @@ def undo(
 
 
 @okta_plan.command()
+def archive(plan: PlanName, json: Json = False) -> None:
+    """Put the sources of an applied plan away: csv/processed/ or csv/processed_and_assigned/."""
+    from pipeline.use_cases import archiving
+
+    _answer("archive", json, lambda: archiving.archive(_desk(), plan))
+
+
+@okta_plan.command()
 def schema(
     write: Annotated[bool, typer.Option("--write", help="Write them to schemas/ of the workspace.")] = False,
     json: Json = False,
@@ -302,17 +316,10 @@ def schema(
 @emulator.command("serve")
 def emulator_serve(
     org: Annotated[Path, typer.Option("--org", metavar="FILE", help="The org file.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 0,
-    db: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")
-    ] = None,
-    limits: Annotated[str | None, typer.Option(metavar="observed|none|FILE")] = None,
-    faults: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The org has these faults (YAML or JSON); default: the org file's."
-        ),
-    ] = None,
+    port: Port = 0,
+    db: Db = None,
+    limits: Limits = None,
+    faults: Faults = None,
     seed: Annotated[int, typer.Option(help="Of ids, latencies and faults.")] = 0,
 ) -> None:
     """Serve the org of an org file on loopback until interrupted."""

@@ -13,9 +13,34 @@ Org = Annotated[
     typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),
 ]
 PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or its name in plans/.")]
-Csv = Annotated[str, typer.Argument(metavar="CSV", help="A CSV file, or its number from `okta-plan files`.")]
+Csv = Annotated[
+    str,
+    typer.Argument(metavar="CSV", help="A CSV file, its number from `okta-plan files`, or s3://bucket/key."),
+]
 RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
     float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
 ]
 Concurrency = Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")]
+CheckedApp = Annotated[str | None, typer.Option("--app", help="Also look at this app (id or exact label).")]
+ReviewedChanges = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The reviewed change set (from diff).")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Answer the question that a terminal would be asked.")]
+Recheck = Annotated[
+    float, typer.Option(min=60, metavar="S", help="List who has the app again after so long.")
+]
+Resumed = Annotated[
+    str | None, typer.Option(metavar="RUN", help="Go on with the change set of this unfinished run.")
+]
+LeaseWait = Annotated[float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")]
+AcceptHeld = Annotated[
+    list[str] | None, typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable.")
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
+Db = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")]
+Limits = Annotated[str | None, typer.Option(metavar="observed|none|FILE")]
+Faults = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The org has these faults (YAML or JSON); default: the org file's."),
+]

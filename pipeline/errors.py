@@ -56,6 +56,8 @@ class ErrorCode(StrEnum):
     NO_CREDENTIAL = "no_credential"
     ORG_FILE_INVALID = "org_file_invalid"
     SHARED_UNUSABLE = "shared_unusable"
+    S3_DISABLED = "s3_disabled"
+    S3_UNUSABLE = "s3_unusable"
     # tenant
     TENANT_UNREACHABLE = "tenant_unreachable"
     TENANT_ANSWER = "tenant_answer"
@@ -75,6 +77,7 @@ class ErrorCode(StrEnum):
     LEASE_HELD = "lease_held"
     NOT_CONFIRMED = "not_confirmed"
     FREEZE = "freeze"
+    NOT_APPLIED = "not_applied"
     # runs
     RUN_NOT_FOUND = "run_not_found"
     RUN_CLOSED = "run_closed"

@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     okta_key_id: Annotated[str, Field(validation_alias="OKTA_KEY_ID")] = ""
     shared: Annotated[str, Field(validation_alias="OKTA_PLAN_SHARED")] = ""
     """``s3://bucket/prefix`` for what several machines share."""
+    s3_enabled: Annotated[str, Field(validation_alias="S3_ENABLED")] = ""
+    s3_bucket_name: Annotated[str, Field(validation_alias="S3_BUCKET_NAME")] = ""
+    s3_prefix: Annotated[str, Field(validation_alias="S3_PREFIX")] = ""
+    s3_allowed_paths: Annotated[str, Field(validation_alias="S3_ALLOWED_PATHS")] = ""
+    """Folders and files, separated by commas; they win over ``s3_prefix``."""
     aws_access_key_id: Annotated[str, Field(validation_alias="AWS_ACCESS_KEY_ID")] = ""
     aws_secret_access_key: Annotated[SecretStr, Field(validation_alias="AWS_SECRET_ACCESS_KEY")] = SecretStr(
         ""

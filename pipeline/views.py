@@ -10,18 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
-
-
-class FileView(Part):
-    number: int
-    path: str
-    size_bytes: int
-
-
-class FilesView(View):
-    schema_: Annotated[Literal["okta-plan/files/v1"], Field(alias="schema")] = "okta-plan/files/v1"
-    command: Literal["files"] = "files"
-    files: list[FileView] = []
+from pipeline.source_views import ArchiveView, FilesView, PlanSourceView
 
 
 class TotalsView(Part):
@@ -113,6 +102,7 @@ class ShowView(View):
     command: Literal["show"] = "show"
     plan: str = ""
     okta_app: str = ""
+    sources: list[PlanSourceView] = []
     totals: TotalsView | None = None
     entitlements: list[EntitlementView] = []
     access: list[CohortView] = []
@@ -375,6 +365,7 @@ class ResetView(View):
 VIEWS: tuple[type[View], ...] = (
     AnalyzeView,
     ApplyView,
+    ArchiveView,
     CheckView,
     DemoView,
     DiffView,

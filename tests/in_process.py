@@ -11,12 +11,23 @@ from typing import Any, TypeVar
 import httpx
 from starlette.applications import Starlette
 
+from pipeline.clock import LoopClock
 from pipeline.emulator import InMemoryTransport, create_app, load_org_file
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
-from pipeline.use_cases import applying, offline, online, simulating, undoing
+from pipeline.source_views import ArchiveView
+from pipeline.use_cases import applying, archiving, offline, online, simulating, undoing
 from pipeline.use_cases.desk import Desk
-from pipeline.views import ApplyView, CheckView, DiffView, GenerateView, SimulateView, UndoView, VerifyView
+from pipeline.views import (
+    ApplyView,
+    CheckView,
+    DiffView,
+    GenerateView,
+    ShowView,
+    SimulateView,
+    UndoView,
+    VerifyView,
+)
 from tests import virtual_time
 
 T = TypeVar("T")
@@ -33,6 +44,8 @@ class Tenant:
     wrap: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda transport: transport
     """What stands between the client and the org."""
     org_clock_off_s: float = 0.0
+    starts_s: float = virtual_time.EPOCH_S
+    """When the next call begins."""
 
     def __post_init__(self) -> None:
         self._org = load_org_file(self.org_file)
@@ -40,7 +53,7 @@ class Tenant:
         self._rng = random.Random(1)
 
     def _desk(self) -> tuple[Desk, Starlette]:
-        clock = virtual_time.clock()
+        clock = LoopClock(self.starts_s)
 
         def org_now() -> float:
             return clock.now() + self.org_clock_off_s
@@ -87,6 +100,20 @@ class Tenant:
     def simulate(self, plan: str = "t", **means: Any) -> SimulateView:
         asked = simulating.Means(**means)
         return simulating.simulate(self._run(lambda desk: simulating.observed(desk, plan, asked)), asked)
+
+    def archive(self, plan: str) -> ArchiveView:
+        """The sources of a plan put away."""
+
+        async def offline_on_loop(desk: Desk) -> ArchiveView:
+            return archiving.archive(desk, plan)
+
+        return self._run(offline_on_loop)
+
+    def show(self, plan: str) -> ShowView:
+        async def offline_on_loop(desk: Desk) -> ShowView:
+            return offline.show(desk, plan, user=None)
+
+        return self._run(offline_on_loop)
 
     def undo(self, run: str | None) -> UndoView:
         """The plan that takes away what ``run`` gave, in the workspace's plans."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.settings import Settings
@@ -33,6 +34,10 @@ class S3:
     def shared(self, prefix: str) -> dict[str, str]:
         return self.settings | {"OKTA_PLAN_SHARED": f"s3://{BUCKET}/{prefix}"}
 
+    def sources(self, bucket: str, **more: str) -> dict[str, str]:
+        """Settings with which sources are read from ``bucket``."""
+        return self.settings | {"S3_ENABLED": "true", "S3_BUCKET_NAME": bucket} | more
+
     def client(self) -> Any:
         import boto3
 
@@ -57,11 +62,12 @@ def settings_of(given: Mapping[str, str]) -> Settings:
 @contextlib.contextmanager
 def served_s3() -> Iterator[S3]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+        [sys.executable, "-m", "tests.s3_process", "-H", "127.0.0.1", "-p", "0"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
+        cwd=Path(__file__).parent.parent,
     )
     try:
         assert process.stderr is not None

@@ -10,8 +10,10 @@ from rich.table import Table
 
 from pipeline.envelope import ErrorAnswer, FindingView, HeldView, View
 from pipeline.report.markdown import verified_line
+from pipeline.report.sources import show_archive, show_files, show_sources
 from pipeline.report.text import MINUTE_S, SHOWN, confirmation, duration, more, plain, shortened
 from pipeline.report.undone import show_undo
+from pipeline.source_views import ArchiveView, FilesView
 from pipeline.views import (
     AnalyzeView,
     ApplyView,
@@ -19,7 +21,6 @@ from pipeline.views import (
     CohortView,
     DemoView,
     DiffView,
-    FilesView,
     ForecastView,
     GenerateView,
     MissingView,
@@ -83,10 +84,12 @@ def _render(view: View, _console: Console) -> None:
 
 @_render.register
 def _(view: FilesView, console: Console) -> None:
-    if not view.files:
-        console.print("No CSV files in csv/.")
-    for each in view.files:
-        console.print(f"{each.number:>3}  {plain(each.path)}  {each.size_bytes:,} bytes")
+    show_files(view, console)
+
+
+@_render.register
+def _(view: ArchiveView, console: Console) -> None:
+    show_archive(view, console)
 
 
 @_render.register
@@ -128,6 +131,7 @@ def _(view: ShowView, console: Console) -> None:
     console.print(f"[bold]{plain(view.plan)}[/] for {plain(view.okta_app)}")
     if view.person:
         return _person(console, view.person)
+    show_sources(view.sources, console)
     _totals(console, view.totals)
     for each in view.entitlements:
         console.print(f"{plain(each.name)}: {shortened([plain(value) for value in each.values])}")

@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.source import REJECTS_MAX
+from pipeline.source import ENDINGS, FINISHED, REJECTS_MAX, is_source_name
 from pipeline.source.frame import Frame
 from pipeline.source.reading import read_bytes
-
-FINISHED = ("processed", "processed_and_assigned")
-"""Folders of csv/ that hold sources already dealt with."""
-ENDINGS = (".csv", ".tsv", ".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst")
-"""What the names of sources end in; how a file is read never depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One line of the numbered list; ``path`` is relative to the workspace."""
+    """A CSV file below ``csv/``; ``path`` is relative to the workspace, ``modified_s`` seconds since 1970."""
 
-    number: int
     path: str
     size_bytes: int
+    modified_s: float
 
 
 def list_sources(workspace: Path) -> tuple[SourceFile, ...]:
-    """The CSV files below ``csv/``, sorted, without those in the folders of finished ones."""
-    folder = workspace / "csv"
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(ENDINGS)
-        and path.is_file()
-        and path.relative_to(folder).parts[0] not in FINISHED
-    )
-    return tuple(
-        SourceFile(number, path.relative_to(workspace).as_posix(), path.stat().st_size)
-        for number, path in enumerate(found, start=1)
-    )
+    """The CSV files below ``csv/``, sorted, without those in the folders of finished ones. The N-th is number
+    N of the list that people see. A link that leads out of the workspace is not followed.
+    """
+    return tuple(each for each in _listed(workspace) if not _is_finished(each))
+
+
+def list_finished(workspace: Path) -> tuple[SourceFile, ...]:
+    """The CSV files in the folders of finished ones, sorted."""
+    return tuple(each for each in _listed(workspace) if _is_finished(each))
+
+
+def _listed(workspace: Path) -> Iterator[SourceFile]:
+    root = workspace.resolve()
+    for path in sorted((workspace / "csv").rglob("*")):
+        if is_source_name(path.name) and path.is_file() and path.resolve().is_relative_to(root):
+            stat = path.stat()
+            yield SourceFile(path.relative_to(workspace).as_posix(), stat.st_size, stat.st_mtime)
+
+
+def _is_finished(source: SourceFile) -> bool:
+    return source.path.split("/")[1] in FINISHED
 
 
 def read_local(workspace: Path, path: Path, *, rejects_max: int = REJECTS_MAX) -> Frame:

@@ -36,6 +36,7 @@ from pipeline.run.result import EarlierRun, Outcome, Progress, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
+from pipeline.use_cases.archiving import note_in_place
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
@@ -172,6 +173,7 @@ class _Job:
             "earlier": earlier_views(earlier),
         }
         if not changes.changes and not changes.holds:
+            note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The verbs that need no tenant: files, analyze, generate, validate, show."""
+"""The verbs that need no tenant: analyze, generate, validate, show."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, OktaAppRef, Plan, Totals
 from pipeline.source import REJECTS_MAX
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.sources import read_source, sources_of
 from pipeline.views import (
     AnalyzeView,
     CohortView,
     ColumnView,
     EntitlementView,
-    FilesView,
-    FileView,
     GenerateView,
     PersonView,
     RejectedView,
@@ -31,16 +30,6 @@ from pipeline.views import (
 
 if TYPE_CHECKING:
     from pipeline.survey.survey import Survey
-
-
-def files(desk: Desk) -> FilesView:
-    """The numbered sources below ``csv/``."""
-    from pipeline.source.local import list_sources
-
-    listed = list_sources(desk.workspace)
-    return FilesView(
-        files=[FileView(number=each.number, path=each.path, size_bytes=each.size_bytes) for each in listed]
-    )
 
 
 def analyze(desk: Desk, csv: str, *, rejects_max: int = REJECTS_MAX) -> AnalyzeView:
@@ -112,6 +101,7 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
         plan=desk.shown(path),
         plan_digest=plan_digest(plan),
         okta_app=plan.okta_app.label or plan.okta_app.id or "",
+        sources=sources_of(desk, plan),
         totals=_totals(plan.totals) if plan.totals else None,
         entitlements=[_entitlement(each) for each in plan.entitlements],
     )
@@ -160,21 +150,9 @@ def plan_name(stem: str) -> str:
 
 
 def _survey(desk: Desk, csv: str, rejects_max: int) -> Survey:
-    from pipeline.source.local import read_local
     from pipeline.survey.survey import survey
 
-    return survey(read_local(desk.workspace, _source_path(desk, csv), rejects_max=rejects_max))
-
-
-def _source_path(desk: Desk, csv: str) -> Path:
-    """A digits-only name is the number that ``files`` shows."""
-    from pipeline.source.local import list_sources
-
-    if csv.isdecimal():
-        for each in list_sources(desk.workspace):
-            if each.number == int(csv):
-                return Path(each.path)
-    return Path(csv)
+    return survey(read_source(desk, csv, rejects_max=rejects_max))
 
 
 def _validated(desk: Desk, given: str) -> ValidatedPlan:

@@ -14,7 +14,7 @@ from rich.console import Console
 from pipeline.report.markdown import cell
 from pipeline.report.terminal import render
 from pipeline.report.text import confirmation, duration
-from pipeline.views import FilesView, FileView
+from pipeline.source_views import FilesView, FileView
 from tests.path.box import ROOT, Box, command, environment, new_workspace, permitted, served, write_org
 
 SOURCE = ROOT / "csv" / "sample_small_baseline.csv"
@@ -73,7 +73,7 @@ def test_what_is_taken_away_must_be_typed(counts: dict[str, int], typed: str) ->
 def test_hostile_text_is_shown_as_text() -> None:
     console = Console(record=True, width=200, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
     name = "csv/[red]x[/red]\x1b[31m\u202ecod.csv"
-    render(FilesView(files=[FileView(number=1, path=name, size_bytes=1)]), console)
+    render(FilesView(files=[FileView(number=1, path=name, size_bytes=1, modified_at="")]), console)
     console.file.close()
     assert "[red]x[/red]\\u001b[31m\\u202ecod.csv" in console.export_text()
     assert cell("a|b<script>\n[x](y)") == "a\\|b\\<script\\>\\\\u000a\\[x\\]\\(y\\)"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.source.frame import ROW, Frame
-from pipeline.source.local import list_sources, read_local
+from pipeline.source.local import list_finished, list_sources, read_local
 
 
 def workspace_with(folder: Path, content: str | bytes, name: str = "a.csv") -> Path:
@@ -127,12 +127,13 @@ def test_no_path_leads_out_of_the_workspace(tmp_path: Path) -> None:
         assert refused.value.code is ErrorCode.OUTSIDE_WORKSPACE
 
 
-def test_finished_sources_are_not_listed(tmp_path: Path) -> None:
+def test_finished_sources_are_listed_apart(tmp_path: Path) -> None:
     workspace = workspace_with(tmp_path, "a\n1\n", "b.csv")
     for name in ("processed", "processed_and_assigned", "more"):
         (workspace / "csv" / name).mkdir()
         (workspace / "csv" / name / "c.CSV").write_text("a\n1\n", "utf-8")
-    assert [(each.number, each.path) for each in list_sources(workspace)] == [
-        (1, "csv/b.csv"),
-        (2, "csv/more/c.CSV"),
+    assert [each.path for each in list_sources(workspace)] == ["csv/b.csv", "csv/more/c.CSV"]
+    assert [each.path for each in list_finished(workspace)] == [
+        "csv/processed/c.CSV",
+        "csv/processed_and_assigned/c.CSV",
     ]
