@@ -84,7 +84,7 @@ def _keeps_group_rows(case: Case) -> Iterator[str]:
         for before, after in pairwise(moments):
             if not isinstance(after.by, Write) or after.access.assigned == "GROUP":
                 continue
-            if before.access.assigned == "GROUP" and _since(moments, before) <= case.rows_read_at(after.by):
+            if before.access.assigned == "GROUP" and _since(moments, before) < case.rows_read_at(after.by):
                 yield f"1: {shown(after.by)} turns the group's row of {login} into one of its own"
 
 

@@ -19,7 +19,7 @@ SEEDS, SEEDS_SOAKED = 2_000, 50_000
 CHUNK = 100
 BASE = 20261125
 """OKTA_PLAN_SEED takes its place, to try others."""
-LEAST = 5
+LEAST = 3
 """So often, in all, everything that can go wrong does."""
 NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name"}
 """Hold reasons that the emulator cannot bring about."""

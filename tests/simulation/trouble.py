@@ -54,7 +54,12 @@ def some_faults(rng: random.Random) -> tuple[Fault, ...]:
     """None at times, else up to four."""
     count = rng.choice([0, 1, 1, 2, 3, 4])
     kinds = rng.choices(list(_KINDS), [_WEIGHTS.get(kind, 2) for kind in _KINDS], k=count)
-    return tuple({"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds)
+    found = [{"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds]
+    if rng.random() < 0.03:
+        found.append(
+            {"kind": "server_error", "match": "GET /api/v1/users/{id}", "status": 503, "probability": 0.9}
+        )
+    return tuple(found)
 
 
 def _how_often(rng: random.Random) -> Fault:

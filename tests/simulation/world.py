@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 TOKEN = "swarm-token-0123456789"
 APP_ID = "0oaswarm0000000000x7"
-LATER, PAST = "2027-06-30T00:00:00Z", "2026-01-31T00:00:00Z"
+LATER, SOONER, PAST = "2027-06-30T00:00:00Z", "2027-03-31T00:00:00Z", "2026-01-31T00:00:00Z"
 STATUSES = ("ACTIVE",) * 12 + ("SUSPENDED", "STAGED", "LOCKED_OUT", "PASSWORD_EXPIRED", "DEPROVISIONED")
 BUNDLE = "Basics"
 
@@ -75,6 +75,7 @@ def world_of(seed: int) -> World:
     has, moves = tenant_entitlements(rng)
     grants = _grant_options(rng)
     okta_app = _okta_app(rng, users, has, policies=10 if grants["policy_users"] == "convert" else 2)
+    _let_end_sooner(okta_app, access)
     removals = _removals(rng, users, access) if rng.random() < 0.2 else []
     plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
@@ -210,6 +211,19 @@ def _grants(
         added = {"id": f"gra{number}3{'g':0<15}", "user": login, "type": "ENTITLEMENT", "values": held}
         grants.append(added | ({"expires": ends} if ends else {}))
     return grants
+
+
+def _let_end_sooner(okta_app: Mapping[str, Any], access: Sequence[dict[str, Any]]) -> None:
+    """Whom the plan gives something until an end may hold just that, but not as long."""
+    planned = {name: values for cohort in access for name, values in cohort["values"].items()}
+    for cohort in access:
+        for grant in okta_app["grants"] if cohort.get("expires") == LATER else ():
+            if grant["user"] != cohort["users"][0].casefold() or grant["type"] != "CUSTOM":
+                continue
+            held = grant.get("values", {}).items()
+            both = {n: [v for v in vs if v in ENTITLEMENTS[n][1]] for n, vs in held if n in planned}
+            if both := {n: vs if ENTITLEMENTS[n][0] else vs[:1] for n, vs in both.items() if vs}:
+                cohort["values"], grant["expires"] = both, SOONER
 
 
 def _soon(rng: random.Random) -> str:
