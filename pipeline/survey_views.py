@@ -73,6 +73,24 @@ class CohortView(Part):
     users: list[str]
 
 
+class WitnessView(Part):
+    """A row of a source that names a value for the person, and what became of it (used, denied, ...)."""
+
+    source: str
+    line: int
+    verdict: str
+    ends: str | None = None
+
+
+class BecauseView(Part):
+    """Why the person gets a value, or does not. Without ``rows`` it stands in the plan alone."""
+
+    entitlement: str
+    value: str
+    given: bool
+    rows: list[WitnessView]
+
+
 class PersonView(Part):
     """What the plan gives one person, and takes from it."""
 
@@ -80,6 +98,9 @@ class PersonView(Part):
     values: ValueLists
     expires: list[str] = []
     removals: ValueLists = {}
+    because: list[BecauseView] = []
+    unread: list[str] = []
+    """Sources that are not there any more, so that ``because`` lacks their rows."""
 
 
 class ShowView(View):

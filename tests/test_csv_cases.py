@@ -46,6 +46,17 @@ def surveyed(case: dict[str, Any]) -> Survey:
     return survey(frame, pins(case, frame), as_of=case.get("as_of"))
 
 
+def access(found: Survey) -> dict[str, dict[str, list[str]]]:
+    """What each person gets; what ends stands under ``person until END``."""
+    return {
+        f"{user} until {cohort.expires}" if cohort.expires else user: {
+            name: list(values) for name, values in cohort.values.items()
+        }
+        for cohort in found.cohorts
+        for user in cohort.users
+    }
+
+
 def pins(case: dict[str, Any], frame: Frame) -> Pins:
     if "mapping" not in case:
         return Pins()
@@ -71,11 +82,7 @@ def test_source(path: Path) -> None:
     assert totals["excluded"] == expected["totals"].get("excluded", {})
     assert totals["rejected"] == expected["totals"].get("rejected", {})
     assert totals | expected["totals"] == totals
-    assert {
-        user: {name: list(values) for name, values in cohort.values.items()}
-        for cohort in found.cohorts
-        for user in cohort.users
-    } == expected["access"]
+    assert access(found) == expected["access"]
     assert [f"line {e.line} byte {e.byte} {e.reason}" for e in found.rejected] == expected.get("rejected", [])
     plan = draft_plan(found, okta_app=OktaAppRef(label="ERP"), name="t")
     said = [(each.code, " ".join([f"{each.code}:", *map(str, each.rows)])) for each in plan.findings]
@@ -91,3 +98,5 @@ def test_source(path: Path) -> None:
     read = read_plan(dump_plan(plan), "plans/t.yaml")
     assert read.plan == plan
     assert not read.has_errors
+    if "entitlements" in expected:
+        assert {e.name: e.multi_value for e in plan.entitlements} == expected["entitlements"]

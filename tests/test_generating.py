@@ -14,6 +14,7 @@ from pipeline.plan.model import Plan
 from pipeline.runtime import Runtime
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.generating import INFERRED, Reading, Wanted, analyze, generate
+from pipeline.use_cases.offline import show
 from tests.s3_server import settings_of
 from tests.virtual_time import clock
 
@@ -68,6 +69,30 @@ def test_what_analyze_writes_reads_the_source_in_the_same_way(tmp_path: Path) ->
     assert plan_digest(said) == plan_digest(inferred)
 
 
+def test_what_values_may_be_meant_to_be_stands_in_comments_and_works_once_they_are_taken_away(
+    tmp_path: Path,
+) -> None:
+    room = desk(tmp_path, erp="Email,Role\na@x,Admin\nb@x,admin\nc@x,3-Jan\nd@x,7\ne@x,007\n")
+    analyze(room, "erp", write_mapping=Path("m.yaml"))
+    text = (tmp_path / "m.yaml").read_text("utf-8")
+    assert len(planned(room, how=Reading(mapping=Path("m.yaml"))).entitlements[0].values) == 5
+    (tmp_path / "m.yaml").write_text(
+        text.replace("    # values:", "    values:").replace("    #   ", "      ")
+    )
+    decided = planned(room, how=Reading(mapping=Path("m.yaml")), force=True)
+    assert [each.name for each in decided.entitlements[0].values] == ["007", "3-1", "Admin"]
+
+
+def test_access_that_begins_some_day_wants_a_day_to_be_judged_by(tmp_path: Path) -> None:
+    room = desk(tmp_path, sap="UNAME,AGR_NAME,FROM_DAT\nANN,Z_BUYER,20260101\nBOB,Z_BUYER,20270101\n")
+    with pytest.raises(InputError) as refused:
+        planned(room, csv="sap")
+    assert refused.value.code is ErrorCode.AS_OF_MISSING
+    plan = planned(room, csv="sap", how=Reading(as_of="2026-06-15"))
+    assert plan.mapping is not None
+    assert (list(gives(plan)), plan.mapping.as_of) == (["ANN"], "2026-06-15")
+
+
 def test_a_mapping_file_with_decisions_is_not_written_over(tmp_path: Path) -> None:
     room = desk(tmp_path, erp=EXPORT)
     how = pinned(tmp_path, "rows: null\n")
@@ -103,3 +128,55 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path, day: str) -> None:
     with pytest.raises(OktaPlanError) as refused:
         planned(desk(tmp_path, erp=EXPORT), how=Reading(as_of=day))
     assert refused.value.code is ErrorCode.USAGE
+
+
+def test_each_value_is_explained_down_to_the_lines_that_name_it(tmp_path: Path) -> None:
+    text = "Email,Role,Effective_Access\nann@x,Admin; Buyer,Permitted\n\n"
+    text += "ANN@x,Admin,Permitted\nann@x,Audit,Denied\n"
+    room = desk(tmp_path, erp=text)
+    planned(room)
+    person = show(room, "erp", user="Ann@X").person
+    assert person is not None
+    assert [
+        (each.entitlement, each.value, each.given, [(row.source, row.line, row.verdict) for row in each.rows])
+        for each in person.because
+    ] == [
+        ("Role", "Admin", True, [("csv/erp.csv", 2, "used"), ("csv/erp.csv", 4, "used")]),
+        ("Role", "Audit", False, [("csv/erp.csv", 5, "denied")]),
+        ("Role", "Buyer", True, [("csv/erp.csv", 2, "used")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "how"),
+    [
+        ("Email,Admin,Buyer\nann@x,x,\nbob@x,,x\n", INFERRED),
+        ("Email,Attribute,Value\nann@x,Role,Admin\nbob@x,Role,Buyer\n", INFERRED),
+        ("Email,Role,Valid From,Expires\nann@x,Admin,2026-01-01,31/12/2026\n", Reading(as_of="2026-06-15")),
+    ],
+)
+def test_any_layout_is_explained_as_it_was_read(tmp_path: Path, source: str, how: Reading) -> None:
+    room = desk(tmp_path, erp=source)
+    planned(room, how=how)
+    person = show(room, "erp", user="ann@x").person
+    assert person is not None
+    assert [(each.value, [row.line for row in each.rows]) for each in person.because] == [("Admin", [2])]
+
+
+def test_a_source_that_changed_explains_nothing_and_one_that_moved_does(tmp_path: Path) -> None:
+    room = desk(tmp_path, erp=EXPORT)
+    planned(room)
+    source = tmp_path / "csv" / "erp.csv"
+    (tmp_path / "csv" / "processed").mkdir()
+    moved = source.rename(tmp_path / "csv" / "processed" / "erp.csv")
+    person = show(room, "erp", user="bob@x.example").person
+    assert person is not None
+    assert [row.line for each in person.because for row in each.rows] == [3]
+    moved.rename(source).write_text(EXPORT + "Cid,cid@x.example,Clerk,9,Admin\n", "utf-8")
+    with pytest.raises(InputError) as refused:
+        show(room, "erp", user="bob@x.example")
+    assert refused.value.code is ErrorCode.FILE_CHANGED
+    source.unlink()
+    person = show(room, "erp", user="bob@x.example").person
+    assert person is not None
+    assert (person.unread, [each.rows for each in person.because]) == (["csv/erp.csv"], [[]])

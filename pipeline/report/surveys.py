@@ -88,5 +88,11 @@ def _person(console: Console, person: PersonView) -> None:
         console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
     for entitlement, values in person.removals.items():
         console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
+    for each in person.because:
+        what = f"{plain(each.entitlement)} {plain(each.value)}{'' if each.given else ' (not given)'}"
+        rows = [f"{plain(row.source)}:{row.line} ({row.verdict})" for row in each.rows]
+        console.print(f"  {what}: {shortened(rows) if rows else 'in the plan alone'}")
+    for source in person.unread:
+        console.print(f"  [yellow]{plain(source)} is not there any more; its rows are not shown[/]")
     for end in person.expires:
         console.print(f"  until {plain(end)}")

@@ -47,10 +47,7 @@ class Column:
     deny: tuple[str, ...] = ()
     date_order: DateOrder | None = None
     pin: PinnedColumn | None = None
-
-    @property
-    def is_pinned(self) -> bool:
-        return self.reason == PINNED
+    is_pinned: bool = False
 
 
 def read_columns(frame: Frame, pins: Pins) -> tuple[Column, ...]:
@@ -92,6 +89,8 @@ def mapping_of(columns: tuple[Column, ...], pins: Pins, as_of: str | None) -> Ma
         validity=validity if start or end else None,
         date_order=orders[0] if orders else None,
         as_of=as_of,
+        wide=pins.wide,
+        named_values=pins.named_values,
         entitlements=tuple(map(_entitlement, by_role[Role.ENTITLEMENT])),
         ignored={each.name: each.reason for each in columns if each.role in {Role.IGNORED, Role.ATTRIBUTE}},
     )
@@ -135,9 +134,15 @@ def _pinned(pins: Pins) -> dict[str, Column]:
         (validity.end if validity else None, Role.END),
         (pins.user.column if pins.user else None, Role.USER),
     ]
-    found = {name: Column(name, role, PINNED) for name, role in roles if name is not None}
+    found = {name: Column(name, role, PINNED, is_pinned=True) for name, role in roles if name is not None}
+    for name in pins.wide.columns if pins.wide else ():
+        found[name] = Column(name, Role.LAYOUT, "marks who has this value", "guess")
+    if pins.named_values:
+        for name in (pins.named_values.name, pins.named_values.value):
+            found[name] = Column(name, Role.LAYOUT, "names entitlements or holds their values", "guess")
     for each in pins.entitlements or ():
-        found[each.column] = Column(each.column, Role.ENTITLEMENT, PINNED, pin=each)
+        reason = each.why or PINNED
+        found[each.column] = Column(each.column, Role.ENTITLEMENT, reason, pin=each, is_pinned=True)
     return found
 
 

@@ -36,7 +36,7 @@ def settle_columns(
         if distinct is None:
             settled.append(column)
         elif column.role is Role.ENTITLEMENT:
-            settled.append(_entitlement(column, distinct))
+            settled.append(_entitlement(column, distinct, pins))
         elif column.role is Role.STATUS:
             settled.append(_status(column, distinct, pins))
         else:
@@ -46,13 +46,15 @@ def settle_columns(
     return tuple(settled)
 
 
-def _entitlement(column: Column, distinct: pl.DataFrame) -> Column:
+def _entitlement(column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
     filled = distinct.with_columns(pl.col(CELL).str.strip_chars()).filter(pl.col(CELL) != "")
     pin = column.pin
     is_known_by_pack = column.confidence == "likely"
     if is_known_by_pack and (other := _what_else(filled)):
         return Column(column.name, Role.IGNORED, f"{column.reason}, but {other}", "likely")
-    if pin is not None and "separator" in pin.model_fields_set:
+    if pins.wide and column.name == pins.wide.entitlement:
+        separator, why, doubt = None, column.reason, None
+    elif pin is not None and "separator" in pin.model_fields_set:
         separator, why, doubt = pin.separator, pin.why or column.reason, None
     else:
         found = find_separation(distinct)

@@ -58,6 +58,28 @@ def damage_of(text: str) -> str | None:
     return next((what for pattern, what in _KINDS if pattern.fullmatch(text)), None)
 
 
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ["jan", "feb", "mar,mär", "apr", "may,mai", "jun", "jul", "aug", "sep", "oct,okt", "nov", "dec,dez"],
+        start=1,
+    )
+    for name in names.split(",")
+}
+_DAY_AND_MONTH = re.compile(r"(\d{1,2})[-.]([a-zä]{3})[a-zä]*\.?", re.IGNORECASE)
+
+
+def fix_of(text: str) -> str | None:
+    """What ``text``, where it is damaged, was probably before; None where that cannot be told."""
+    if text.startswith('="') and text.endswith('"') and len(text) > len('=""'):
+        return text[2:-1]
+    if text.startswith("'") and damage_of(text):
+        return text[1:]
+    found = _DAY_AND_MONTH.fullmatch(text)
+    month = _MONTHS.get(found.group(2).lower()) if found else None
+    return f"{found.group(1)}-{month}" if found and month else None
+
+
 def without_zeros(texts: list[str]) -> list[tuple[str, str]]:
     """Pairs of numbers that differ in leading zeros alone: ``7`` may be what is left of ``007``."""
     known = set(texts)

@@ -10,10 +10,16 @@ from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import USER
 from pipeline.survey.columns import Column
-from pipeline.survey.damage import damage_of, without_zeros
-from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, USED, VALUE, VERDICT, Rows, person_key
+from pipeline.survey.damage import damage_of, fix_of, without_zeros
+from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, OVERRULED, USED, VALUE, VERDICT, Rows, person_key
 from pipeline.survey.sets import ValueSets
+from pipeline.survey.validity import unjudged
 
+_OUTCOMES = {
+    "filter": "granted, though",
+    "deny_wins": "not granted, as",
+    "latest": "granted where the newest row permits them;",
+}
 CONFLICTS_SHOWN_MAX = 1_000
 """Up to so many conflicts have a finding each; more have one for each entitlement."""
 
@@ -25,11 +31,12 @@ def find_problems(
     return (
         *frame.findings,
         *_doubts(columns),
+        *unjudged(mapping, rows.cells),
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),
-        *_collisions(frame, rows),
-        *_conflicts(frame, rows),
+        *_collisions(frame, rows, mapping),
+        *_conflicts(frame, rows, mapping),
     )
 
 
@@ -60,6 +67,21 @@ def _texts_for_nothing(mapping: Mapping) -> list[Finding]:
     ]
 
 
+def suggestions(rows: Rows) -> dict[str, dict[str, str]]:
+    """By entitlement, values and what they may be meant to be: for a person to decide, never applied."""
+    found: dict[str, dict[str, str]] = {}
+    for entitlement, values in rows.granted().items():
+        meant = dict(without_zeros(values))
+        meant |= {value: fix for value in values if (fix := fix_of(value)) is not None}
+        first: dict[str, str] = {}
+        for value in values:
+            if first.setdefault(look(value), value) != value:
+                meant.setdefault(value, first[look(value)])
+        if meant:
+            found[entitlement] = meant
+    return found
+
+
 def _damage(frame: Frame, rows: Rows) -> list[Finding]:
     """Values as a spreadsheet leaves them: granted as they stand, with what they may have been."""
     found: list[Finding] = []
@@ -74,7 +96,7 @@ def _damage(frame: Frame, rows: Rows) -> list[Finding]:
                 FindingCode.SPREADSHEET_DAMAGE,
                 Severity.WARNING,
                 "A value looks damaged by a spreadsheet",
-                f"{entitlement}: {value!r} {what}. It is granted as it stands.",
+                f"{entitlement}: {value!r} {what}. It is granted as it stands{_may_be(value)}.",
                 rows=tuple(frame.lines.of(rows.rows_listing(entitlement, [value]).to_list())),
             )
             for value, what in wrong.items()
@@ -83,8 +105,14 @@ def _damage(frame: Frame, rows: Rows) -> list[Finding]:
     return found
 
 
-def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
-    """A value that the same person has in a permitted and in a denied row: granted, and said so."""
+def _may_be(value: str) -> str:
+    fix = fix_of(value)
+    return f"; 'values' in a mapping file can make it {fix!r}" if fix else ""
+
+
+def _conflicts(frame: Frame, rows: Rows, mapping: Mapping) -> list[Finding]:
+    """A value that the same person has in a permitted and in a denied row, and what is made of it."""
+    on_conflict = mapping.rows.on_conflict if mapping.rows else "filter"
     denying = rows.listing(rows.of(DENIED)).with_columns(person_key(pl.col(USER)))
     denied = denying.join(rows.held, on=KEY, suffix=" held").select(
         ROW, KEY, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
@@ -95,7 +123,7 @@ def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
     denied = denied.with_columns(size.alias(f"size of {name}") for name, size in sizes.items())
     denied = denied.filter(pl.any_horizontal(pl.col("^size of .*$") > 0))
     if denied.select(pl.sum_horizontal(pl.col("^size of .*$").sum())).item() > CONFLICTS_SHOWN_MAX:
-        return _many_conflicts(frame, denied, sorted(sizes))
+        return _many_conflicts(frame, denied, sorted(sizes), _OUTCOMES[on_conflict])
     if denied.is_empty():
         return []
     is_concerned = person_key(pl.col(USER)).is_in(denied.get_column(KEY).unique().implode())
@@ -103,11 +131,12 @@ def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
     keys = [ENTITLEMENT, VALUE]
     found = (
         rows.pairs(concerned.get_column(ROW))
-        .filter(pl.col(VERDICT).is_in([USED, DENIED]))
+        .filter(pl.col(VERDICT).is_in([USED, OVERRULED, DENIED]))
         .group_by(KEY, *keys)
-        .agg(pl.col(ROW).unique().sort(), pl.col(VERDICT).n_unique().alias("verdicts"))
+        .agg(pl.col(ROW).unique().sort(), (pl.col(VERDICT) == DENIED).n_unique().alias("verdicts"))
         .filter(pl.col("verdicts") > 1)
         .join(rows.held.select(KEY, USER), on=KEY)
+        .join(_given(rows), on=[KEY, *keys], how="left")
         .sort(USER, *keys)
     )
     return [
@@ -115,11 +144,29 @@ def _conflicts(frame: Frame, rows: Rows) -> list[Finding]:
             FindingCode.PERMITTED_AND_DENIED,
             Severity.WARNING,
             "A value is both permitted and denied",
-            f"{user}: {entitlement} {value} is granted, though another row denies it.",
+            f"{user}: {entitlement} {value} {_outcome(on_conflict, is_given=is_given)}",
             rows=tuple(frame.lines.of(where)),
         )
-        for user, entitlement, value, where in found.select(USER, *keys, ROW).iter_rows()
+        for user, entitlement, value, where, is_given in found.select(USER, *keys, ROW, "given").iter_rows()
     ]
+
+
+def _given(rows: Rows) -> pl.DataFrame:
+    """KEY, ENTITLEMENT, VALUE and ``given`` of what people get of whom rows disagree."""
+    keys = [KEY, ENTITLEMENT, VALUE]
+    if rows.decided is None:
+        return pl.DataFrame(schema=dict.fromkeys(keys, pl.String) | {"given": pl.Boolean})
+    return rows.decided.settled.select(*keys, pl.lit(value=True).alias("given"))
+
+
+def _outcome(on_conflict: str, *, is_given: bool | None) -> str:
+    if on_conflict == "latest":
+        return (
+            f"is {'' if is_given else 'not '}granted: of the rows that permit and deny it the newest decides."
+        )
+    if on_conflict == "deny_wins":
+        return "is not granted, as another row denies it."
+    return "is granted, though another row denies it."
 
 
 def _in_both(name: str, sets: ValueSets) -> pl.Expr:
@@ -131,13 +178,15 @@ def _size(name: str, sets: ValueSets) -> pl.Expr:
     return pl.col(name).bitwise_count_ones() if sets.are_bits else pl.col(name).list.len()
 
 
-def _many_conflicts(frame: Frame, denied: pl.DataFrame, entitlements: list[str]) -> list[Finding]:
+def _many_conflicts(
+    frame: Frame, denied: pl.DataFrame, entitlements: list[str], outcome: str
+) -> list[Finding]:
     found = []
     for entitlement in entitlements:
         here = denied.filter(pl.col(f"size of {entitlement}") > 0)
         if here.height:
             detail = (
-                f"{entitlement}: values of {here.get_column(KEY).n_unique():,} people are granted, though "
+                f"{entitlement}: values of {here.get_column(KEY).n_unique():,} people are {outcome} "
                 f"{here.height:,} other rows deny them. These are the rows that deny."
             )
             found.append(
@@ -179,19 +228,23 @@ def _duplicates(frame: Frame, rows: Rows) -> list[Finding]:
     ]
 
 
-def _collisions(frame: Frame, rows: Rows) -> list[Finding]:
-    """Values of one entitlement that a person could not tell apart; they are kept apart, never merged."""
+def _collisions(frame: Frame, rows: Rows, mapping: Mapping) -> list[Finding]:
+    """Values of one entitlement that a person could not tell apart: they are kept apart, never merged. Which
+    the mapping names has been decided.
+    """
+    decided = {each.column: each.values or {} for each in mapping.entitlements}
     looks: dict[tuple[str, str], list[str]] = {}
     for entitlement, values in sorted(rows.granted().items()):
         for value in values:
-            looks.setdefault((entitlement, look(value)), []).append(value)
+            if value not in decided[entitlement]:
+                looks.setdefault((entitlement, look(value)), []).append(value)
     return [
         Finding(
             FindingCode.NEAR_COLLISION,
             Severity.WARNING,
             "Values differ only in case, blanks or Unicode form",
             f"{entitlement}: {', '.join(repr(each) for each in alike)} become values of their own; "
-            "if they are one, correct the source.",
+            "if they are one, say so with 'values' in a mapping file, or correct the source.",
             rows=tuple(frame.lines.of(rows.rows_listing(entitlement, alike).to_list())),
         )
         for (entitlement, _), alike in looks.items()

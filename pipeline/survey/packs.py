@@ -22,6 +22,7 @@ class Role(StrEnum):
     DATE = "date"
     START = "validity_start"
     END = "validity_end"
+    LAYOUT = "layout"
     IGNORED = "ignored"
 
 

@@ -1,7 +1,8 @@
 """Each row is used, excluded or rejected with a reason; the first reason below that holds counts.
 
 1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``blank_row`` (excluded)  3. ``no_user``
-4. ``bad_user``  5. ``unknown_access_status``  6. ``denied`` (excluded)  7. ``no_value`` (excluded)
+4. ``bad_user``  5. ``unknown_access_status``  6. ``bad_date``  7. ``expired``, ``not_yet_valid`` (excluded)
+8. ``denied`` (excluded)  9. ``no_value`` (excluded)  10. ``overruled`` by another row (excluded)
 """
 
 from __future__ import annotations
@@ -11,20 +12,26 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.plan.model import Mapping
+from pipeline.plan.model import EntitlementColumn, Mapping
 from pipeline.source.frame import ROW, Frame, RejectedRow
 from pipeline.survey.cells import CODE, USER, Cells
+from pipeline.survey.layout import WIDE_SEPARATOR, is_wide
 from pipeline.survey.sets import NUMBER, ValueSets, value_sets
+from pipeline.survey.validity import BAD_DATE, EXPIRED, NOT_YET_VALID, judge_dates
 
 KEY, VERDICT, ENTITLEMENT, VALUE = "key", "verdict", "entitlement", "value"
 USED, DENIED, NO_VALUE, BLANK = "used", "denied", "no_value", "blank_row"
+OVERRULED = "overruled"
+EXCLUSIONS = (BLANK, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
 REJECTIONS = {
     "no_user": "The user column is empty.",
     "bad_user": "The user column holds blanks or control characters inside.",
-    "unknown_access_status": "The access status is neither Permitted nor Denied.",
+    "unknown_access_status": "The access status neither grants nor denies.",
+    BAD_DATE: "A date that decides cannot be read.",
 }
-VERDICTS = pl.Enum([USED, DENIED, NO_VALUE, BLANK, *REJECTIONS])
+VERDICTS = pl.Enum([USED, *EXCLUSIONS, *REJECTIONS])
 
+_DATE_RULES = (BAD_DATE, EXPIRED, NOT_YET_VALID)
 ROWS_AT_ONCE = 2_000_000
 """So many rows are looked at together: what all of them list would take more memory than the file."""
 _ODD_IN_USER = r"[\x00-\x20\x7f]|[^\x00-\x7f]"
@@ -33,9 +40,20 @@ _BAD_IN_USER = r"[\s\p{C}]"
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What the people with ``keys`` get, of whom rows disagree: KEY, USER, ENTITLEMENT, VALUE and END of each
+    value, sorted.
+    """
+
+    keys: pl.Series
+    settled: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """``judged``: USER (trimmed) and VERDICT of each row of the table, in its order. ``held``: KEY, USER and
-    the columns of all ``sets`` for each person, as the used rows give them.
+    """``judged``: USER (trimmed) and VERDICT of each row of the table, in its order, and its END and DATE
+    where these decide. ``held``: KEY, USER and the columns of all ``sets`` for each person, as the used rows
+    give them; for the people of ``decided`` that decides instead.
     """
 
     judged: pl.DataFrame
@@ -43,6 +61,7 @@ class Rows:
     sets: tuple[ValueSets, ...]
     held: pl.DataFrame
     rejected: tuple[RejectedRow, ...]
+    decided: Decided | None = None
 
     def count(self, verdict: str) -> int:
         return int((self.judged.get_column(VERDICT) == verdict).sum())
@@ -53,9 +72,22 @@ class Rows:
 
     def granted(self) -> dict[str, list[str]]:
         """The values that somebody holds, sorted, for each entitlement with any."""
-        if self.held.is_empty():
-            return {}
-        everything = self.held.select(
+        undisputed = self.undisputed()
+        found = self._listed_by(undisputed) if undisputed.height else {}
+        if self.decided:
+            settled = self.decided.settled.group_by(ENTITLEMENT).agg(pl.col(VALUE).unique())
+            for entitlement, values in settled.iter_rows():
+                found[entitlement] = sorted({*found.get(entitlement, ()), *values})
+        return found
+
+    def undisputed(self) -> pl.DataFrame:
+        """``held`` without the people of ``decided``."""
+        if self.decided is None:
+            return self.held
+        return self.held.filter(~pl.col(KEY).is_in(self.decided.keys.implode()))
+
+    def _listed_by(self, held: pl.DataFrame) -> dict[str, list[str]]:
+        everything = held.select(
             expression if each.are_bits else expression.implode()
             for each in self.sets
             for expression in each.join()
@@ -104,14 +136,19 @@ class Rows:
 
 def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str, Cells]) -> Rows:
     """The verdict on each row, and what the used ones give to whom."""
-    sets = tuple(
-        value_sets(each.column, each.separator, each.nothing or (), cells[each.column])
-        for each in mapping.entitlements
-    )
-    verdicts = _verdicts(frame, users, mapping, cells, sets)
+    sets = tuple(value_sets(_split_as(each, mapping), cells[each.column]) for each in mapping.entitlements)
+    dates = judge_dates(mapping, cells)
+    verdicts = _verdicts(frame, users, mapping, cells, sets, dates)
     judged = pl.DataFrame({USER: users, VERDICT: verdicts})
+    judged = judged.with_columns(dates.get_columns()).drop(*_DATE_RULES, strict=False)
     rows = Rows(judged, cells, sets, pl.DataFrame(), ())
     return replace(rows, held=_people(rows), rejected=_rejected(frame, judged))
+
+
+def _split_as(column: EntitlementColumn, mapping: Mapping) -> EntitlementColumn:
+    if is_wide(mapping, column.column):
+        return column.model_copy(update={"separator": WIDE_SEPARATOR})
+    return column
 
 
 def _people(rows: Rows) -> pl.DataFrame:
@@ -149,7 +186,12 @@ def person_key(user: pl.Expr) -> pl.Expr:
 
 
 def _verdicts(
-    frame: Frame, users: pl.Series, mapping: Mapping, cells: dict[str, Cells], sets: tuple[ValueSets, ...]
+    frame: Frame,
+    users: pl.Series,
+    mapping: Mapping,
+    cells: dict[str, Cells],
+    sets: tuple[ValueSets, ...],
+    dates: pl.DataFrame,
 ) -> pl.Series:
     empty = [cells[each.entitlement].lookup(each.by_cell, "is_empty") for each in sets]
     table = pl.DataFrame([users, *(series.alias(f"empty {n}") for n, series in enumerate(empty))])
@@ -157,11 +199,17 @@ def _verdicts(
         "no_user": pl.col(USER) == "",
         "bad_user": pl.col(USER).is_in(_bad_users(users).implode()),
     }
-    if mapping.rows is not None:
+    table = table.with_columns(dates.get_columns())
+    of_dates = {name: pl.col(name) for name in _DATE_RULES if name in dates.columns}
+    if mapping.rows is None:
+        rules |= of_dates
+    else:
         statuses = cells[mapping.rows.column]
         known = statuses.distinct.with_columns(_status(mapping.rows.use, mapping.rows.deny).alias("kind"))
         table = table.with_columns(statuses.lookup(known, "kind").alias("kind"))
-        rules |= {"unknown_access_status": pl.col("kind") == "unknown", DENIED: pl.col("kind") == "deny"}
+        rules["unknown_access_status"] = pl.col("kind") == "unknown"
+        rules |= of_dates
+        rules[DENIED] = pl.col("kind") == "deny"
     rules[NO_VALUE] = pl.all_horizontal(pl.col("^empty .*$"))
     verdict = pl.lit(USED, VERDICTS)
     for reason, holds in reversed(rules.items()):

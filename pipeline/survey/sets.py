@@ -6,11 +6,12 @@ lists of numbers instead. Both are exact. Rows never become lists of texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from pipeline.plan.model import EntitlementColumn
 from pipeline.survey.cells import CODE, Cells
 from pipeline.survey.separators import PART, split_cells
 
@@ -67,12 +68,14 @@ class ValueSets:
             word &= word - 1
 
 
-def value_sets(entitlement: str, separator: str | None, nothing: Sequence[str], cells: Cells) -> ValueSets:
+def value_sets(column: EntitlementColumn, cells: Cells) -> ValueSets:
     """Split, trim and number the values of the distinct cells of a column, but those that mean nothing."""
+    entitlement = column.column
     listed = (
-        split_cells(cells.distinct, separator)
+        split_cells(cells.distinct, column.separator)
         .select(CODE, pl.col(PART).alias(VALUES))
-        .filter(~pl.col(VALUES).str.to_lowercase().is_in(list(nothing)))
+        .filter(~pl.col(VALUES).str.to_lowercase().is_in(list(column.nothing or ())))
+        .with_columns(pl.col(VALUES).replace(column.values or {}))
         .unique()
     )
     values = listed.get_column(VALUES).unique().sort()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import polars as pl
 
+from pipeline.address import principal_key
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location
 from pipeline.plan.model import Cohort, Entitlement, Mapping, SourceRef, Totals, Value
@@ -15,13 +18,17 @@ from pipeline.source.frame import Format, Frame, RejectedRow
 from pipeline.survey.cells import USER, Cells, read_cells
 from pipeline.survey.columns import Column, mapping_of, read_columns
 from pipeline.survey.content import settle_columns
-from pipeline.survey.findings import find_problems
+from pipeline.survey.decisions import decide
+from pipeline.survey.findings import find_problems, suggestions
+from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
-from pipeline.survey.rows import BLANK, DENIED, NO_VALUE, USED, Rows, judge_rows
+from pipeline.survey.rows import ENTITLEMENT, EXCLUSIONS, KEY, USED, VALUE, Rows, judge_rows
+from pipeline.survey.validity import END
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
 NO_PINS = Pins()
+Holding: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 _FIELDS = {"values", "expires", "users"}
 
 
@@ -39,6 +46,18 @@ class Survey:
     totals: Totals
     findings: tuple[Finding, ...]
     rejected: tuple[RejectedRow, ...]
+    suggestions: dict[str, dict[str, str]]
+    """By entitlement, values and what they may be meant to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """A source by its layout: its table, its columns, how they are read, what became of each row."""
+
+    frame: Frame
+    columns: tuple[Column, ...]
+    mapping: Mapping
+    rows: Rows
 
 
 def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> Survey:
@@ -47,17 +66,15 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
     Raises InputError where a needed column is missing, a value is too long for Okta, or no row gives anybody
     anything.
     """
-    named = read_columns(frame, pins)
-    users, cells = _cells(frame, named, pins)
-    columns = settle_columns(frame, named, cells, pins)
-    mapping = mapping_of(columns, pins, as_of)
-    rows = judge_rows(frame, mapping, users, cells)
+    read = read_rows(frame, pins, as_of=as_of)
+    frame, columns, mapping, rows = read.frame, read.columns, read.mapping, read.rows
     granted = rows.granted()
     if not granted:
         raise _nothing(frame, rows)
     _refuse_over_long(frame, rows, granted)
     entitlements = _entitlements(mapping, granted)
     cohorts = _cohorts(rows)
+    _refuse_several(frame, mapping, rows, cohorts)
     return Survey(
         source=_source(frame),
         columns=columns,
@@ -67,7 +84,18 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
         totals=_totals(frame, rows, entitlements, cohorts),
         findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
+        suggestions=suggestions(rows),
     )
+
+
+def read_rows(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
+    """What each column and each row of ``frame`` is. Raises InputError where a needed column is missing."""
+    frame, pins = arrange(frame, pins)
+    named = read_columns(frame, pins)
+    users, cells = _cells(frame, named, pins)
+    columns = settle_columns(frame, named, cells, pins)
+    mapping = mapping_of(columns, pins, as_of)
+    return ReadRows(frame, columns, mapping, decide(judge_rows(frame, mapping, users, cells), mapping))
 
 
 def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[pl.Series, dict[str, Cells]]:
@@ -100,7 +128,7 @@ def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Enti
         Entitlement(
             name=column.column,
             external_value=column.column,
-            multi_value=True,
+            multi_value=column.multi_value is not False,
             values=tuple(Value(name=each, external_value=each) for each in granted[column.column]),
         )
         for column in mapping.entitlements
@@ -110,32 +138,78 @@ def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Enti
 
 def _cohorts(rows: Rows) -> tuple[Cohort, ...]:
     """People with the same values, largest group first, then by content; people by their keys."""
-    groups = rows.held.group_by(rows.set_names).agg(USER)
+    groups = rows.undisputed().group_by(rows.set_names).agg(USER)
     lists = {each.entitlement: each.decode(groups) for each in rows.sets}
-    cohorts = []
-    # Nothing here is new to the plan's model, and validating it again would take longer than finding it.
+    users_of: dict[tuple[Holding, str | None], list[str]] = {}
     for users, *row in zip(groups.get_column(USER).to_list(), *lists.values(), strict=True):
-        values = {name: held for name, held in zip(lists, row, strict=True) if held}
-        cohorts.append(Cohort.model_construct(_FIELDS, values=values, expires=None, users=tuple(users)))
-    # The keys of values stand in the order of the mapping, which is sorted.
-    cohorts.sort(key=lambda each: (-len(each.users), tuple(each.values.items())))
-    return tuple(cohorts)
+        # The names of entitlements stand in the order of the mapping, which is sorted.
+        holding = tuple((name, held) for name, held in zip(lists, row, strict=True) if held)
+        users_of[holding, None] = users
+    for users, holding, end in _settled(rows):
+        others = users_of.get((holding, end))
+        users_of[holding, end] = sorted([*others, *users], key=principal_key) if others else users
+    # Nothing here is new to the plan's model, and validating it again would take longer than finding it.
+    return tuple(
+        Cohort.model_construct(_FIELDS, values=dict(holding), expires=end, users=tuple(users))
+        for (holding, end), users in sorted(
+            users_of.items(), key=lambda each: (-len(each[1]), each[0][0], each[0][1] or "")
+        )
+    )
+
+
+def _settled(rows: Rows) -> Iterator[tuple[list[str], Holding, str | None]]:
+    """The people of whom rows disagree, by what they get until when."""
+    if rows.decided is None:
+        return
+    people = rows.decided.settled.group_by(KEY, USER, END, maintain_order=True).agg(ENTITLEMENT, VALUE)
+    groups = people.group_by(ENTITLEMENT, VALUE, END, maintain_order=True).agg(USER)
+    for names, values, end, users in groups.select(ENTITLEMENT, VALUE, END, USER).iter_rows():
+        held: dict[str, tuple[str, ...]] = {}
+        for name, value in zip(names, values, strict=True):
+            held[name] = (*held.get(name, ()), value)
+        yield users, tuple(held.items()), end
 
 
 def _totals(
     frame: Frame, rows: Rows, entitlements: tuple[Entitlement, ...], cohorts: tuple[Cohort, ...]
 ) -> Totals:
-    excluded = frame.excluded | {verdict: rows.count(verdict) for verdict in (BLANK, DENIED, NO_VALUE)}
+    excluded = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
     rejected = Counter(row.reason for row in rows.rejected)
     return Totals(
         rows=frame.rows,
         used=rows.count(USED),
         excluded={reason: count for reason, count in sorted(excluded.items()) if count},
         rejected=dict(sorted(rejected.items())),
-        users=sum(len(cohort.users) for cohort in cohorts),
+        users=_people(rows, cohorts),
         values=sum(len(entitlement.values) for entitlement in entitlements),
         cohorts=len(cohorts),
     )
+
+
+def _people(rows: Rows, cohorts: tuple[Cohort, ...]) -> int:
+    """Those whose access ends at several times stand in several cohorts."""
+    if rows.decided is None:
+        return sum(len(cohort.users) for cohort in cohorts)
+    return rows.undisputed().height + rows.decided.settled.get_column(KEY).n_unique()
+
+
+def _refuse_several(frame: Frame, mapping: Mapping, rows: Rows, cohorts: tuple[Cohort, ...]) -> None:
+    """What the mapping file says takes one value takes one value."""
+    for name in [each.column for each in mapping.entitlements if each.multi_value is False]:
+        several = [each for each in cohorts if len(each.values.get(name, ())) > 1]
+        if several:
+            user, values = several[0].users[0], several[0].values[name]
+            listing = rows.rows_listing(name, values)
+            same = rows.judged.get_column(USER).gather(listing) == user
+            lines = frame.lines.of(listing.filter(same).to_list())
+            raise InputError(
+                ErrorCode.BAD_CELLS,
+                "Somebody has several values of what takes one",
+                f"{user} has {len(values)} values of {name} in {frame.path}: {', '.join(values[:2])}; "
+                f"{sum(len(each.users) for each in several)} people have several.",
+                location=Location(frame.path, lines[0] if lines else None),
+                next_step="Take 'multi_value: false' out of the mapping file, or correct the source.",
+            )
 
 
 def _refuse_over_long(frame: Frame, rows: Rows, granted: dict[str, list[str]]) -> None:
@@ -157,11 +231,8 @@ def _refuse_over_long(frame: Frame, rows: Rows, granted: dict[str, list[str]]) -
 
 
 def _nothing(frame: Frame, rows: Rows) -> InputError:
-    left_out = frame.excluded | {
-        DENIED: rows.count(DENIED),
-        NO_VALUE: rows.count(NO_VALUE),
-        "rejected": len(rows.rejected),
-    }
+    left_out = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
+    left_out["rejected"] = len(rows.rejected)
     counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     return InputError(
         ErrorCode.NO_USABLE_ROWS,

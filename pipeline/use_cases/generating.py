@@ -57,7 +57,7 @@ def analyze(
     paths = {}
     if write_mapping is not None:
         path = desk.inside(write_mapping)
-        write(path, dump_mapping(surveyed.mapping, surveyed.source.path))
+        write(path, dump_mapping(surveyed.mapping, surveyed.source.path, surveyed.suggestions))
         paths["mapping"] = desk.shown(path)
     return AnalyzeView(
         source=surveyed.source.path,
@@ -89,6 +89,7 @@ def generate(desk: Desk, csv: str, wanted: Wanted, *, how: Reading = INFERRED) -
     from pipeline.survey.draft import draft_plan
 
     surveyed = _survey(desk, csv, how)
+    _refuse_unjudged(surveyed)
     stem = source_stem(Path(surveyed.source.path).name)
     name = wanted.name or plan_name(stem)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
@@ -158,6 +159,19 @@ def _refuse_no_day(text: str | None) -> None:
             "--as-of is no day",
             f"{text!r} is no day of the calendar.",
             next_step="Write it as year, month and day: --as-of 2026-01-31.",
+        )
+
+
+def _refuse_unjudged(surveyed: Survey) -> None:
+    """Access that has not begun must not be granted, and which has is never a matter of today."""
+    validity = surveyed.mapping.validity
+    if validity and validity.start and not surveyed.mapping.as_of:
+        raise InputError(
+            ErrorCode.AS_OF_MISSING,
+            "The day on which access is valid is missing",
+            f"{validity.start} of {surveyed.source.path} says when access begins, and plans do not depend on "
+            "the day they are made.",
+            next_step="Say --as-of DATE, or 'validity: null' in a mapping file to leave such dates alone.",
         )
 
 

@@ -12,6 +12,7 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
 from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.evidence import explained
 from pipeline.use_cases.sources import sources_of
 from pipeline.views import ValidatedPlan, ValidateView
 
@@ -29,7 +30,9 @@ def validate(desk: Desk, plans: list[str]) -> ValidateView:
 
 
 def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
-    """The plan, or what it gives one person. Raises InputError where that person is not in it."""
+    """The plan, or what it gives one person and why. Raises InputError where that person is not in it, or a
+    source is not what the plan was made of any more.
+    """
     path, plan = read_plan(desk, given)
     view = ShowView(
         plan=desk.shown(path),
@@ -39,7 +42,8 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
         entitlements=[entitlement_view(each) for each in plan.entitlements],
     )
     if user is not None:
-        return view.model_copy(update={"person": _person(plan, user, desk.shown(path))})
+        person = _person(plan, user, desk.shown(path))
+        return view.model_copy(update={"person": explained(desk, plan, person)})
     return view.model_copy(
         update={
             "sources": sources_of(desk, plan),
