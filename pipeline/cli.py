@@ -16,6 +16,7 @@ from pipeline.cli_options import (
     CheckedApp,
     Concurrency,
     Csv,
+    Csvs,
     Db,
     Faults,
     Json,
@@ -122,7 +123,7 @@ def analyze(
 
 @okta_plan.command()
 def generate(
-    csv: Csv,
+    csvs: Csvs,
     okta_app: Annotated[
         str, typer.Option("--app", metavar="APP", help="The app's id (0oa...) or exact label.")
     ],
@@ -136,12 +137,12 @@ def generate(
     rejects_max: RejectsMax = REJECTS_MAX,
     json: Json = False,
 ) -> None:
-    """Write the plan of a source. Offline, deterministic."""
+    """Write the plan of one source or several. Offline, deterministic."""
     from pipeline.use_cases import generating
 
     how = generating.Reading(mapping=mapping, as_of=as_of, rejects_max=rejects_max)
     wanted = generating.Wanted(okta_app=okta_app, name=name, output=output, force=force)
-    answer("generate", json, lambda: generating.generate(open_desk(), csv, wanted, how=how))
+    answer("generate", json, lambda: generating.generate(open_desk(), csvs, wanted, how=how))
 
 
 @okta_plan.command()

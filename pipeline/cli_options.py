@@ -17,6 +17,10 @@ Csv = Annotated[
     str,
     typer.Argument(metavar="CSV", help="A CSV file, its number from `okta-plan files`, or s3://bucket/key."),
 ]
+Csvs = Annotated[
+    list[str],
+    typer.Argument(metavar="CSV...", help="CSV files, numbers from `okta-plan files`, or s3://bucket/key."),
+]
 MappingFile = Annotated[
     Path | None,
     typer.Option("--mapping", metavar="FILE", help="What is pinned of how rows are read (docs/csv.md)."),

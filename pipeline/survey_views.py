@@ -38,8 +38,11 @@ class EntitlementView(Part):
 
 
 class RejectedView(Part):
-    """A row that cannot be used. ``byte`` is where a row that could not be read begins."""
+    """A row that cannot be used. ``byte`` is where a row that could not be read begins; ``source`` is given
+    where there are several.
+    """
 
+    source: str | None = None
     line: int
     byte: int | None = None
     reason: str

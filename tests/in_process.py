@@ -82,7 +82,7 @@ class Tenant:
         """The plan of a source, under the source's name."""
 
         async def offline_on_loop(desk: Desk) -> GenerateView:
-            return generating.generate(desk, csv, generating.Wanted(okta_app=okta_app, force=True))
+            return generating.generate(desk, [csv], generating.Wanted(okta_app=okta_app, force=True))
 
         return self._run(offline_on_loop)
 

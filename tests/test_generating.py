@@ -39,7 +39,7 @@ def pinned(folder: Path, text: str) -> Reading:
 
 
 def planned(room: Desk, *, how: Reading = INFERRED, csv: str = "erp", force: bool = False) -> Plan:
-    made = generate(room, csv, Wanted(okta_app="ERP", force=force), how=how)
+    made = generate(room, csv.split(), Wanted(okta_app="ERP", force=force), how=how)
     return load_plan(room.workspace / made.plan).plan
 
 

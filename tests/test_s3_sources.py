@@ -124,7 +124,7 @@ def test_an_object_is_read_where_it_is_and_pinned_in_the_plan(s3: S3, tmp_path: 
     bucket = bucket_with(s3, "direct", {"in/erp.csv": PEOPLE})
     given = s3.sources(bucket, S3_PREFIX="in/")
     url = f"s3://{bucket}/in/erp.csv"
-    made = generating.generate(desk(tmp_path, given), url, generating.Wanted(okta_app="ERP"))
+    made = generating.generate(desk(tmp_path, given), [url], generating.Wanted(okta_app="ERP"))
     plan = load_plan(tmp_path / made.plan).plan
     local = tmp_path / "csv" / "erp.csv"
     local.parent.mkdir()

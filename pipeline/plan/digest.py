@@ -16,7 +16,7 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from pipeline.address import principal_key, principal_keys
-from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan
+from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan, SourceRef
 
 _FORMAT = "okta-plan digest 1"
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -55,7 +55,7 @@ def _outside_cohorts(plan: Plan) -> dict[str, object]:
         "author": plan.author,
         "tenant": plan.tenant,
         "okta_app": plan.okta_app.model_dump(),
-        "sources": _sorted([source.model_dump(exclude_none=True) for source in plan.sources]),
+        "sources": _sorted([_source(source) for source in plan.sources]),
         "mapping": _mapping(plan.mapping) if plan.mapping else None,
         "entitlements": _sorted([_entitlement(entitlement) for entitlement in plan.entitlements]),
         "assignments": _assignments(plan.assignments),
@@ -63,6 +63,11 @@ def _outside_cohorts(plan: Plan) -> dict[str, object]:
         "grants": plan.grants.model_dump(),
         "limits": _limits(plan.limits),
     }
+
+
+def _source(source: SourceRef) -> dict[str, object]:
+    fields = source.model_dump(exclude_none=True, exclude={"mapping"})
+    return fields | ({"mapping": _mapping(source.mapping)} if source.mapping else {})
 
 
 def _mapping(mapping: Mapping) -> dict[str, object]:

@@ -52,21 +52,6 @@ class OktaAppRef(Part):
         return self
 
 
-class SourceRef(Part):
-    """One source file, pinned by its digest; ``path`` is relative to the workspace with ``/``, or s3://.
-
-    How its bytes were read stands here where it is not plain UTF-8 with commas and the header on line 1.
-    """
-
-    path: Name
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    rows: Annotated[int, Field(ge=0)]
-    compression: Literal["gzip", "zstd"] | None = None
-    encoding: Literal["utf-16-le", "utf-16-be", "cp1252"] | None = None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    header_line: Annotated[int, Field(ge=2)] | None = None
-
-
 class UserMapping(Part):
     column: Name
     match: Annotated[tuple[MatchKey, ...], Field(min_length=1)] = ("login", "email")
@@ -128,6 +113,23 @@ class Mapping(Part):
     named_values: NamedValues | None = None
     entitlements: tuple[EntitlementColumn, ...]
     ignored: dict[Name, str] = {}
+
+
+class SourceRef(Part):
+    """One source file, pinned by its digest; ``path`` is relative to the workspace with ``/``, or s3://.
+
+    How its bytes were read stands here where it is not plain UTF-8 with commas and the header on line 1.
+    """
+
+    path: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rows: Annotated[int, Field(ge=0)]
+    compression: Literal["gzip", "zstd"] | None = None
+    encoding: Literal["utf-16-le", "utf-16-be", "cp1252"] | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    header_line: Annotated[int, Field(ge=2)] | None = None
+    mapping: Mapping | None = None
+    """How its rows were read, where it is not as the plan's ``mapping`` says."""
 
 
 Count = Annotated[int, Field(ge=0)]
@@ -205,9 +207,10 @@ class Limits(Part):
 
 
 class PlanFinding(Part):
-    """A finding as it stands in the plan; ``rows`` are line numbers of the source."""
+    """A finding as it stands in the plan; ``rows`` are line numbers of the source, or of ``source``."""
 
     code: Name
+    source: Name | None = None
     rows: tuple[int, ...] = ()
     bytes_: Annotated[tuple[int, ...] | None, Field(alias="bytes")] = None
     detail: str = ""

@@ -40,6 +40,8 @@ DESCRIPTIONS = {
     "SourceRef.encoding": "The file's encoding; left out for UTF-8.",
     "SourceRef.delimiter": "What separates cells; left out for a comma.",
     "SourceRef.header_line": "The physical line of the header; left out for 1.",
+    "SourceRef.mapping": "How its rows were read, where it is not as the plan's mapping says.",
+    "PlanFinding.source": "The source, where the plan has several.",
     "PlanFinding.rows": "Physical 1-based lines of the source.",
     "PlanFinding.bytes": "Where those lines begin, in bytes of the (unpacked) source, counted from 0.",
     "UserMapping.column": "The column that names the person.",

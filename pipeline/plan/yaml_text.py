@@ -250,5 +250,5 @@ def _limits(limits: Limits) -> Flow:
 
 
 def _finding(finding: PlanFinding) -> Flow:
-    places = _given({"rows": finding.rows, "bytes": finding.bytes_})
+    places = _given({"source": finding.source, "rows": finding.rows, "bytes": finding.bytes_})
     return {"code": finding.code, **places, "detail": finding.detail}

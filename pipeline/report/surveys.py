@@ -70,7 +70,8 @@ def _totals(console: Console, totals: TotalsView | None) -> None:
 
 def _rejected(console: Console, rows: list[RejectedView]) -> None:
     for row in rows[:SHOWN]:
-        place = f"line {row.line}" + (f", byte {row.byte}" if row.byte is not None else "")
+        place = f"{plain(row.source)}, line {row.line}" if row.source else f"line {row.line}"
+        place += f", byte {row.byte}" if row.byte is not None else ""
         console.print(f"  [yellow]rejected[/] {place}: {row.reason}: {plain(row.detail)}")
     more(console, len(rows))
 

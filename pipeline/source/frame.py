@@ -23,6 +23,8 @@ class RejectedRow:
     reason: str
     detail: str
     byte: int | None = None
+    source: str | None = None
+    """Its path, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,21 +38,25 @@ def decide(rows: Rows, mapping: Mapping) -> Rows:
         .get_column(ROW)
     )
     pairs = rows.pairs(concerned)
+    on_conflict = mapping.rows.on_conflict if mapping.rows else "filter"
+    settled, kept = settle(pairs, on_conflict, rows.held.select(KEY, USER))
     used = pairs.filter(pl.col(VERDICT) == USED)
-    kept = used.join(_denied(pairs, mapping), on=_PAIR, how="anti")
-    is_open = pl.col(END).is_null().any()
-    end = pl.when(is_open).then(None).otherwise(pl.col(END).max()) if END in kept.columns else pl.lit(None)
-    settled = (
-        kept.group_by(_PAIR)
-        .agg(end.cast(pl.String).alias(END))
-        .join(rows.held.select(KEY, USER), on=KEY)
-        .sort(_PAIR)
-    )
     overruled = used.filter(~pl.col(ROW).is_in(kept.get_column(ROW).unique().implode())).get_column(ROW)
     verdicts = rows.judged.get_column(VERDICT).clone().scatter(overruled.unique(), OVERRULED)
     return replace(
         rows, judged=rows.judged.with_columns(verdicts.alias(VERDICT)), decided=Decided(keys, settled)
     )
+
+
+def settle(pairs: pl.DataFrame, on_conflict: str, names: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """KEY, USER, ENTITLEMENT, VALUE and END of each value that is given, sorted; and those of the used
+    ``pairs`` that give it. ``names``: the USER of each KEY.
+    """
+    kept = pairs.filter(pl.col(VERDICT) == USED).join(_denied(pairs, on_conflict), on=_PAIR, how="anti")
+    is_open = pl.col(END).is_null().any()
+    end = pl.when(is_open).then(None).otherwise(pl.col(END).max()) if END in kept.columns else pl.lit(None)
+    settled = kept.group_by(_PAIR).agg(end.cast(pl.String).alias(END)).join(names, on=KEY).sort(_PAIR)
+    return settled, kept
 
 
 def _disagreeing(rows: Rows, mapping: Mapping) -> pl.Series:
@@ -68,12 +72,12 @@ def _disagreeing(rows: Rows, mapping: Mapping) -> pl.Series:
     return held.filter(held.is_in(found.get_column(KEY).implode()))
 
 
-def _denied(pairs: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+def _denied(pairs: pl.DataFrame, on_conflict: str) -> pl.DataFrame:
     """The pairs that are not given, by ``on_conflict``; of two rows of the same time Denied wins."""
     denied = pairs.filter(pl.col(VERDICT) == DENIED)
-    if mapping.rows is None or mapping.rows.on_conflict == "filter":
+    if on_conflict == "filter":
         return denied.clear()
-    if mapping.rows.on_conflict == "deny_wins":
+    if on_conflict == "deny_wins":
         return denied
     newest = pairs.group_by(_PAIR).agg(pl.col(DATE).max().alias("newest"))
     return denied.join(newest, on=_PAIR).filter(pl.col(DATE) == pl.col("newest"))

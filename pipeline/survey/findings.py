@@ -236,7 +236,7 @@ def _collisions(frame: Frame, rows: Rows, mapping: Mapping) -> list[Finding]:
     looks: dict[tuple[str, str], list[str]] = {}
     for entitlement, values in sorted(rows.granted().items()):
         for value in values:
-            if value not in decided[entitlement]:
+            if value not in decided.get(entitlement, {}):
                 looks.setdefault((entitlement, look(value)), []).append(value)
     return [
         Finding(

@@ -125,7 +125,9 @@ class Rows:
 
     def rows_listing(self, entitlement: str, values: Sequence[str]) -> pl.Series:
         """The used rows whose cell lists one of ``values``."""
-        sets = next(each for each in self.sets if each.entitlement == entitlement)
+        sets = next((each for each in self.sets if each.entitlement == entitlement), None)
+        if sets is None:
+            return pl.Series(dtype=pl.UInt32)
         numbers = [number for number, value in enumerate(sets.values) if value in set(values)]
         codes = sets.listed.filter(pl.col(NUMBER).is_in(numbers)).get_column(CODE).unique()
         is_listed = self.cells[entitlement].codes.is_in(codes.implode()) & (

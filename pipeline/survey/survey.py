@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import polars as pl
@@ -34,11 +34,11 @@ _FIELDS = {"values", "expires", "users"}
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Measured facts about one source; everything but ``findings`` and ``rejected`` is independent of the
-    order of its rows and columns.
+    """Measured facts about a source, or several; everything but ``findings`` and ``rejected`` is independent
+    of the order of rows and columns.
     """
 
-    source: SourceRef
+    sources: tuple[SourceRef, ...]
     columns: tuple[Column, ...]
     mapping: Mapping
     entitlements: tuple[Entitlement, ...]
@@ -66,7 +66,11 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
     Raises InputError where a needed column is missing, a value is too long for Okta, or no row gives anybody
     anything.
     """
-    read = read_rows(frame, pins, as_of=as_of)
+    return survey_of(read_rows(frame, pins, as_of=as_of))
+
+
+def survey_of(read: ReadRows) -> Survey:
+    """The survey of a source whose rows are read and decided. Raises InputError as `survey` does."""
     frame, columns, mapping, rows = read.frame, read.columns, read.mapping, read.rows
     granted = rows.granted()
     if not granted:
@@ -76,7 +80,7 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
     cohorts = _cohorts(rows)
     _refuse_several(frame, mapping, rows, cohorts)
     return Survey(
-        source=_source(frame),
+        sources=(_source(frame),),
         columns=columns,
         mapping=mapping,
         entitlements=entitlements,
@@ -90,12 +94,18 @@ def survey(frame: Frame, pins: Pins = NO_PINS, *, as_of: str | None = None) -> S
 
 def read_rows(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
     """What each column and each row of ``frame`` is. Raises InputError where a needed column is missing."""
+    read = judge(frame, pins, as_of=as_of)
+    return replace(read, rows=decide(read.rows, read.mapping))
+
+
+def judge(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
+    """The same, with nothing decided between rows that disagree."""
     frame, pins = arrange(frame, pins)
     named = read_columns(frame, pins)
     users, cells = _cells(frame, named, pins)
     columns = settle_columns(frame, named, cells, pins)
     mapping = mapping_of(columns, pins, as_of)
-    return ReadRows(frame, columns, mapping, decide(judge_rows(frame, mapping, users, cells), mapping))
+    return ReadRows(frame, columns, mapping, judge_rows(frame, mapping, users, cells))
 
 
 def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[pl.Series, dict[str, Cells]]:

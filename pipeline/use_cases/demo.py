@@ -54,7 +54,7 @@ class _Story:
         self._say("It becomes a plan: a file that people review in git.")
         self._offline(
             f"generate {CSV} --app ERP",
-            lambda desk: generating.generate(desk, CSV, generating.Wanted(okta_app="ERP")),
+            lambda desk: generating.generate(desk, [CSV], generating.Wanted(okta_app="ERP")),
         )
         self._say("The plan is compared with the tenant (here: an emulator). Alice holds something already.")
         self._online(f"diff {PLAN} --org {ORG}", lambda desk: online.diff(desk, PLAN))

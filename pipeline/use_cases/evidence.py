@@ -25,7 +25,7 @@ def explained(desk: Desk, plan: Plan, person: PersonView) -> PersonView:
     given = set(rows)
     unread: list[str] = []
     for ref in plan.sources:
-        frame, mapping = _pinned(desk, ref), plan.mapping
+        frame, mapping = _pinned(desk, ref), ref.mapping or plan.mapping
         if frame is None or mapping is None:
             unread.append(ref.path)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -53,15 +54,15 @@ def analyze(
     from pipeline.plan.file import write_mapping as write
     from pipeline.plan.mapping_text import dump_mapping
 
-    surveyed = _survey(desk, csv, how)
+    surveyed = _survey(desk, [csv], how)
     paths = {}
     if write_mapping is not None:
         path = desk.inside(write_mapping)
-        write(path, dump_mapping(surveyed.mapping, surveyed.source.path, surveyed.suggestions))
+        write(path, dump_mapping(surveyed.mapping, surveyed.sources[0].path, surveyed.suggestions))
         paths["mapping"] = desk.shown(path)
     return AnalyzeView(
-        source=surveyed.source.path,
-        sha256=surveyed.source.sha256,
+        source=surveyed.sources[0].path,
+        sha256=surveyed.sources[0].sha256,
         columns=[
             ColumnView(
                 name=each.name,
@@ -80,17 +81,17 @@ def analyze(
     )
 
 
-def generate(desk: Desk, csv: str, wanted: Wanted, *, how: Reading = INFERRED) -> GenerateView:
-    """Write the plan of one source; offline. Raises InputError where the source cannot be read or another
+def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = INFERRED) -> GenerateView:
+    """Write the plan of the sources; offline. Raises InputError where the source cannot be read or another
     plan stands in the way.
     """
     from pipeline.plan.file import write_plan
     from pipeline.source.local import source_stem
     from pipeline.survey.draft import draft_plan
 
-    surveyed = _survey(desk, csv, how)
+    surveyed = _survey(desk, csvs, how)
     _refuse_unjudged(surveyed)
-    stem = source_stem(Path(surveyed.source.path).name)
+    stem = source_stem(Path(surveyed.sources[0].path).name)
     name = wanted.name or plan_name(stem)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
     path = desk.inside(wanted.output or Path("plans") / f"{plan.name}.yaml")
@@ -126,17 +127,19 @@ def plan_name(stem: str) -> str:
     return name[:100] or "plan"
 
 
-def _survey(desk: Desk, csv: str, how: Reading) -> Survey:
+def _survey(desk: Desk, csvs: Sequence[str], how: Reading) -> Survey:
     from pipeline.plan.file import refuse_mapping
     from pipeline.plan.mapping_reading import unknown_columns
-    from pipeline.survey.survey import NO_PINS, survey
+    from pipeline.survey.merging import survey_all
+    from pipeline.survey.survey import NO_PINS
 
     read = _pins(desk, how)
     _refuse_no_day(how.as_of)
-    frame = read_source(desk, csv, rejects_max=how.rejects_max)
+    frames = [read_source(desk, csv, rejects_max=how.rejects_max) for csv in csvs]
     if read is not None:
-        refuse_mapping(read.shown_as, unknown_columns(read, frame.columns, frame.path))
-    return survey(frame, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
+        for frame in frames:
+            refuse_mapping(read.shown_as, unknown_columns(read, frame.columns, frame.path))
+    return survey_all(frames, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
 
 
 def _pins(desk: Desk, how: Reading) -> ReadPins | None:
@@ -164,12 +167,15 @@ def _refuse_no_day(text: str | None) -> None:
 
 def _refuse_unjudged(surveyed: Survey) -> None:
     """Access that has not begun must not be granted, and which has is never a matter of today."""
-    validity = surveyed.mapping.validity
-    if validity and validity.start and not surveyed.mapping.as_of:
+    for source in surveyed.sources:
+        mapping = source.mapping or surveyed.mapping
+        validity = mapping.validity
+        if not validity or not validity.start or mapping.as_of:
+            continue
         raise InputError(
             ErrorCode.AS_OF_MISSING,
             "The day on which access is valid is missing",
-            f"{validity.start} of {surveyed.source.path} says when access begins, and plans do not depend on "
+            f"{validity.start} of {source.path} says when access begins, and plans do not depend on "
             "the day they are made.",
             next_step="Say --as-of DATE, or 'validity: null' in a mapping file to leave such dates alone.",
         )
@@ -177,5 +183,6 @@ def _refuse_unjudged(surveyed: Survey) -> None:
 
 def _rejected(surveyed: Survey) -> list[RejectedView]:
     return [
-        RejectedView(line=e.line, byte=e.byte, reason=e.reason, detail=e.detail) for e in surveyed.rejected
+        RejectedView(source=e.source, line=e.line, byte=e.byte, reason=e.reason, detail=e.detail)
+        for e in surveyed.rejected
     ]
