@@ -14,6 +14,7 @@ from pipeline.plan.file import load_plan
 from pipeline.plan.yaml_text import dump_plan
 from pipeline.source.placing import _place_by_name, place_new
 from tests.in_process import Tenant
+from tests.path.box import okta_plan
 from tests.test_cases import furnish
 
 PEOPLE = [f"p{number}@x.com" for number in range(6)]
@@ -95,8 +96,22 @@ def test_a_run_that_has_no_report_counts_as_failed_and_one_of_another_plan_not_a
     for report in (room.tenant.workspace / "plans" / ".runs").glob("*/report.json"):
         report.unlink()
     assert "did not carry it out" in room.refused().detail
-    edited = (room.tenant.workspace / room.plan).read_text("utf-8").replace("Admin", "Owner")
+    plan = (room.tenant.workspace / room.plan).read_text("utf-8")
+    edited = plan.replace("Admin", "Owner")
     (room.tenant.workspace / room.plan).write_text(edited, "utf-8")
+    assert "No run of this workspace" in room.refused().detail
+    (room.tenant.workspace / room.plan).write_text(plan, "utf-8")
+    assert room.apply() == 0  # finds nothing to do, and is newer than the run that failed
+    assert room.archive() == {"csv/erp.csv": "csv/processed_and_assigned/erp.csv"}
+
+
+def test_a_rehearsal_counts_for_nothing(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    for _ in range(2):
+        rehearsed = okta_plan(
+            tmp_path, None, "apply", room.plan, "--org", str(tmp_path / "org.yaml"), "--yes"
+        )
+        assert rehearsed.returncode == 0, rehearsed.stderr
     assert "No run of this workspace" in room.refused().detail
 
 

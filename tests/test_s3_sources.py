@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.plan.file import load_plan
+from pipeline.report.terminal import render
 from pipeline.runtime import Runtime
 from pipeline.source.s3 import connect, read_s3
 from pipeline.source_views import FilesView
@@ -64,6 +67,12 @@ def test_hostile_keys_write_nothing_outside_of_csv_and_are_refused_one_by_one(s3
     assert view.sync is not None
     assert {each.key for each in view.sync.refused} == set(HOSTILE)
     assert [each.path for each in view.files] == ["csv/good/erp.csv"]
+    assert view.exit_code == 3
+    shown = io.StringIO()
+    render(view, Console(file=shown, soft_wrap=True))
+    lines = shown.getvalue().splitlines()
+    assert len(lines) == len(HOSTILE) + 3  # the counts, what was fetched, the list
+    assert all(line.isprintable() for line in lines)
     assert tree(tmp_path) == {"a/b/w/csv/good/erp.csv", "a/b/w/.okta-plan/s3.json"}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.emulator import grant_writes
 from pipeline.emulator.answers import Call
-from pipeline.emulator.app_views import find_app_user
+from pipeline.emulator.app_views import assign, find_app_user
 from pipeline.emulator.bodies import Fields
 from pipeline.emulator.endings import delete_grants, take_away_app
 from pipeline.emulator.entitlement_values import add_value, remove_value
@@ -211,6 +211,15 @@ def _to_policy(desk: _Desk) -> Step | None:
     return desk.step(make)
 
 
+def _assign_group(desk: _Desk) -> Step | None:
+    """The app comes through a group that the person has joined."""
+    app_id, user = desk.place.okta_app["id"], desk.place.user
+    is_there = find_app_user(desk.tenant, app_id, user["id"]) is not None
+    if is_there or user["status"] == "DEPROVISIONED" or desk.place.okta_app["implicit_assignment"]:
+        return None
+    return desk.step(lambda: assign(desk.tenant, app_id, user["id"], scope="GROUP", user_name=user["login"]))
+
+
 def _unassign(desk: _Desk) -> Step | None:
     app_id, user_id = desk.place.okta_app["id"], desk.place.user["id"]
     if find_app_user(desk.tenant, app_id, user_id) is None:
@@ -272,6 +281,7 @@ _CHANGES: dict[str, Callable[[_Desk], Step | None]] = {
     "revoke_all": _revoke_all,
     "add_bundle": _add_bundle,
     "to_policy": _to_policy,
+    "assign_group": _assign_group,
     "unassign": _unassign,
     "deprovision": _deprovision,
     "add_entitlement_value": _add_entitlement_value,

@@ -147,6 +147,7 @@ ChangeName: TypeAlias = Literal[
     "revoke_all",
     "add_bundle",
     "to_policy",
+    "assign_group",
     "unassign",
     "deprovision",
     "add_entitlement_value",

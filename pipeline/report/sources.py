@@ -20,12 +20,12 @@ def show_files(view: FilesView, console: Console) -> None:
         console.print("No CSV files in csv/.")
     for each in view.files:
         size = f"{each.size_bytes:,} bytes"
-        console.print(f"{each.number:>3}  {plain(each.path)}  {size}  {_day(each.modified_at)}")
+        console.print(f"{each.number:>3}  {_name(each.path)}  {size}  {_day(each.modified_at)}")
     if view.finished:
         console.print("Dealt with:")
     for done in view.finished[:SHOWN]:
         size = f"{done.size_bytes:,} bytes"
-        console.print(f"     {plain(done.path)}  {size}  {_day(done.modified_at)}")
+        console.print(f"     {_name(done.path)}  {size}  {_day(done.modified_at)}")
     more(console, len(view.finished))
 
 
@@ -35,20 +35,20 @@ def show_archive(view: ArchiveView, console: Console) -> None:
     run = f" by run {view.run}" if view.run else ", with nothing left to send"
     console.print(f"[bold]{plain(view.plan)}[/] was {part} on {plain(view.org_host)}{run}.")
     for each in view.moved:
-        console.print(f"  moved {plain(each.path)} to {plain(each.to)}")
+        console.print(f"  moved {_name(each.path)} to {plain(each.to)}")
     for kept in view.kept:
         why = (
             "lies in S3 and stays there"
             if kept.state == "in_s3"
             else f"is at {plain(kept.found or '')} already"
         )
-        console.print(f"  {plain(kept.path)} {why}")
+        console.print(f"  {_name(kept.path)} {why}")
 
 
 def show_sources(sources: Iterable[PlanSourceView], console: Console) -> None:
     """One line for each source of a plan."""
     for each in sources:
-        console.print(f"Source {plain(each.path)}: {each.rows} rows, sha256 {each.sha256[:12]}{_state(each)}")
+        console.print(f"Source {_name(each.path)}: {each.rows} rows, sha256 {each.sha256[:12]}{_state(each)}")
 
 
 def _state(source: PlanSourceView) -> str:
@@ -73,11 +73,11 @@ def _sync(sync: SyncView, console: Console) -> None:
     told = [each for each in sync.synced if each.state not in _QUIET]
     for each in sorted(told, key=lambda each: each.state == "fetched")[:SHOWN]:
         shade = {"conflict": "red", "edited": "yellow"}.get(each.state, "green")
-        console.print(f"  [{shade}]{each.state}[/] {plain(each.path)}{_advice(each.state)}")
+        console.print(f"  [{shade}]{each.state}[/] {_name(each.path)}{_advice(each.state)}")
     more(console, len(told))
     for refused in sync.refused[:SHOWN]:
         console.print(
-            f"  [yellow]refused[/] {plain(refused.key)}: {refused.reason.value}: {plain(refused.detail)}"
+            f"  [yellow]refused[/] {_name(refused.key)}: {refused.reason.value}: {_name(refused.detail)}"
         )
     more(console, len(sync.refused))
 
@@ -94,3 +94,8 @@ def _advice(state: str) -> str:
 
 def _day(modified_at: str) -> str:
     return modified_at[:10]
+
+
+def _name(text: str) -> str:
+    """A name from S3 or the disk on one line, so that none can pass for a line of this list."""
+    return plain(text).replace("\n", "\\n")

@@ -44,6 +44,8 @@ class Header(Line):
     only: str | None = None
     """The part of the change set that was asked for."""
     started_at: str
+    embedded: bool = False
+    """Whether the org was an embedded emulator (--org)."""
 
 
 class Begin(Line):

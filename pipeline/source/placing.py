@@ -40,9 +40,12 @@ def sha256_of(path: Path) -> str:
 
 def link_in(folder: Path, path: Path) -> Path | None:
     """The first step from ``folder`` down to ``path`` that is a symbolic link."""
-    steps = [path, *path.parents]
-    below = steps[: steps.index(folder)]
-    return next((each for each in reversed(below) if each.is_symlink()), None)
+    step = str(folder)
+    for name in path.relative_to(folder).parts:
+        step = f"{step}{os.sep}{name}"
+        if os.path.islink(step):  # noqa: PTH114 - a sync asks this of each step of each file
+            return Path(step)
+    return None
 
 
 class Contents:

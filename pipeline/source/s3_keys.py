@@ -119,7 +119,7 @@ def _is_finished(key: str) -> bool:
 
 def _decoded(key: str) -> str:
     """``key`` without percent-encoding, however often it was encoded."""
-    while (decoded := unquote(key)) != key:
+    while "%" in key and (decoded := unquote(key)) != key:
         key = decoded
     return key
 
@@ -143,6 +143,8 @@ def _is_unsafe(key: str) -> bool:
 
 def _folded(key: str) -> str:
     """The same for names that a file system which ignores case or Unicode form takes for one."""
+    if key.isascii():
+        return key.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).casefold())
 
 

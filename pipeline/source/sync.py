@@ -7,17 +7,19 @@ whose digest is still that one was not touched here; any other was, or was never
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.source import SIZE_MAX_BYTES
 from pipeline.source.placing import Contents, link_in, place_new, sha256_of
 from pipeline.source.s3 import Bucket, Fetched, FetchError, Listed
 from pipeline.source.s3_keys import Reason, Refusal, State, refusals
 
+R = TypeVar("R")
 AT_A_TIME = 8
 
 
@@ -66,15 +68,25 @@ def sync(
     listed, others = bucket.list()
     refused = refusals(each.key for each in listed)
     one = _Sync(bucket, folder, records, finished, drafts, size_max)
-    taken = [each for each in listed if each.key not in refused]
+    ended: list[Synced | Refusal] = []
     threads = ThreadPoolExecutor(AT_A_TIME)
     try:
-        ended = list(threads.map(one.settle, taken))
+        fetches = []
+        for each in listed:
+            if each.key in refused:
+                continue
+            stands = one.compare(each)
+            if stands is None:
+                fetches.append(threads.submit(one.fetch, each))
+            else:
+                ended.append(stands)
+        ended += [each.result() for each in fetches]
     finally:
         threads.shutdown(cancel_futures=True)
-    late = [each for each in ended if isinstance(each, Refusal)]
+    synced = (each for each in ended if isinstance(each, Synced))
+    late = (each for each in ended if isinstance(each, Refusal))
     return Result(
-        synced=tuple(each for each in ended if isinstance(each, Synced)),
+        synced=tuple(sorted(synced, key=lambda each: each.key)),
         refused=tuple(sorted([*refused.values(), *late], key=lambda each: each.key)),
         others=others,
     )
@@ -98,23 +110,25 @@ class _Sync:
         self._size_max = size_max
         self._numbers = count()
 
-    def settle(self, listed: Listed) -> Synced | Refusal:
+    def compare(self, listed: Listed) -> Synced | Refusal | None:
+        """How it stands; None where it has to be fetched for that."""
         if listed.size_bytes > self._size_max:
             detail = f"It has {listed.size_bytes:,} bytes; at most {self._size_max:,} are fetched."
             return Refusal(listed.key, Reason.TOO_LARGE, detail)
-        try:
-            return Synced(listed.key, self._settle(listed), listed.size_bytes)
-        except FetchError as error:
-            return Refusal(listed.key, error.reason, error.detail)
-        except OSError as error:
-            detail = f"Its file cannot be read or written: {error.strerror or error}."
-            return Refusal(listed.key, Reason.UNWRITABLE, detail)
+        state = _or_refusal(listed, self._compare)
+        return Synced(listed.key, state, listed.size_bytes) if isinstance(state, State) else state
 
-    def _settle(self, listed: Listed) -> State:
-        path = self._folder / listed.key
+    def fetch(self, listed: Listed) -> Synced | Refusal:
+        state = _or_refusal(listed, self._fetch)
+        return Synced(listed.key, state, listed.size_bytes) if isinstance(state, State) else state
+
+    def _known(self, listed: Listed) -> Record | None:
         known = self._records.get(listed.key)
-        if known is not None and known.origin != self._bucket.url(listed.key):
-            known = None
+        return known if known is not None and known.origin == self._bucket.url(listed.key) else None
+
+    def _compare(self, listed: Listed) -> State | None:
+        path = self._folder / listed.key
+        known = self._known(listed)
         here = self._digest(path)
         if known is not None and (known.etag, known.size_bytes) == (listed.etag, listed.size_bytes):
             if here is not None:
@@ -123,13 +137,13 @@ class _Sync:
                 return State.ARCHIVED
         elif _is_foreign(here, known) and path.stat().st_size != listed.size_bytes:
             return State.CONFLICT
-        return self._fetch(listed, path, known)
+        return None
 
-    def _fetch(self, listed: Listed, path: Path, known: Record | None) -> State:
+    def _fetch(self, listed: Listed) -> State:
         draft = self._drafts / str(next(self._numbers))
         try:
             fetched = self._download(listed, draft)
-            state = self._place(draft, path, fetched, known)
+            state = self._place(draft, self._folder / listed.key, fetched, self._known(listed))
         finally:
             draft.unlink(missing_ok=True)
         if state is not State.CONFLICT:
@@ -176,6 +190,16 @@ class _Sync:
             raise FetchError(
                 Reason.IN_THE_WAY, f"What is in its place in csv/ is no file to read: {error.strerror}."
             ) from error
+
+
+def _or_refusal(listed: Listed, call: Callable[[Listed], R]) -> R | Refusal:
+    try:
+        return call(listed)
+    except FetchError as error:
+        return Refusal(listed.key, error.reason, error.detail)
+    except OSError as error:
+        detail = f"Its file cannot be read or written: {error.strerror or error}."
+        return Refusal(listed.key, Reason.UNWRITABLE, detail)
 
 
 def _is_foreign(here: str | None, known: Record | None) -> bool:

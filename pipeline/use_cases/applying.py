@@ -346,6 +346,7 @@ class _Job:
             reviewed_digest=changes_digest(reviewed),
             only=self._request.only,
             started_at=iso_utc(self._desk.runtime.clock.now()),
+            embedded=self._desk.org_file is not None,
         )
 
     async def _execute(

@@ -41,6 +41,8 @@ def archive(desk: Desk, given: str) -> ArchiveView:
     ``csv/processed_and_assigned/`` (all of it), under the same name; offline. Nothing is overwritten: where
     the name is taken, the digest is added.
 
+    An apply against an embedded emulator is a rehearsal and counts for nothing.
+
     Raises RefusedError where the newest apply of the plan did not succeed or none is known, and InputError
     where a source is not found or cannot be moved.
     """
@@ -70,6 +72,8 @@ def _is_in(folders: tuple[str, ...], path: str) -> bool:
 
 def note_in_place(desk: Desk, changes: ChangeSet, run_id: str) -> None:
     """Remember that all of a plan was found in place, as no run is recorded then. Raises InputError."""
+    if desk.org_file is not None:
+        return
     write_json(
         _note(desk, changes.plan_digest),
         {"plan_digest": changes.plan_digest, "org_host": changes.org_host, "at": run_id},
@@ -88,7 +92,7 @@ def _applied(desk: Desk, shown: str, digest: str) -> Applied:
     noted = _noted(desk, digest)
     for listed in list_runs(desk.runtime.runs_dir):
         header = listed.state.header if listed.state else None
-        if header is None or header.plan_digest != digest:
+        if header is None or header.plan_digest != digest or header.embedded:
             continue
         run_id = listed.folder.run_id
         if noted is not None and noted[0] > run_id:

@@ -38,14 +38,19 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
         plan=desk.shown(path),
         plan_digest=plan_digest(plan),
         okta_app=plan.okta_app.label or plan.okta_app.id or "",
-        sources=sources_of(desk, plan),
         totals=totals_view(plan.totals) if plan.totals else None,
         entitlements=[entitlement_view(each) for each in plan.entitlements],
     )
     if user is not None:
         person = _person(plan, user, desk.shown(path))
         return view.model_copy(update={"person": explained(desk, plan, person)})
-    return view.model_copy(update={"access": _cohorts(plan.access), "removals": _cohorts(plan.removals)})
+    return view.model_copy(
+        update={
+            "sources": sources_of(desk, plan),
+            "access": _cohorts(plan.access),
+            "removals": _cohorts(plan.removals),
+        }
+    )
 
 
 def _cohorts(cohorts: Iterable[Cohort]) -> list[CohortView]:

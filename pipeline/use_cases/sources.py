@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import ErrorCode, InputError
+from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
 from pipeline.source.frame import Frame
@@ -14,7 +14,7 @@ from pipeline.use_cases.desk import Desk
 
 def files(desk: Desk, *, sync: bool = False) -> FilesView:
     """The numbered sources below ``csv/``, and apart those that were dealt with; with ``sync`` what is in S3
-    is fetched before.
+    is fetched before. Exit code 3 where an object was refused or conflicts with a file here.
 
     Raises InputError where S3 is not enabled or cannot be read, or ``csv/`` cannot be written.
     """
@@ -25,7 +25,9 @@ def files(desk: Desk, *, sync: bool = False) -> FilesView:
         from pipeline.use_cases.syncing import sync_sources
 
         synced = sync_sources(desk)
+    is_whole = synced is None or not {"conflict", "refused"} & synced.states.keys()
     return FilesView(
+        exit_code=Exit.DONE if is_whole else Exit.HELD,
         sync=synced,
         files=[
             FileView(

@@ -94,6 +94,21 @@ def test_an_unassigned_and_a_deprovisioned_user_are_so_everywhere() -> None:
     stormy(story, **org(HELD))
 
 
+def test_a_group_gives_the_app_to_who_does_not_have_it() -> None:
+    async def story(room: StormyRoom) -> None:
+        assigned = f"/api/v1/apps/{APP}/users"
+        asked = change("assign_group", match=f"GET {assigned}", okta_app=APP, user=BOB)
+        await room.set_faults(asked)
+        assert [each["scope"] for each in await room.ok(assigned)] == ["USER", "GROUP"]
+        await room.ok(assigned)
+        # Once: who has the app needs no group for it.
+        assert [each["change"] for each in await room.changes()] == ["assign_group"]
+
+    data = org()
+    data["okta_apps"][0]["assigned"] = [ALICE]
+    stormy(story, **data)
+
+
 def test_a_bundle_and_a_new_value() -> None:
     async def story(room: StormyRoom) -> None:
         await room.set_faults(

@@ -49,8 +49,10 @@ def timeline(evidence: Evidence) -> Iterator[str]:
     lines += [(each["at"], 1, f"    ADMIN {json.dumps(each)}") for each in evidence.changes]
     for journal in sorted((evidence.workspace / "plans" / ".runs").glob("2*/journal.jsonl")):
         for line in journal.read_text("utf-8").splitlines():
-            at, text = _journaled(journal.parent.name, line)
-            lines.append((at, 2, text))
+            # Torn where the process was cut.
+            if line.endswith("}"):
+                at, text = _journaled(journal.parent.name, line)
+                lines.append((at, 2, text))
     lines += [(each.ended_at, 3, f"==== end of step {n}") for n, each in enumerate(evidence.steps)]
     for at, _, text in sorted(lines, key=lambda each: each[0]):
         yield f"{at - EPOCH_S:9.2f} {text}"

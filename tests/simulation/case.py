@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from tests.simulation.access import Access
-from tests.simulation.history import ENTITLEMENTS, History, Write
+from tests.simulation.history import ENTITLEMENTS, GRANTS, History, Write
 from tests.simulation.structure import Pair, value_name
 from tests.simulation.trial import Evidence
 from tests.simulation.wire import Sent
@@ -32,8 +33,58 @@ class Case:
         self._documents: dict[str, Any] = {}
 
     def had(self, write: Write) -> list[Access]:
-        """All that the person of a write had from 2 s before it left until it took effect."""
-        return self.history.between(str(write.user), write.sent.left_at - FRESH_S, write)
+        """All that the person of a write had from the read it rests on until it took effect."""
+        return self.history.between(str(write.user), self.read_before(write), write)
+
+    def read_before(self, write: Write) -> Mapping[str, Any] | None:
+        """The last read, as the org wrote it down, of what ``write`` could replace; None where none was
+        answered in the 2 s before it left.
+        """
+        if write.method in ("PUT", "PATCH"):
+            return self._last_read(write, write.path, "")
+        user_id = self.history.user_id(write.path, write.body) or ""
+        if write.path == ASSIGNMENTS:
+            return self._last_read(write, f"{ASSIGNMENTS}/{user_id}", "")
+        return self._last_read(write, GRANTS, user_id)
+
+    def _last_read(self, write: Write, path: str, of: str) -> Mapping[str, Any] | None:
+        left_at = write.sent.left_at
+        reads = (
+            each
+            for each in self.evidence.sent
+            if each.tells
+            and each.path == path
+            and of in each.query
+            and "after=" not in each.query
+            and left_at - FRESH_S <= each.left_at <= (each.back_at or left_at) <= left_at
+        )
+        last = max(reads, key=lambda each: each.left_at, default=None)
+        if last is None:
+            return None
+        rows = (
+            row
+            for row in self.evidence.requests[: write.n]
+            if (row["method"], row["path"], row["status"]) == ("GET", path, last.status)
+            and of in row["query"]
+            and "after=" not in row["query"]
+            and last.left_at <= row["at"] <= (last.back_at or left_at)
+        )
+        return max(rows, key=lambda row: row["n"], default=None)
+
+    def rows_read_at(self, write: Write) -> float:
+        """When the read of the app's users left that ``write`` rests on."""
+        step = self.evidence.steps[write.sent.step].step
+        own = f"{ASSIGNMENTS}/{self.history.user_id(write.path, write.body)}"
+        reads = (
+            each.left_at
+            for each in self.evidence.sent
+            if each.tells
+            and each.step == write.sent.step
+            and each.path in (ASSIGNMENTS, own)
+            and "after=" not in each.query
+            and (each.back_at or inf) <= write.sent.left_at
+        )
+        return max(reads, default=write.sent.left_at - step.recheck_s)
 
     def body_pairs(self, write: Write) -> frozenset[Pair]:
         return self.history.pairs_of(write.body.get("entitlements") or ())
@@ -78,17 +129,6 @@ class Case:
             for login in self.meant(principal):
                 found[login] = found.get(login, frozenset()) | pairs
         return found
-
-    def was_read(self, write: Write, path: str, *, of: str = "") -> bool:
-        """Whether a read of ``path`` that was answered left at most 2 s before ``write`` did."""
-        left_at = write.sent.left_at
-        return any(
-            each.tells
-            and each.path == path
-            and of in each.query
-            and left_at - FRESH_S <= each.left_at <= (each.back_at or left_at) <= left_at
-            for each in self.evidence.sent
-        )
 
 
 def is_structure(call: Write | Sent) -> bool:

@@ -51,6 +51,8 @@ class Moment:
     at: float
     access: Access
     by: Write | str
+    after: float
+    """Number of the request behind which it stands, or that it is."""
 
 
 class History:
@@ -67,6 +69,7 @@ class History:
         self.gone_values: set[Pair] = set()
         self.writes: list[Write] = []
         self.odd: list[str] = []
+        self._after = 0.0
         self._replaces = evidence.before["switches"]["custom_post_replaces_additive"]
         self._ends_empty = evidence.before["switches"]["revoke_ends_empty_custom"]
         self._assigns = evidence.before["switches"]["custom_post_assigns_app"]
@@ -78,7 +81,7 @@ class History:
         self._implicit = evidence.before["okta_apps"][0]["implicit_assignment"]
         start = access_of(evidence.before, self.name)
         self.moments: dict[str, list[Moment]] = {
-            login: [Moment(-inf, start.get(login, Access()), "start")] for login in self.login_of.values()
+            login: [Moment(-inf, start.get(login, Access()), "start", 0)] for login in self.login_of.values()
         }
         self._replay()
         self._compare_with_end()
@@ -90,18 +93,17 @@ class History:
     def now(self, login: str, at: float) -> Access:
         return self.moments[login][-1].access.at(at)
 
-    def between(self, login: str, start: float, write: Write) -> list[Access]:
-        """All that the person had from ``start`` until just before ``write`` took effect."""
+    def between(self, login: str, read: Mapping[str, Any] | None, write: Write) -> list[Access]:
+        """All that the person had from when the org answered ``read`` until just before ``write`` took
+        effect; without a read, all there ever was before.
+        """
+        since, start = (0, -inf) if read is None else (read["n"], read["at"])
         found: list[Access] = []
         for moment in self.moments[login]:
             if moment.by is write:
                 break
-            if moment.at < start:
-                found = [moment.access]
-            else:
-                found.append(moment.access)
-        at_the_end = found[-1].at(write.at)
-        return [*(each.at(start) for each in found), at_the_end]
+            found = [moment.access] if moment.after <= since else [*found, moment.access]
+        return [*(each.at(start) for each in found), found[-1].at(write.at)]
 
     def during(self, login: str, start: float, end: float) -> list[Access]:
         """All that the person had between two times."""
@@ -201,6 +203,7 @@ class History:
 
     def _change(self, change: Mapping[str, Any]) -> None:
         name, at, login = change["change"], change["at"], change["user"]
+        self._after = change["after_request"] + 0.5
         if name == "remove_entitlement_value":
             self._forget(at, self.name((change["entitlement"], change["value"])))
         if login is None:
@@ -219,8 +222,8 @@ class History:
             return replace(had, beside=(*had.beside, Beside(BUNDLE, pairs)))
         if name == "revoke_all":
             return replace(had, base=None, beside=())
-        if name in ("unassign", "deprovision"):
-            return Access()
+        if name in ("assign_group", "unassign", "deprovision"):
+            return replace(had, assigned="GROUP") if name == "assign_group" else Access()
         if base is None:
             self.odd.append(f"the admin made {name} without a base grant")
             return had
@@ -243,7 +246,8 @@ class History:
             self._enter(login, at, left, "remove_entitlement_value")
 
     def _enter(self, login: str, at: float, access: Access, by: Write | str) -> None:
-        self.moments[login].append(Moment(at, access, by))
+        after = by.n if isinstance(by, Write) else self._after
+        self.moments[login].append(Moment(at, access, by, after))
 
     def _compare_with_end(self) -> None:
         """The org's own state at the end is what the replay came to, or the replay is wrong."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from tests.simulation.access import ENTITLEMENT, end_of
 from tests.simulation.case import Case, shown
-from tests.simulation.history import GRANTS, REVOKE, Write
+from tests.simulation.history import GRANTS, REVOKE, Moment, Write
 
 
 def breaches(case: Case) -> Iterator[str]:
@@ -74,17 +74,25 @@ def _loses_to_one_canary(case: Case) -> Iterator[str]:
 
 def _was_just_read(case: Case, write: Write) -> Iterator[str]:
     """A write that could replace something leaves within 2 s of a read of it that was answered."""
-    if write.method in ("PUT", "PATCH"):
-        is_read = case.was_read(write, write.path)
-    else:
-        user_id = case.history.user_id(write.path, write.body) or ""
-        is_read = case.was_read(write, GRANTS, of=user_id)
-    if not is_read:
+    if case.read_before(write) is None:
         yield f"1: {shown(write)} left without a read of the last 2 s"
 
 
 def _keeps_group_rows(case: Case) -> Iterator[str]:
+    """A group's row that the last read of the app's users could show is not turned into the person's own."""
     for login, moments in case.history.moments.items():
         for before, after in pairwise(moments):
-            if isinstance(after.by, Write) and before.access.assigned == "GROUP" != after.access.assigned:
+            if not isinstance(after.by, Write) or after.access.assigned == "GROUP":
+                continue
+            if before.access.assigned == "GROUP" and _since(moments, before) < case.rows_read_at(after.by):
                 yield f"1: {shown(after.by)} turns the group's row of {login} into one of its own"
+
+
+def _since(moments: list[Moment], last: Moment) -> float:
+    """From when on the group's row has been there that is there at ``last``."""
+    since = last.at
+    for moment in reversed(moments[: moments.index(last) + 1]):
+        if moment.access.assigned != "GROUP":
+            break
+        since = moment.at
+    return since

@@ -43,7 +43,9 @@ def _repeats(case: Case) -> Iterator[str]:
     for write in case.history.writes:
         key = json.dumps([write.method, write.path, write.body], sort_keys=True)
         first = done.get(key)
-        if first is not None and first.at < write.sent.left_at - FRESH_S:
+        read = case.read_before(write)
+        was_seen = first is not None and read is not None and first.n < read["n"]
+        if first is not None and (was_seen or first.at < write.sent.left_at - FRESH_S):
             between = [each for each in case.evidence.changes if first.at <= each["at"] <= write.at]
             if not any(_may_undo(each, write) for each in between) and not _ended(write):
                 yield f"5: {shown(write)} was sent again, though it took effect at {first.at:.1f}"

@@ -113,7 +113,7 @@ def _says(case: Case, change: Change, operation: Mapping[str, Any]) -> bool:
             continue
         if change["action"] == "rename":
             return bool(value["externalValue"] == each["external_value"])
-        return bool(value["externalValue"] == each["value"] and value["description"] == each["description"])
+        return (value["externalValue"], value.get("description")) == (each["value"], each["description"])
     return False
 
 

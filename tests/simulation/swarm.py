@@ -1,24 +1,20 @@
-"""Many seeds: carried out in a few processes, judged, counted."""
+"""Many seeds: carried out, judged, counted."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.simulation.trial import Evidence, carry_out
 from tests.simulation.witness import breaches
 from tests.simulation.world import world_of
 
-CHUNK = 25
 MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, an fsync costs nothing
 
 
@@ -28,10 +24,6 @@ class Judged:
 
     seen: Counter[str] = field(default_factory=Counter)
     broken: dict[int, list[str]] = field(default_factory=dict)
-
-    def add(self, other: Judged) -> None:
-        self.seen += other.seen
-        self.broken |= other.broken
 
 
 def workspace_folder() -> str | None:
@@ -63,20 +55,6 @@ def try_some(seeds: Sequence[int], *, stop_at: int = 5) -> Judged:
     return judged
 
 
-def try_many(seeds: Sequence[int], *, workers: int) -> Judged:
-    """``seeds`` in chunks, side by side."""
-    chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
-    judged = Judged()
-    # Not forked: threads of the test run may be about.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for part in pool.map(partial(try_some), chunks):
-            judged.add(part)
-            if len(judged.broken) >= 5:
-                pool.shutdown(cancel_futures=True)
-                break
-    return judged
-
-
 def seeds_from(base: int, count: int) -> Sequence[int]:
     """``count`` seeds that are the same for the same ``base``."""
     return random.Random(base).sample(range(10**9), count)
@@ -95,11 +73,13 @@ def what_occurred(evidence: Evidence) -> Iterator[str]:
             yield f"error: {happened.error.code}"
         if happened.view is not None:
             yield f"exit: {happened.view.exit_code}"
+            yield from (f"action: {name}" for name in happened.view.counts)
             yield from (f"outcome: {name}" for name in happened.view.outcomes)
             yield from (f"hold: {reason}" for reason in {each.reason for each in happened.view.held})
             yield from ("step: settled another" for each in happened.view.earlier if each.settled)
             if happened.view.error is not None:
                 yield f"halt: {happened.view.error.code}"
+    yield from (f"type: {each}" for each in dict.fromkeys(evidence.world.plan["grants"].values()))
     yield from ("wire: lost write" for each in evidence.sent if each.is_write and each.is_lost)
 
 

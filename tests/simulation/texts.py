@@ -15,7 +15,7 @@ Named = Mapping[tuple[str, str | None], Mapping[str, Any]]
 def breaches(case: Case) -> Iterator[str]:
     for write in case.history.writes:
         rewords = is_structure(write) and write.method == "PATCH" and write.body[0]["op"] == "REPLACE"
-        if rewords and not case.was_read(write, write.path):
+        if rewords and case.read_before(write) is None:
             yield f"1: {shown(write)} rewords without a read of the last 2 s"
     before, after = _named(case.evidence.before), _named(case.evidence.steps[-1].state)
     for key, was in before.items():
@@ -47,7 +47,9 @@ def _keeps_texts(
 
 def _description(case: Case, entitlement: str, is_so: Mapping[str, Any]) -> str | None:
     """What the plan says of a value, or of an entitlement itself."""
-    only_taken = _all_pairs(case.unwanted) - _all_pairs(case.wanted) - {*case.world.moves.values()}
+    only_taken = (
+        _all_pairs(case.world.unwanted) - _all_pairs(case.world.wanted) - {*case.world.moves.values()}
+    )
     for each in case.world.plan["entitlements"]:
         values = [value for value in each["values"] if (entitlement, value_name(value)) not in only_taken]
         if each["external_value"] != entitlement or not values:

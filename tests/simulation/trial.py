@@ -137,7 +137,9 @@ class _Trial:
         faults = {"seed": self._world.seed * 10 + number, "faults": list(step.faults)}
         await self._ask("POST", "/_emulator/faults", json.dumps(faults).encode())
         happened = Happened(step)
-        request = applying.ApplyRequest(plan="t", yes=True, only=step.only, concurrency=step.concurrency)
+        request = applying.ApplyRequest(
+            plan="t", yes=True, only=step.only, concurrency=step.concurrency, recheck_s=step.recheck_s
+        )
         self._wire.start_step(number, None)
         try:
             request = await self._prepared(happened, request)

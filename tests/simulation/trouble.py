@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+GRANTS = "/governance/api/v1/grants"
+GRANT = f"{GRANTS}/{{id}}"
 READS = (
     "GET /governance/api/v1/grants",
-    "GET /governance/api/v1/grants/{id}",
+    f"GET {GRANT}",
     "GET /governance/api/v1/entitlements",
     "GET /governance/api/v1/entitlements/values",
     "GET /api/v1/apps/{id}/users",
@@ -19,8 +21,8 @@ READS = (
 )
 WRITES = (
     "POST /governance/api/v1/grants",
-    "PUT /governance/api/v1/grants/{id}",
-    "PATCH /governance/api/v1/grants/{id}",
+    f"PUT {GRANT}",
+    f"PATCH {GRANT}",
     "POST /governance/api/v2/revoke-principal-access",
     "POST /governance/api/v1/entitlements",
     "PATCH /governance/api/v1/entitlements/{id}",
@@ -38,6 +40,7 @@ ADMIN_CHANGES = (
     "revoke_all",
     "add_bundle",
     "to_policy",
+    "assign_group",
     "unassign",
     "deprovision",
     "add_entitlement_value",
@@ -51,7 +54,12 @@ def some_faults(rng: random.Random) -> tuple[Fault, ...]:
     """None at times, else up to four."""
     count = rng.choice([0, 1, 1, 2, 3, 4])
     kinds = rng.choices(list(_KINDS), [_WEIGHTS.get(kind, 2) for kind in _KINDS], k=count)
-    return tuple({"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds)
+    found = [{"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds]
+    if rng.random() < 0.03:
+        found.append(
+            {"kind": "server_error", "match": "GET /api/v1/users/{id}", "status": 503, "probability": 0.9}
+        )
+    return tuple(found)
 
 
 def _how_often(rng: random.Random) -> Fault:
@@ -96,6 +104,13 @@ def _clock_skew(rng: random.Random) -> Fault:
 
 
 def _admin_change(rng: random.Random) -> Fault:
+    """At times of what is about to be written, after it was compared and before it is read again."""
+    draw, when = rng.random(), rng.choice(["before", "after"])
+    if draw < 0.25:
+        change = rng.choice(["assign_group", "assign_group", *ADMIN_CHANGES[:6]])
+        return {"match": f"GET {GRANTS}", "change": change, "when": when, "after": rng.choice([0, 1])}
+    if draw < 0.5:
+        return {"match": f"GET {GRANT}", "change": rng.choice(ADMIN_CHANGES[:6]), "when": when, "after": 0}
     when = rng.choice(["before", "between", "between", "after"])
     return {**_any_call(rng), "change": rng.choice(ADMIN_CHANGES), "when": when}
 
@@ -117,5 +132,5 @@ _KINDS: dict[str, Callable[[random.Random], Fault]] = {
     "lost_index": lambda rng: {"for_s": rng.choice([5.0, 600.0])},
     "admin_change": _admin_change,
 }
-_WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 8}
+_WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 16}
 KINDS = tuple(_KINDS)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 TOKEN = "swarm-token-0123456789"
 APP_ID = "0oaswarm0000000000x7"
-LATER, PAST = "2027-06-30T00:00:00Z", "2026-01-31T00:00:00Z"
+LATER, SOONER, PAST = "2027-06-30T00:00:00Z", "2027-03-31T00:00:00Z", "2026-01-31T00:00:00Z"
 STATUSES = ("ACTIVE",) * 12 + ("SUSPENDED", "STAGED", "LOCKED_OUT", "PASSWORD_EXPIRED", "DEPROVISIONED")
 BUNDLE = "Basics"
 
@@ -39,6 +39,8 @@ class Step:
     cut_at_request: int | None = None
     only: str | None = None
     concurrency: int = 10
+    recheck_s: float = 600.0
+    """How long a listing of the app's users may be relied on."""
     down_s: float = 0.0
     """How long nothing runs before it."""
     faults: tuple[dict[str, Any], ...] = ()
@@ -72,7 +74,8 @@ def world_of(seed: int) -> World:
     access = _access(rng, users, entitlements)
     has, moves = tenant_entitlements(rng)
     grants = _grant_options(rng)
-    okta_app = _okta_app(rng, users, has)
+    okta_app = _okta_app(rng, users, has, policies=10 if grants["policy_users"] == "convert" else 2)
+    _let_end_sooner(okta_app, access)
     removals = _removals(rng, users, access) if rng.random() < 0.2 else []
     plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
@@ -147,8 +150,13 @@ def _held_values(rng: random.Random, known: Sequence[dict[str, Any]]) -> dict[st
 
 
 def _okta_app(
-    rng: random.Random, users: Sequence[dict[str, Any]], entitlements: Sequence[dict[str, Any]]
+    rng: random.Random,
+    users: Sequence[dict[str, Any]],
+    entitlements: Sequence[dict[str, Any]],
+    *,
+    policies: int,
 ) -> dict[str, Any]:
+    """``policies``: how often a base grant is one of a policy, to 14 that are the person's own."""
     bundle = _held_values(rng, entitlements) if rng.random() < 0.5 else {}
     living = [user["login"] for user in users if user["status"] != "DEPROVISIONED"]
     assigned = [
@@ -160,7 +168,7 @@ def _okta_app(
         grant
         for n, login in enumerate(living)
         if rng.random() < 0.6
-        for grant in _grants(rng, login, n, entitlements, has_bundle=bool(bundle))
+        for grant in _grants(rng, login, n, entitlements, policies=policies, has_bundle=bool(bundle))
     ]
     return {
         "id": APP_ID,
@@ -175,12 +183,18 @@ def _okta_app(
 
 
 def _grants(
-    rng: random.Random, login: str, number: int, entitlements: Sequence[dict[str, Any]], *, has_bundle: bool
+    rng: random.Random,
+    login: str,
+    number: int,
+    entitlements: Sequence[dict[str, Any]],
+    *,
+    policies: int,
+    has_bundle: bool,
 ) -> list[dict[str, Any]]:
     """At most one of each type, so never more than three."""
     grants: list[dict[str, Any]] = []
     held = _held_values(rng, entitlements)
-    kind = rng.choices(["CUSTOM", "POLICY", "DENY", "NONE"], [14, 2, 1, 2])[0]
+    kind = rng.choices(["CUSTOM", "POLICY", "DENY", "NONE"], [14, policies, 1, 2])[0]
     if kind == "DENY":
         return [{"id": f"gra{number}0{'g':0<15}", "user": login, "type": "CUSTOM", "action": "DENY"}]
     if kind != "NONE" and held:
@@ -197,6 +211,19 @@ def _grants(
         added = {"id": f"gra{number}3{'g':0<15}", "user": login, "type": "ENTITLEMENT", "values": held}
         grants.append(added | ({"expires": ends} if ends else {}))
     return grants
+
+
+def _let_end_sooner(okta_app: Mapping[str, Any], access: Sequence[dict[str, Any]]) -> None:
+    """Whom the plan gives something until an end may hold just that, but not as long."""
+    planned = {name: values for cohort in access for name, values in cohort["values"].items()}
+    for cohort in access:
+        for grant in okta_app["grants"] if cohort.get("expires") == LATER else ():
+            if grant["user"] != cohort["users"][0].casefold() or grant["type"] != "CUSTOM":
+                continue
+            held = grant.get("values", {}).items()
+            both = {n: [v for v in vs if v in ENTITLEMENTS[n][1]] for n, vs in held if n in planned}
+            if both := {n: vs if ENTITLEMENTS[n][0] else vs[:1] for n, vs in both.items() if vs}:
+                cohort["values"], grant["expires"] = both, SOONER
 
 
 def _soon(rng: random.Random) -> str:
@@ -264,7 +291,7 @@ def _grant_options(rng: random.Random) -> dict[str, Any]:
     return {
         "policy_users": rng.choices(["hold", "convert"], [8, 2])[0],
         "with_additive": rng.choices(["hold", "canary"], [7, 3])[0],
-        "type": rng.choices(["custom", "additive"], [8, 1])[0],
+        "type": rng.choices(["custom", "additive"], [6, 1])[0],
     }
 
 
@@ -296,6 +323,7 @@ def _step(rng: random.Random, *, first: bool) -> Step:
         cut_at_request=rng.randint(1, 40) if 0.6 <= cut < 0.7 else None,
         only=rng.choices([None, "structure", "grants"], [16, 1, 1])[0],
         concurrency=rng.choice([1, 2, 10, 10]),
+        recheck_s=rng.choice([600.0, 600.0, 0.0]),
         down_s=rng.choice([0, 0, 5, 120, 900]),
         faults=some_faults(rng),
     )

@@ -125,6 +125,7 @@ def test_no_path_leads_out_of_the_workspace(tmp_path: Path) -> None:
         with pytest.raises(InputError) as refused:
             read_local(workspace, path)
         assert refused.value.code is ErrorCode.OUTSIDE_WORKSPACE
+    assert [each.path for each in list_sources(workspace)] == ["csv/a.csv"]
 
 
 def test_finished_sources_are_listed_apart(tmp_path: Path) -> None:
