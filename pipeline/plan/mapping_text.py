@@ -48,7 +48,8 @@ def _lines(
 def _column(column: EntitlementColumn, suggestions: AnyMapping[str, str]) -> Iterator[str]:
     yield f"  - column: {scalar(column.column)}"
     yield f"    separator: {flow(column.separator)}{_remark(column.why)}"
-    yield f"    nothing: {flow(column.nothing or ())}  # texts that give nobody anything"
+    if column.nothing is not None:
+        yield f"    nothing: {flow(column.nothing)}  # texts that give nobody anything"
     values: dict[str, Flow] = dict(column.values or {})
     if values or suggestions:
         yield "    values:  # text: the value that it means" if values else "    # values:"
