@@ -247,10 +247,11 @@ def _nothing(frame: Frame, rows: Rows) -> InputError:
     left_out = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
     left_out["rejected"] = len(rows.rejected)
     counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
+    first = "".join(f" The first rejected is line {each.line}: {each.reason}." for each in rows.rejected[:1])
     return InputError(
         ErrorCode.NO_USABLE_ROWS,
         "No row of the source gives anybody anything",
-        f"Of the {frame.rows} rows of {frame.path} none can be used: {counts}.",
+        f"Of the {frame.rows} rows of {frame.path} none can be used: {counts}.{first}",
         location=Location(frame.path),
-        next_step="See `okta-plan analyze` on a source that has permitted rows, or correct this one.",
+        next_step="Correct the source, or say how it is to be read in a mapping file (docs/csv.md).",
     )
