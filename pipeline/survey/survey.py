@@ -7,22 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-import polars as pl
-
 from pipeline.address import principal_key
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location
 from pipeline.plan.model import Cohort, Entitlement, Mapping, SourceRef, Totals, Value
 from pipeline.plan.pins import Pins
 from pipeline.source.frame import Format, Frame, RejectedRow
-from pipeline.survey.cells import USER, Cells, read_cells
+from pipeline.survey.cells import KEY, USER, Cells, Users, read_cells
 from pipeline.survey.columns import Column, mapping_of, read_columns
 from pipeline.survey.content import settle_columns
 from pipeline.survey.decisions import decide
 from pipeline.survey.findings import find_problems, suggestions
 from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
-from pipeline.survey.rows import ENTITLEMENT, EXCLUSIONS, KEY, USED, VALUE, Rows, judge_rows
+from pipeline.survey.rows import ENTITLEMENT, EXCLUSIONS, USED, VALUE, Rows, judge_rows
 from pipeline.survey.validity import END
 
 NAME_CHARACTERS_MAX = 255
@@ -91,7 +89,7 @@ def survey_of(read: ReadRows) -> Survey:
         findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
         suggestions=suggestions(rows),
-        doubted=frozenset(map(principal_key, rows.rejected_users())),
+        doubted=rows.rejected_keys(),
     )
 
 
@@ -111,7 +109,7 @@ def judge(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
     return ReadRows(frame, columns, mapping, judge_rows(frame, mapping, users, cells))
 
 
-def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[pl.Series, dict[str, Cells]]:
+def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[Users, dict[str, Cells]]:
     user = next(column.name for column in columns if column.role is Role.USER)
     deciding = {Role.ENTITLEMENT, Role.STATUS, Role.START, Role.END}
     if pins.rows and pins.rows.on_conflict == "latest":
@@ -213,7 +211,7 @@ def _refuse_several(frame: Frame, mapping: Mapping, rows: Rows, cohorts: tuple[C
         if several:
             user, values = several[0].users[0], several[0].values[name]
             listing = rows.rows_listing(name, values)
-            same = rows.judged.get_column(USER).gather(listing) == user
+            same = rows.users.of(USER, listing) == user
             lines = frame.lines.of(listing.filter(same).to_list())
             raise InputError(
                 ErrorCode.BAD_CELLS,
