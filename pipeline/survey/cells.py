@@ -73,13 +73,12 @@ def _cells(column: pl.Series) -> Cells:
 
 def _users(column: pl.Series) -> Users:
     texts = column.unique()
-    distinct = (
-        pl.LazyFrame({CODE: texts.to_physical(), USER: texts.cast(pl.String)})
-        .with_columns(person_keys(texts.cast(pl.String)).alias(KEY))
-        .sort(KEY, USER)
-        .collect(engine="streaming")
-        .with_columns(pl.col(KEY).rle_id().alias(PERSON))
-    )
+    users = texts.cast(pl.String).alias(USER)
+    distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, person_keys(users).alias(KEY)])
+    distinct = distinct.lazy().sort(KEY).collect(engine="streaming")
+    distinct = distinct.with_columns(pl.col(KEY).rle_id().alias(PERSON))
+    if distinct.height and distinct.item(-1, PERSON) != distinct.height - 1:
+        distinct = distinct.sort(PERSON, USER)
     codes = distinct.get_column(CODE)
     size = int(codes.max() or 0) + 1  # type: ignore[arg-type]
     by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(

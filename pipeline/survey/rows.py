@@ -177,7 +177,7 @@ def _people(rows: Rows) -> pl.DataFrame:
 
 
 def _names(users: Users, used: pl.Series, persons: pl.Series) -> pl.DataFrame:
-    """KEY and USER of the ``persons`` of the ``used`` rows, which are sorted. Of several spellings the smallest
+    """KEY and USER of the ``persons`` of the ``used`` rows, who are sorted. Of several spellings the smallest
     stands for all, so that the order of the rows does not matter.
     """
     if users.are_persons:
