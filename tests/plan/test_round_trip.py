@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.address import principal_key
@@ -186,6 +186,7 @@ crowds = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(crowds, crowds)
 def test_very_many_people_have_the_digest_that_they_have_one_by_one(
     given_to: list[tuple[list[str], dict[str, list[str]], str | None]],
