@@ -51,7 +51,7 @@ class Users:
 def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[Users, dict[str, Cells]]:
     """The users and the cells of ``columns``, in one pass over the source."""
     table = frame.scan.select(
-        pl.col(user).str.strip_chars().cast(_numbered()).alias(USER),
+        pl.col(user).cast(_numbered()).alias(USER),
         *(pl.col(name).cast(_numbered()).alias(f"cells of {name}") for name in columns),
     ).collect(engine="streaming")
     cells = {name: _cells(table.get_column(f"cells of {name}")) for name in columns}
@@ -73,17 +73,17 @@ def _cells(column: pl.Series) -> Cells:
 
 def _users(column: pl.Series) -> Users:
     texts = column.unique()
-    users = texts.cast(pl.String).alias(USER)
+    users = texts.cast(pl.String).str.strip_chars().alias(USER)
     distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, person_keys(users).alias(KEY)])
     distinct = distinct.lazy().sort(KEY).collect(engine="streaming")
     distinct = distinct.with_columns(pl.col(KEY).rle_id().alias(PERSON))
     if distinct.height and distinct.item(-1, PERSON) != distinct.height - 1:
         distinct = distinct.sort(PERSON, USER)
+    spellings = distinct.get_column(USER).rle_id()
     codes = distinct.get_column(CODE)
     size = int(codes.max() or 0) + 1  # type: ignore[arg-type]
-    by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(
-        codes, pl.int_range(len(codes), dtype=pl.UInt32, eager=True)
-    )
+    by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(codes, spellings)
+    distinct = distinct.filter(spellings != spellings.shift().fill_null(len(spellings)))
     return Users(by_code.gather(column.to_physical()), distinct.select(USER, KEY, PERSON))
 
 
