@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -21,10 +22,17 @@ class Cells:
 
     def lookup(self, answers: pl.DataFrame, column: str, rows: pl.Series | None = None) -> pl.Series:
         """For each row, or each of ``rows``, ``column`` of the row of ``answers`` that has its CODE."""
+        return self.lookups(answers, [column], rows)[0]
+
+    def lookups(
+        self, answers: pl.DataFrame, columns: Sequence[str], rows: pl.Series | None = None
+    ) -> list[pl.Series]:
+        """The same for each of ``columns``."""
         size = int(self.distinct.get_column(CODE).max() or 0) + 1  # type: ignore[arg-type]
-        codes = pl.DataFrame({CODE: pl.int_range(size, dtype=pl.UInt32, eager=True)})
-        by_code = codes.join(answers.select(CODE, column), on=CODE, how="left", maintain_order="left")
-        return by_code.get_column(column).gather(self.codes if rows is None else self.codes.gather(rows))
+        every = pl.DataFrame({CODE: pl.int_range(size, dtype=pl.UInt32, eager=True)})
+        by_code = every.join(answers.select(CODE, *columns), on=CODE, how="left", maintain_order="left")
+        codes = self.codes if rows is None else self.codes.gather(rows)
+        return [by_code.get_column(column).gather(codes) for column in columns]
 
 
 @dataclass(frozen=True, slots=True)
