@@ -27,6 +27,8 @@ class ApplyRequest:
     accept_held: tuple[str, ...] = ()
     resume: str | None = None
     """The unfinished run to go on with, instead of comparing afresh."""
+    require_approval: bool = False
+    """Send only what the approval beside the plan covers, and nothing without one."""
 
 
 @dataclass(frozen=True, slots=True)
