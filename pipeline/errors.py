@@ -89,6 +89,7 @@ class ErrorCode(StrEnum):
     RUN_UNFINISHED = "run_unfinished"
     OTHER_RUN = "other_run"
     JOURNAL_DAMAGED = "journal_damaged"
+    EVIDENCE_DAMAGED = "evidence_damaged"
     RUN_STOPPED = "run_stopped"
     LEASE_LOST = "lease_lost"
     CANARY_FAILED = "canary_failed"

@@ -64,6 +64,11 @@ class RunFolder:
         return self.path / "reviewed.json"
 
     @property
+    def plan(self) -> Path:
+        """The plan file as it was, since the one in ``plans/`` may be edited later."""
+        return self.path / "plan.yaml"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

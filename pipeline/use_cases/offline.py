@@ -12,8 +12,8 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
 from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.evidence import explained
 from pipeline.use_cases.sources import sources_of
+from pipeline.use_cases.witnessing import explained
 from pipeline.views import ValidatedPlan, ValidateView
 
 
