@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.record_views import EvidenceView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -287,6 +288,7 @@ VIEWS: tuple[type[View], ...] = (
     DemoView,
     DiffView,
     ErrorAnswer,
+    EvidenceView,
     FilesView,
     GenerateView,
     ResetView,

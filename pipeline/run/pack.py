@@ -13,9 +13,9 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
@@ -59,7 +59,9 @@ class SourceDigest(_Part):
 class Manifest(_Part):
     """What a pack is of. ``members``: every file in it but the manifest and its signature."""
 
-    schema_: Literal["okta-plan/evidence-manifest/v1"] = "okta-plan/evidence-manifest/v1"
+    schema_: Annotated[Literal["okta-plan/evidence-manifest/v1"], Field(alias="schema")] = (
+        "okta-plan/evidence-manifest/v1"
+    )
     tool_version: str
     run: str
     state: Literal["finished", "unfinished"]
@@ -83,7 +85,7 @@ class Manifest(_Part):
 
     def dump(self) -> bytes:
         """JSON text in UTF-8, ending in a newline."""
-        return (self.model_dump_json(indent=1) + "\n").encode()
+        return (self.model_dump_json(by_alias=True, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.changes.codec import changes_digest
-from pipeline.errors import InputError
+from pipeline.errors import ErrorCode, InputError
 from pipeline.plan.digest import plan_digest
 from pipeline.run.entries import Closed
 from pipeline.run.pack import MANIFEST, Manifest, Unpacked, unlike_manifest
@@ -44,6 +44,10 @@ class Checked(StrEnum):
     NOT_APPLIED = "not_applied"
     SIGNATURE = "signature"
     NOTED_DIGEST = "noted_digest"
+
+
+_PAPERS = {ErrorCode.JOURNAL_DAMAGED: Checked.JOURNAL, ErrorCode.CHANGES_INVALID: Checked.CHANGES}
+"""What is bad where a paper cannot be read at all."""
 
 
 class Verdict(StrEnum):
@@ -113,7 +117,8 @@ def _meaning(manifest: Manifest, members: Mapping[str, bytes]) -> Iterator[Check
     try:
         papers = read_papers(members, manifest.run)
     except InputError as error:
-        yield Check(Checked.JOURNAL, Verdict.BAD, f"{error.summary}: {error.detail}")
+        what = _PAPERS.get(error.code, Checked.MEMBERS)
+        yield Check(what, Verdict.BAD, f"{error.summary}: {error.detail}")
         return
     looks: dict[Checked, Callable[[], str | None]] = {
         Checked.JOURNAL: lambda: _journal(manifest, papers),

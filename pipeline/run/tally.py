@@ -1,4 +1,4 @@
-"""What a journal says of each part of a run: a run has one part, and one more for each time it was resumed."""
+"""What a journal says of each part of a run: there is one, and one more for each time it was resumed."""
 
 from __future__ import annotations
 

@@ -176,6 +176,7 @@ class _Job:
             note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
+        folder.keep_plan(self._path)
         folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
         if reviewed != changes:
             folder.write(folder.reviewed, json.dumps(to_json(reviewed), ensure_ascii=False, indent=1) + "\n")
