@@ -349,5 +349,5 @@ def _run() -> int | None:
     except typer.TyperException as error:
         return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return show_unforeseen(error, debug=switches.debug)
+        return show_unforeseen(error, debug=switches.debug, mask=switches.mask)
     return code

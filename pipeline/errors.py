@@ -11,6 +11,7 @@ OktaPlanError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from pipeline.findings import Finding, Location
@@ -112,6 +113,7 @@ class OktaPlanError(Exception):
         location: Location | None = None,
         next_step: str | None = None,
         findings: tuple[Finding, ...] = (),
+        people: Iterable[str] = (),
     ) -> None:
         super().__init__(summary)
         self.code = code
@@ -120,6 +122,8 @@ class OktaPlanError(Exception):
         self.location = location
         self.next_step = next_step
         self.findings = findings
+        self.people = tuple(people)
+        """Names of people that its texts may hold, so that they can be masked."""
 
 
 class InputError(OktaPlanError):

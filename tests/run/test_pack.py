@@ -116,7 +116,9 @@ def test_damage_names_the_member_it_hit() -> None:
     content[entry.header_offset + 30 + len(entry.filename) + entry.compress_size // 2] ^= 1
     [seal, manifest, *_] = check_pack(unpack(bytes(content)))
     assert seal.verdict is Verdict.BAD
-    assert "journal.jsonl" in manifest.detail + "".join(each.detail for each in check_pack(unpack(bytes(content))))
+    assert "journal.jsonl" in manifest.detail + "".join(
+        each.detail for each in check_pack(unpack(bytes(content)))
+    )
 
 
 Edit = Callable[[dict[str, bytes]], None]
