@@ -1,9 +1,10 @@
 """Names of people made unrecognisable in what is shown: OKTA_PLAN_MASK_PII.
 
 A mask learns names of people where they become known (a plan, a source, the tenant) and from the fields of
-views that hold them, and replaces exactly those wherever they stand in a text. Whatever else looks like an e-mail
-address is replaced as well. ``ann.lee@acme.example.com`` shows as ``a***@acme.example.com``; a second person
-who would show as the same as ``a***~2@acme.example.com``, in everything that one process shows.
+views that hold them, and replaces exactly those wherever they stand in a text. What else looks like an
+e-mail address is replaced as well. ``ann.lee@acme.example.com`` shows as ``a***@acme.example.com``; a
+second person who would show as the same as ``a***~2@acme.example.com``, in everything that one process
+shows.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     ] = ""
     okta_plan_protected: Annotated[str, Field(validation_alias="OKTA_PLAN_PROTECTED")] = ""
     """Logins or e-mails, separated by commas or blanks, of people from whom nothing is taken."""
-
+    allowed_signers: Annotated[str, Field(validation_alias="OKTA_PLAN_ALLOWED_SIGNERS")] = ""
+    """The path of an allowed-signers file of ssh-keygen; where it is given, only signed approvals count."""
+    okta_plan_form_approval: Annotated[str, Field(validation_alias="OKTA_PLAN_FORM_APPROVAL")] = ""
     okta_plan_mask_pii: Annotated[str, Field(validation_alias="OKTA_PLAN_MASK_PII")] = ""
 
     @property
@@ -66,6 +68,11 @@ class Settings(BaseSettings):
             f"OKTA_PLAN_MASK_PII is {self.okta_plan_mask_pii!r}.",
             next_step="Set it to true or false.",
         )
+
+    @property
+    def form_approval(self) -> bool:
+        """Whether a form may approve at all."""
+        return self.okta_plan_form_approval.strip().casefold() == "true"
 
     @property
     def protected(self) -> frozenset[str]:
