@@ -106,7 +106,7 @@ async def _approve(desk: Desk, asked: _Asked) -> ApproveView:
     allow = approving.allowances(asked.allow, asked.reason)
     pending = approving.pending(desk, asked.plan, scope=scope, changes=asked.changes)
     approver = approving.approver_of(desk, asked.approver, asked.sign)
-    show_pending(approving.pending_view(desk, pending), pending.needs.privileged, console)
+    show_pending(desk.mask.view(approving.pending_view(desk, pending)), pending.needs.privileged, console)
     named = ask_to_name(pending.needs.privileged, provisioning=pending.needs.provisioning, console=console)
     given = approving.Given(
         typed=ask_for_counts(pending.to_type, console),

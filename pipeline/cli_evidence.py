@@ -26,7 +26,7 @@ class RunsGroup(TyperGroup):
 runs = typer.Typer(
     cls=RunsGroup,
     help="The runs of this workspace, or the report of one.",
-    subcommand_metavar="[RUN] [--evidence FILE] [--json]",
+    subcommand_metavar="[RUN] [--evidence FILE [--sign KEY]] [--json]",
     rich_markup_mode=None,
 )
 evidence = typer.Typer(help="Evidence packs (runs RUN --evidence FILE).", rich_markup_mode=None)
@@ -45,6 +45,9 @@ def show_runs(
         Path | None,
         typer.Option("--evidence", metavar="FILE", help="Write the papers of the run to this zip file."),
     ] = None,
+    sign: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="Sign the evidence with this SSH key.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """The runs of this workspace, or the report of one."""
@@ -55,7 +58,7 @@ def show_runs(
     elif run is None:
         raise typer.BadParameter("--evidence needs a RUN.")
     else:
-        answer("runs", json, lambda: evidence_packs.pack_run(open_desk(), run, pack))
+        answer("runs", json, lambda: evidence_packs.pack_run(open_desk(), run, pack, sign_key=sign))
 
 
 @evidence.command("check")
@@ -64,9 +67,16 @@ def evidence_check(
     sha256: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="What was noted when the pack was made.")
     ] = None,
+    allowed_signers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Signed by whom: an allowed-signers file.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Whether a pack is as it was made, and its papers belong together. Offline."""
     from pipeline.use_cases import evidence_packs
 
-    answer("evidence check", json, lambda: evidence_packs.check_evidence(open_desk(), file, noted=sha256))
+    answer(
+        "evidence check",
+        json,
+        lambda: evidence_packs.check_evidence(open_desk(), file, noted=sha256, signers=allowed_signers),
+    )

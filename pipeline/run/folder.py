@@ -70,6 +70,11 @@ class RunFolder:
         return self.path / "plan.yaml"
 
     @property
+    def approval(self) -> Path:
+        """The approval that the run uses, where it uses one."""
+        return self.path / "approval.yaml"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
+SIGNED_AS = "okta-plan-evidence"
+"""The namespace of signatures: that of an approval is none of a pack."""
 SEAL_CHARACTERS = 64
 MEMBER_BYTES_MAX = 1 << 31
 _COMMENT = b"okta-plan evidence pack; sha256 of all bytes before these 64 characters: "
@@ -73,6 +75,7 @@ class Manifest(_Part):
     plan_digest: str
     changes_digest: str
     reviewed_digest: str
+    approval_digest: str = ""
     sources: tuple[SourceDigest, ...]
     source_totals: Mapping[str, int]
     """Rows of the sources, people, values and cohorts, as the plan counts them."""
@@ -95,6 +98,8 @@ class Unpacked:
     is_sealed: bool
     members: Mapping[str, bytes]
     manifest: Manifest | None
+    manifest_text: bytes = b""
+    signature: bytes | None = None
     why: str = ""
 
 
@@ -131,15 +136,15 @@ def unpack(content: bytes) -> Unpacked:
     is_sealed = hashlib.sha256(body).hexdigest().encode() == seal
     try:
         members = _members(content)
-        text = members.pop(MANIFEST)
+        text, signature = members.pop(MANIFEST), members.pop(SIGNATURE, None)
     except _UNREADABLE as error:
-        return Unpacked(is_sealed, {}, None, f"It cannot be read as an evidence pack: {error}.")
+        return Unpacked(is_sealed, {}, None, why=f"It cannot be read as an evidence pack: {error}.")
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         why = f"{MANIFEST} is none of this version: {error.error_count()} fields are not as expected."
-        return Unpacked(is_sealed, members, None, why)
-    return Unpacked(is_sealed, members, manifest)
+        return Unpacked(is_sealed, members, None, why=why)
+    return Unpacked(is_sealed, members, manifest, text, signature)
 
 
 def _members(content: bytes) -> dict[str, bytes]:
@@ -156,8 +161,6 @@ def unlike_manifest(manifest: Manifest, members: Mapping[str, bytes]) -> list[st
     """The members that are not what ``manifest`` says, each with what is wrong."""
     found = [f"{name} is missing" for name in sorted(manifest.members) if name not in members]
     for name in sorted(members):
-        if name == SIGNATURE:
-            continue
         if name not in manifest.members:
             found.append(f"{name} is not in the manifest")
         elif member_of(members[name]) != manifest.members[name]:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.changes.approved import counted, in_scope
 from pipeline.changes.codec import changes_digest
 from pipeline.errors import ErrorCode, InputError
+from pipeline.plan.approval import Scope, approval_digest, in_words
 from pipeline.plan.digest import plan_digest
 from pipeline.run.entries import Closed
 from pipeline.run.pack import MANIFEST, Manifest, Unpacked, unlike_manifest
 from pipeline.run.papers import (
+    APPROVAL,
     CHANGES,
     NOT_APPLIED,
     PLAN,
@@ -43,6 +46,7 @@ class Checked(StrEnum):
     READ_BACK = "read_back"
     NOT_APPLIED = "not_applied"
     SIGNATURE = "signature"
+    APPROVAL_SIGNATURE = "approval_signature"
     NOTED_DIGEST = "noted_digest"
 
 
@@ -126,6 +130,7 @@ def _meaning(manifest: Manifest, members: Mapping[str, bytes]) -> Iterator[Check
         Checked.SOURCES: lambda: _sources(manifest, papers),
         Checked.CHANGES: lambda: _changes(papers),
         Checked.REVIEWED: lambda: _reviewed(papers),
+        Checked.APPROVAL: lambda: _approval(papers),
         Checked.OUTCOMES: lambda: _outcomes(papers),
         Checked.TOTALS: lambda: _totals(manifest, papers),
         Checked.READ_BACK: lambda: _read_back(papers),
@@ -155,6 +160,7 @@ def _journal(manifest: Manifest, papers: Papers) -> str:
         plan_digest=(manifest.plan_digest, header.plan_digest),
         changes_digest=(manifest.changes_digest, header.changes_digest),
         reviewed_digest=(manifest.reviewed_digest, header.reviewed_digest),
+        approval_digest=(manifest.approval_digest, header.approval_digest),
         state=(manifest.state, "finished" if closed else "unfinished"),
         outcomes=(dict(manifest.outcomes), papers.state.counts),
     )
@@ -198,6 +204,25 @@ def _reviewed(papers: Papers) -> str:
     _agree(REVIEWED, changes_digest=(digest, papers.header.reviewed_digest))
     is_all = digest == papers.header.changes_digest
     return "What was reviewed is the whole change set." if is_all else f"changes_digest {digest}"
+
+
+def _approval(papers: Papers) -> str | None:
+    approval, header = papers.approval, papers.header
+    if approval is None:
+        if header.approval_digest:
+            raise Unlike(f"The run used the approval {header.approval_digest}, which is not in the pack.")
+        return None
+    _agree(
+        APPROVAL,
+        approval_digest=(approval_digest(approval), header.approval_digest),
+        plan_digest=(approval.plan_digest, header.plan_digest),
+        org_id=(approval.org_id, header.org_id),
+    )
+    if counted(in_scope(papers.reviewed, approval.scope).changes) != dict(approval.counts):
+        raise Unlike(f"{APPROVAL} counts other changes than were reviewed.")
+    if approval.scope is Scope.ALL and approval.changes_digest != header.reviewed_digest:
+        raise Unlike(f"{APPROVAL} is of another change set than the one that was reviewed.")
+    return f"{in_words(approval.counts)}, by {approval.approver} on {approval.approved_at}"
 
 
 def _outcomes(papers: Papers) -> str | None:

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.changes.codec import from_json
 from pipeline.changes.model import ChangeSet
-from pipeline.errors import ErrorCode, InputError
+from pipeline.errors import ErrorCode, InputError, RefusedError
+from pipeline.plan.approval import Approval
+from pipeline.plan.approval_text import read_approval
 from pipeline.plan.model import Plan
 from pipeline.plan.reading import read_plan
 from pipeline.run.entries import Header
@@ -20,7 +22,7 @@ from pipeline.run.journal import JOURNAL, JournalText, parse_journal
 from pipeline.run.pack import SourceDigest
 from pipeline.run.tally import Tally, tallies
 
-PLAN, CHANGES, REVIEWED = "plan.yaml", "changes.json", "reviewed.json"
+PLAN, CHANGES, REVIEWED, APPROVAL = "plan.yaml", "changes.json", "reviewed.json", "approval.yaml"
 REPORT, NOT_APPLIED = "report.json", "not-applied.csv"
 
 
@@ -72,6 +74,7 @@ class Papers:
     changes: ChangeSet
     reviewed: ChangeSet
     plan: Plan
+    approval: Approval | None
     report: Report | None
     part: Tally | None
     """The part of the run that the report is of; None without a report, or where none is like it."""
@@ -92,6 +95,7 @@ def read_papers(members: Mapping[str, bytes], run: str) -> Papers:
         changes=changes,
         reviewed=reviewed,
         plan=_read_plan(members),
+        approval=_read_approval(members),
         report=report,
         part=_part_of(report, tallies(journal.entries)),
     )
@@ -140,6 +144,15 @@ def _read_plan(members: Mapping[str, bytes]) -> Plan:
     if read.plan is None or read.has_errors:
         raise _no_paper(PLAN, "it has problems")
     return read.plan
+
+
+def _read_approval(members: Mapping[str, bytes]) -> Approval | None:
+    if APPROVAL not in members:
+        return None
+    try:
+        return read_approval(members[APPROVAL].decode(), APPROVAL)
+    except (RefusedError, UnicodeDecodeError) as error:
+        raise _no_paper(APPROVAL, "it has problems") from error
 
 
 def _report(members: Mapping[str, bytes]) -> Report | None:

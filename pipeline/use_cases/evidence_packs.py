@@ -10,21 +10,23 @@ from pipeline import __version__
 from pipeline.envelope import ErrorView
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
 from pipeline.findings import Location
+from pipeline.plan.approval_text import read_approval
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.file import load_plan
 from pipeline.record_views import EvidenceCheckView, EvidenceView
 from pipeline.run.entries import Header
 from pipeline.run.folder import RunFolder, find_run, write_private_bytes
 from pipeline.run.lease_file import is_running
-from pipeline.run.pack import Manifest, member_of, pack, unpack
+from pipeline.run.pack import SIGNED_AS, Manifest, Unpacked, member_of, pack, unpack
 from pipeline.run.pack_checks import Check, Checked, Verdict, check_pack
-from pipeline.run.papers import read_papers, source_totals, sources_of
+from pipeline.run.papers import APPROVAL, read_papers, source_totals, sources_of
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.ssh_signatures import check_signature, sign_bytes, signers_of
 
 
-def pack_run(desk: Desk, run: str, output: Path) -> EvidenceView:
+def pack_run(desk: Desk, run: str, output: Path, *, sign_key: Path | None = None) -> EvidenceView:
     """Write the papers of ``run`` to the zip file ``output`` and check it; where they do not belong together,
-    nothing is written and the answer says which (exit code 1).
+    nothing is written and the answer says which (exit code 1). ``sign_key`` is an SSH key to sign with.
 
     Raises InputError where there is no such run, a paper is missing, or another file stands at ``output``;
     RefusedError where the run is under way.
@@ -32,16 +34,22 @@ def pack_run(desk: Desk, run: str, output: Path) -> EvidenceView:
     folder = find_run(desk.runtime.runs_dir, run)
     path = desk.inside(output)
     members = {paper.name: text for paper, text in _papers(desk, folder)}
-    content = pack(_manifest(members, run), members)
+    manifest = _manifest(members, run)
+    refusal = "The evidence cannot be signed"
+    signature = sign_bytes(manifest.dump(), sign_key, SIGNED_AS, refusal).encode() if sign_key else None
+    content = pack(manifest, members, signature)
     checks = check_pack(unpack(content))
     is_good = _is_good(checks)
     written = is_good and _write(desk, path, content)
     return _view("runs", desk.shown(path), content, checks).model_copy(update={"written": written})
 
 
-def check_evidence(desk: Desk, given: Path, *, noted: str | None = None) -> EvidenceView:
+def check_evidence(
+    desk: Desk, given: Path, *, noted: str | None = None, signers: Path | None = None
+) -> EvidenceView:
     """What is right and wrong with the pack at ``given``; exit code 1 where anything is wrong. ``noted`` is
-    the sha256 that was noted elsewhere when the pack was made.
+    the sha256 that was noted elsewhere when the pack was made; ``signers`` an allowed-signers file: then
+    somebody in it must have signed the pack, and the approver the approval, where there is one.
 
     Raises InputError where the file cannot be read.
     """
@@ -58,7 +66,10 @@ def check_evidence(desk: Desk, given: Path, *, noted: str | None = None) -> Evid
             location=Location(shown),
             next_step="Name a file that `okta-plan runs RUN --evidence FILE` wrote.",
         ) from error
-    checks = [*check_pack(unpack(content)), *_noted(content, noted)]
+    unpacked = unpack(content)
+    checks = [*check_pack(unpacked), *_noted(content, noted)]
+    if signers is not None:
+        checks += _signed(unpacked, desk.workspace / signers.expanduser())
     return _view("evidence check", shown, content, checks)
 
 
@@ -69,6 +80,27 @@ def _noted(content: bytes, noted: str | None) -> Iterable[Check]:
         yield Check(Checked.NOTED_DIGEST, Verdict.GOOD, "The file is the one whose sha256 was noted.")
     else:
         yield Check(Checked.NOTED_DIGEST, Verdict.BAD, "The file is not the one whose sha256 was noted.")
+
+
+def _signed(unpacked: Unpacked, signers: Path) -> Iterable[Check]:
+    text, signature = unpacked.manifest_text, unpacked.signature
+    names = signers_of(text, signature, SIGNED_AS, signers) if signature else ()
+    if names:
+        yield Check(Checked.SIGNATURE, Verdict.GOOD, f"The manifest is signed by {', '.join(names)}.")
+    else:
+        said = "The manifest is signed by nobody" if signature else "The pack is not signed; nobody"
+        yield Check(Checked.SIGNATURE, Verdict.BAD, f"{said} whom {signers.name} names.")
+    if APPROVAL in unpacked.members:
+        yield _approval_signed(unpacked.members[APPROVAL], signers)
+
+
+def _approval_signed(text: bytes, signers: Path) -> Check:
+    try:
+        approval = read_approval(text.decode("utf-8", "replace"), APPROVAL)
+        check_signature(approval, signers)
+    except RefusedError as error:
+        return Check(Checked.APPROVAL_SIGNATURE, Verdict.BAD, error.detail)
+    return Check(Checked.APPROVAL_SIGNATURE, Verdict.GOOD, f"The approval is signed by {approval.approver}.")
 
 
 def _papers(desk: Desk, folder: RunFolder) -> Iterable[tuple[Path, bytes]]:
@@ -141,6 +173,7 @@ def _manifest(members: dict[str, bytes], run: str) -> Manifest:
         plan_digest=header.plan_digest,
         changes_digest=header.changes_digest,
         reviewed_digest=header.reviewed_digest,
+        approval_digest=header.approval_digest,
         sources=sources_of(papers.plan),
         source_totals=source_totals(papers.plan),
         changes=len(papers.changes.changes),

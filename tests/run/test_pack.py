@@ -23,22 +23,25 @@ from pipeline.run.pack import Manifest, Unpacked, member_of, pack, unpack
 from pipeline.run.pack_checks import Checked, Verdict, check_pack
 from pipeline.use_cases import evidence_packs
 from pipeline.use_cases.desk import Desk
+from tests import approvals
 from tests.effort import examples
 from tests.in_process import Tenant
 from tests.test_cases import furnish
 from tests.test_resuming import ORG, PLAN, WRITES, killed
 
 
-def pack_of(org: Tenant, run: str, name: str = "e.zip") -> EvidenceView:
+def pack_of(org: Tenant, run: str, name: str = "e.zip", sign_key: Path | None = None) -> EvidenceView:
     async def packed(desk: Desk) -> EvidenceView:
-        return evidence_packs.pack_run(desk, run, Path(name))
+        return evidence_packs.pack_run(desk, run, Path(name), sign_key=sign_key)
 
     return org._run(packed)
 
 
-def checked(org: Tenant, name: str = "e.zip", noted: str | None = None) -> EvidenceView:
+def checked(
+    org: Tenant, name: str = "e.zip", noted: str | None = None, signers: Path | None = None
+) -> EvidenceView:
     async def check(desk: Desk) -> EvidenceView:
-        return evidence_packs.check_evidence(desk, Path(name), noted=noted)
+        return evidence_packs.check_evidence(desk, Path(name), noted=noted, signers=signers)
 
     return org._run(check)
 
@@ -292,3 +295,59 @@ def test_papers_that_do_not_belong_together_are_not_packed(tmp_path: Path) -> No
     assert view.error is not None
     assert view.error.code is ErrorCode.EVIDENCE_DAMAGED
     assert not (tmp_path / "e.zip").exists()
+
+
+@pytest.mark.parametrize("scope", ["all", "structure", "grants"])
+def test_the_approval_of_a_run_is_in_its_pack_and_belongs_to_it(scope: str, tmp_path: Path) -> None:
+    org = approvals.tenant(tmp_path)
+    if scope == "grants":
+        org.apply(only="structure")
+    org.diff()
+    approvals.approve(org, scope=scope)
+    run = str(org.apply(require_approval=True, yes=False).run)
+    assert pack_of(org, run).ok
+    unpacked = unpack((tmp_path / "e.zip").read_bytes())
+    assert unpacked.manifest is not None
+    assert unpacked.members["approval.yaml"] == (tmp_path / "plans" / "t.approval.yaml").read_bytes()
+    forged = {
+        "gone": {each: text for each, text in unpacked.members.items() if each != "approval.yaml"},
+        "another approver": with_approval(unpacked, "bert@x.com", "mallory@x.com"),
+        "another time": with_approval(unpacked, 'approved_at: "2', 'approved_at: "1'),
+    }
+    for name, members in forged.items():
+        again = {each: member_of(text) for each, text in members.items()}
+        manifest = unpacked.manifest.model_copy(update={"members": again})
+        assert bad_of(unpack(pack(manifest, members))) == {Checked.APPROVAL}, name
+
+
+def with_approval(unpacked: Unpacked, old: str, new: str) -> dict[str, bytes]:
+    text = unpacked.members["approval.yaml"].decode()
+    assert old in text, text
+    return {**unpacked.members, "approval.yaml": text.replace(old, new).encode()}
+
+
+def test_a_signed_pack_tells_by_whom_and_no_other_signature_counts(tmp_path: Path) -> None:
+    org = approvals.tenant(tmp_path)
+    bert, mallory = approvals.new_key(tmp_path, "bert"), approvals.new_key(tmp_path, "mallory")
+    approvals.allow_signers(org, **{"bert@x.com": bert})
+    signers = Path("allowed_signers")
+    org.diff()
+    approvals.approve(org, sign_key=bert)
+    run = str(org.apply(require_approval=True, yes=False).run)
+    assert pack_of(org, run, "signed.zip", bert).ok
+    found = checked(org, "signed.zip", signers=signers)
+    assert found.ok, found.checks
+    assert "bert@x.com" in found.checks[-2].detail
+    pack_of(org, run, "other.zip", mallory)
+    pack_of(org, run, "plain.zip")
+    for name in ("other.zip", "plain.zip"):
+        bad = [
+            each.what for each in checked(org, name, signers=signers).checks if each.verdict is Verdict.BAD
+        ]
+        assert bad == [Checked.SIGNATURE], name
+    signed, other = (unpack((tmp_path / name).read_bytes()) for name in ("signed.zip", "plain.zip"))
+    assert other.manifest is not None
+    moved = pack(other.manifest.model_copy(update={"tool_version": "9"}), other.members, signed.signature)
+    (tmp_path / "moved.zip").write_bytes(moved)
+    assert not checked(org, "moved.zip", signers=signers).ok
+    assert checked(org, "moved.zip").ok, "without a signature asked for, the papers alone are looked at"
