@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.record_views import EvidenceView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -293,6 +294,7 @@ VIEWS: tuple[type[View], ...] = (
     DemoView,
     DiffView,
     ErrorAnswer,
+    EvidenceView,
     FilesView,
     GenerateView,
     ResetView,

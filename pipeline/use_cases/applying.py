@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pipeline.address import Address
-from pipeline.changes.codec import from_json, reviewer_of, to_json
+from pipeline.changes.codec import from_json, reviewer_of
 from pipeline.changes.forecast import Forecast, Means
 from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
@@ -46,7 +45,7 @@ from pipeline.use_cases.online import (
     subject_of,
     verification_view,
 )
-from pipeline.use_cases.papers import journal_header, keep_reports
+from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
 from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere
@@ -163,9 +162,8 @@ class _Job:
             note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
-        folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
-        if reviewed != changes:
-            folder.write(folder.reviewed, json.dumps(to_json(reviewed), ensure_ascii=False, indent=1) + "\n")
+        used = self._permit if cover else None
+        keep_inputs(folder, self._path, changes, reviewed, used.approval if used else None)
         clock = self._desk.runtime.clock
         header = journal_header(
             self._desk,
@@ -174,7 +172,7 @@ class _Job:
             changes=changes,
             reviewed=reviewed,
             only=self._only,
-            approval_digest=self._permit.digest if self._permit and cover else "",
+            approval_digest=used.digest if used else "",
         )
         with Journal.create(folder.journal, header, clock) as journal:
             await self._reserve(journal, changes, cover)
