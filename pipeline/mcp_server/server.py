@@ -6,6 +6,7 @@ from pipeline import __version__
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.file_tools import FileTools
 from pipeline.mcp_server.offers import add_tools
+from pipeline.mcp_server.plan_tools import PlanTools
 from pipeline.mcp_server.strict import StrictServer
 from pipeline.mcp_server.tenant_tools import TenantTools
 
@@ -29,6 +30,6 @@ def build_server(door: Door) -> StrictServer:
         version=__version__,
         log_level="WARNING",
     )
-    for tools in (FileTools(door), TenantTools(door)):
+    for tools in (FileTools(door), PlanTools(door), TenantTools(door)):
         add_tools(server, tools)
     return server

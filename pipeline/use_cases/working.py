@@ -9,6 +9,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,7 +210,7 @@ def state_of(desk: Desk, ticket: Ticket) -> str:
         if answer.get("command") == "apply" and answer.get("schema") != "okta-plan/error/v1":
             return "finished"
         return "interrupted" if run.journal.is_file() else "refused"
-    if ticket.is_alive():
+    if ticket.is_alive() or ticket.pid == 0:
         return "running" if run.journal.is_file() else "starting"
     return "cancelled" if ticket.cancelled else "interrupted"
 
@@ -247,6 +248,8 @@ def launch_process(desk: Desk, run: str) -> int:
         )
     finally:
         os.close(log)
+    # Whoever starts a process must wait for it, or it stays as a zombie.
+    threading.Thread(target=process.wait, name="worker", daemon=True).start()
     return process.pid
 
 
