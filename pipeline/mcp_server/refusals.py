@@ -61,6 +61,10 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.NOT_APPLIED: _RUNS,
     ErrorCode.USAGE: "Correct the argument and call again.",
 }
+_APPROVE = (
+    "Nothing was sent. Show the counts of diff_plan to the person and ask them to run `command` in a terminal; then"
+    " call apply_plan again."
+)
 _ELSE = "Tell the person; `okta-plan` in a terminal says more."
 _PLAIN_DETAIL = frozenset(
     {
@@ -82,12 +86,13 @@ _PLAIN_DETAIL = frozenset(
 """Codes whose details are made of our own words, numbers and settings: no text of a source or a tenant."""
 
 
-def refusal(error: OktaPlanError, *, mask: bool) -> CallToolResult:
-    """The answer of a tool that ended with ``error``."""
+def refusal(error: OktaPlanError, *, mask: bool, command: str | None = None) -> CallToolResult:
+    """The answer of a tool that ended with ``error``; ``command`` is what a person may type about it."""
     told: dict[str, Any] = {
         "error": error.code.value,
         "what": error.summary,
-        "next": NEXT.get(error.code, _ELSE),
+        "next": _APPROVE if command else NEXT.get(error.code, _ELSE),
+        "command": command,
         "location": str(error.location) if error.location else None,
     }
     if error.code in _PLAIN_DETAIL:
