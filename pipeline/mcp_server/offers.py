@@ -30,10 +30,9 @@ class Hints:
     writes_files: bool = False
     is_offline: bool = False
 
-    def annotations(self, title: str) -> ToolAnnotations:
+    def annotations(self) -> ToolAnnotations:
         """All four hints, none left to a client's default."""
         return ToolAnnotations(
-            title=title,
             read_only_hint=not (self.writes_okta or self.writes_files),
             destructive_hint=self.writes_okta,
             idempotent_hint=True,
@@ -47,6 +46,14 @@ WRITES_FILES = Hints(writes_files=True, is_offline=True)
 PLANS = Hints(writes_files=True)
 """Reads Okta and writes a plan or a change set."""
 WRITES_OKTA = Hints(writes_okta=True)
+
+
+class Refused(Exception):  # noqa: N818 - an answer that is an error, not a fault
+    """Ends a tool with an error result of its own."""
+
+    def __init__(self, result: CallToolResult) -> None:
+        super().__init__()
+        self.result = result
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,8 @@ def offered(
                 answer = await method(*args, **kwargs)
             except StillWorking:
                 answer = _at_work(method)
+            except Refused as refused:
+                return refused.result
             except OktaPlanError as error:
                 return refusal(error, mask=here.door.masks())
             return result_of(answer, mask=here.door.masks())
@@ -90,7 +99,7 @@ def _at_work(method: Callable[..., Any]) -> Answer:
     return model(state="working", next=CHECK_BACK.format(tool=getattr(method, "__name__", "it")))
 
 
-def add_tools(server: MCPServer[None], tools: HasDoor, *, leave_out: frozenset[str] = frozenset()) -> None:
+def add_tools(server: MCPServer[Door], tools: HasDoor, *, leave_out: frozenset[str] = frozenset()) -> None:
     """Add every method of ``tools`` that is `offered`, in the order in which they are written."""
     for name in type(tools).__dict__:
         method = getattr(tools, name)
@@ -100,6 +109,6 @@ def add_tools(server: MCPServer[None], tools: HasDoor, *, leave_out: frozenset[s
                 method,
                 title=offer.title,
                 description=inspect.getdoc(method),
-                annotations=offer.hints.annotations(offer.title),
+                annotations=offer.hints.annotations(),
                 meta=offer.meta,
             )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.mcp_server.answers import Answer, Cursor, Rows, Shape, page_of, paged
+from pipeline.mcp_server.commands import approve_command
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.file_tools import File, Next
 from pipeline.mcp_server.offers import PLANS, READS_FILES, WRITES_FILES, offered
@@ -337,7 +338,10 @@ class PlanTools:
             view = await self.door.ask_okta(tool, json.loads(json.dumps(asked, default=str)), compare)
             digest = view.changes_digest or ""
         found = await self.door.work("change set", digest, lambda desk: paging.stored(desk, digest))
-        return _changes_answer(found, digest, view, Cursor(place.first, digest))
+        answer = _changes_answer(found, digest, view, Cursor(place.first, digest))
+        if found.changes.changes:
+            answer.command = approve_command(self.door.open_desk(), answer.plan, digest)
+        return answer
 
 
 def _changes_answer(found: StoredChanges, digest: str, view: DiffView | None, place: Cursor) -> ChangesAnswer:
@@ -354,7 +358,6 @@ def _changes_answer(found: StoredChanges, digest: str, view: DiffView | None, pl
         held=found.held,
         forecast_s=forecast.seconds if forecast else None,
         bottleneck=forecast.bottleneck if forecast else None,
-        command=f"okta-plan approve {plan} --changes plans/.runs/changes/{digest}.json" if changes.changes else None,
         changes_file=f"plans/.runs/changes/{digest}.json",
         total=len(found.items),
         rows=[_item_row(each) for each in page_of(found.items, place)],

@@ -12,7 +12,6 @@ from mcp.server.mcpserver import (
     ElicitationResult,
     Resolve,
 )
-from mcp_types import CallToolResult
 from pydantic import Field
 
 from pipeline.errors import ErrorCode, OktaPlanError, RefusedError
@@ -21,7 +20,7 @@ from pipeline.mcp_server.approval_form import Typed, ask, record_typed
 from pipeline.mcp_server.commands import approve_command
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.file_tools import Next
-from pipeline.mcp_server.offers import READS_FILES, WRITES_OKTA, offered
+from pipeline.mcp_server.offers import READS_FILES, WRITES_OKTA, Refused, offered
 from pipeline.mcp_server.places import plan_place
 from pipeline.mcp_server.plan_tools import Digest, PlanName
 from pipeline.mcp_server.refusals import refusal
@@ -109,7 +108,7 @@ class RunTools:
         plan: PlanName,
         changes_digest: Digest,
         form: Annotated[ElicitationResult[Typed], Resolve(ask)],
-    ) -> RunAnswer | CallToolResult:
+    ) -> RunAnswer:
         """Carry out exactly the change set of this digest, if a person approved it; else nothing happens and the
         answer says what the person has to do. Returns a run at once; the same digest returns the same run."""
         from pipeline.use_cases import working
@@ -133,9 +132,11 @@ class RunTools:
                 lambda desk: working.start_run(desk, plan_place(desk, plan), changes_digest, door.launch),
             )
         except OktaPlanError as error:
-            desk = door.open_desk()
-            command = approve_command(desk, plan_place(desk, plan), changes_digest)
-            return refusal(error, mask=door.masks(), command=command if _lets_approve(error) else None)
+            command = None
+            if _lets_approve(error):
+                desk = door.open_desk()
+                command = approve_command(desk, plan_place(desk, plan), changes_digest)
+            raise Refused(refusal(error, mask=door.masks(), command=command)) from error
         told = await self._standing(started.run)
         return _answer(told, Cursor()).model_copy(update={"is_new": started.is_new})
 

@@ -10,13 +10,14 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, Tool
 from pydantic import ValidationError
 
+from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.untrusted import visible
 
 _NOISE = frozenset({"title", "default", "additionalProperties"})
 PROBLEMS_MAX = 10
 
 
-class StrictServer(MCPServer[None]):
+class StrictServer(MCPServer[Door]):
     """Looks into the SDK's tool registry, which is private: tests/mcp_server pins what is used of it."""
 
     async def list_tools(self) -> list[Tool]:
@@ -25,11 +26,11 @@ class StrictServer(MCPServer[None]):
         for tool in tools:
             tool.input_schema = {**_terse(tool.input_schema), "additionalProperties": False}
             if tool.output_schema is not None:
-                tool.output_schema = _terse(tool.output_schema)
+                tool.output_schema = _terse(tool.output_schema, noise=_NOISE | {"required"})
         return tools
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[Door, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool whose arguments are all known and of their kind."""
         tool = self._tool_manager.get_tool(name)
@@ -53,23 +54,23 @@ def _refused(told: dict[str, Any]) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=text)], is_error=True)
 
 
-def _terse(schema: dict[str, Any]) -> dict[str, Any]:
+def _terse(schema: dict[str, Any], *, noise: frozenset[str] = _NOISE) -> dict[str, Any]:
     """``schema`` without what says nothing to a model. Names of properties are no keywords."""
     kept: dict[str, Any] = {}
     for key, value in schema.items():
         if key in {"properties", "$defs"}:
-            kept[key] = {name: _terse(each) for name, each in value.items()}
+            kept[key] = {name: _terse(each, noise=noise) for name, each in value.items()}
         elif key == "additionalProperties" and isinstance(value, dict):
-            kept[key] = _terse(value)
-        elif key not in _NOISE:
-            kept[key] = _terse_value(value)
+            kept[key] = _terse(value, noise=noise)
+        elif key not in noise:
+            kept[key] = _terse_value(value, noise)
     return _plain_optional(kept)
 
 
-def _terse_value(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _terse_value(value: Any, noise: frozenset[str]) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
-        return _terse(value)
-    return [_terse_value(each) for each in value] if isinstance(value, list) else value
+        return _terse(value, noise=noise)
+    return [_terse_value(each, noise) for each in value] if isinstance(value, list) else value
 
 
 def _plain_optional(schema: dict[str, Any]) -> dict[str, Any]:
