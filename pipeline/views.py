@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
@@ -91,6 +92,7 @@ class DiffView(View):
     changes: list[ChangeView] = []
     kept: int = 0
     forecast: ForecastView | None = None
+    notices: list[str] = []
 
 
 class MissingView(Part):
@@ -175,6 +177,8 @@ class ApplyView(View):
     verification: VerificationView | None = None
     resume: str | None = None
     """The command that goes on where this run stopped."""
+    notices: list[str] = []
+    """What there is to say of the approval: why it does not count, or where its use is counted."""
 
 
 class SimulateView(View):
@@ -282,6 +286,8 @@ class ResetView(View):
 VIEWS: tuple[type[View], ...] = (
     AnalyzeView,
     ApplyView,
+    ApprovalsView,
+    ApproveView,
     ArchiveView,
     CheckView,
     DemoView,

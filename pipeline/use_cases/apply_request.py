@@ -30,6 +30,8 @@ class ApplyRequest:
     """The unfinished run to go on with, instead of comparing afresh."""
     run: str | None = None
     """The id that a new run gets; None: one of its own."""
+    require_approval: bool = False
+    """Send only what the approval beside the plan covers, and nothing without one."""
 
 
 @dataclass(frozen=True, slots=True)
