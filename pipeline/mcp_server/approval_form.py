@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field
 
@@ -18,8 +17,6 @@ from pipeline.mcp_server.places import plan_place
 from pipeline.mcp_server.untrusted import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.use_cases.approving import PendingApproval
     from pipeline.use_cases.desk import Desk
 
@@ -43,7 +40,9 @@ async def ask(plan: str, changes_digest: str, ctx: Context[Door]) -> Elicit[Type
         return Typed()
     door = ctx.request_context.lifespan_context
     try:
-        text = await anyio.to_thread.run_sync(_form_text, door.open_desk, plan, changes_digest)
+        text = await door.ask_okta(
+            "form", [plan, changes_digest], lambda desk: _form_text(desk, plan, changes_digest)
+        )
     except OktaPlanError:
         return Typed()  # the tool meets the same error and tells of it
     return Elicit(text, TypedCounts) if text is not None else Typed()
@@ -56,19 +55,19 @@ def _shows_forms(ctx: Context[Door]) -> bool:
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def _form_text(open_desk: Callable[[], Desk], plan: str, digest: str) -> str | None:
+async def _form_text(desk: Desk, plan: str, digest: str) -> str | None:
     """None where a form would not count, or is not needed any more."""
     from pipeline.plan.approval import Channel, why_not_by
-    from pipeline.use_cases.approving import allowed_signers, load_approval, pending
+    from pipeline.use_cases.approval_checks import allowed_signers, check
+    from pipeline.use_cases.approving import pending
     from pipeline.use_cases.working import earlier_run, find_wanted
 
-    desk = open_desk()
     if not desk.settings.form_approval:
         return None
     given = plan_place(desk, plan)
     wanted = find_wanted(desk, given, digest)
-    approval = load_approval(desk, wanted.path)
-    if earlier_run(desk, wanted) is not None or (approval and approval.changes_digest == digest):
+    status = await check(desk, given, changes_digest=digest, org_id=wanted.changes.org_id)
+    if status.counts or earlier_run(desk, wanted) is not None:
         return None
     waiting = pending(desk, given, digest=digest)
     why_not = why_not_by(

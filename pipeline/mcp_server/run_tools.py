@@ -26,9 +26,6 @@ from pipeline.mcp_server.plan_tools import Digest, PlanName
 from pipeline.mcp_server.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pipeline.use_cases.desk import Desk
     from pipeline.use_cases.run_standing import RunStanding
 
 RunId = Annotated[str, Field(description="Run from apply_plan or run_status", max_length=40)]
@@ -126,7 +123,7 @@ class RunTools:
                     raise _not_approved()
                 case _:
                     pass
-            started = await door.work(
+            started = await door.ask_okta(
                 "apply_plan",
                 [plan, changes_digest],
                 lambda desk: working.start_run(desk, plan_place(desk, plan), changes_digest, door.launch),
@@ -176,7 +173,7 @@ class RunTools:
     async def _standing(self, run: str) -> RunStanding:
         from pipeline.use_cases import run_standing
 
-        return await self.door.ask_okta("run_status", run, lambda desk: _told(run_standing.standing, desk, run))
+        return await self.door.work("run_status", run, lambda desk: run_standing.standing(desk, run))
 
     async def _all(self, place: Cursor) -> RunAnswer:
         from pipeline.use_cases import run_standing
@@ -194,11 +191,6 @@ class RunTools:
             runs=rows,
             next="Call run_status with one of them." if rows else "There are none; apply_plan starts one.",
         )
-
-
-async def _told(standing: Callable[[Desk, str], RunStanding], desk: Desk, run: str) -> RunStanding:
-    """On a loop, since the clock is one of a loop."""
-    return standing(desk, run)
 
 
 def _answer(told: RunStanding, place: Cursor) -> RunAnswer:

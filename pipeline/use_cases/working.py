@@ -27,7 +27,8 @@ from pipeline.run.journal import iso_utc
 from pipeline.run.process import process_start, this_host
 from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.applying import apply
-from pipeline.use_cases.approving import load_approval, refuse_unsound, stored_changes
+from pipeline.use_cases.approval_checks import check, load_approval
+from pipeline.use_cases.approving import stored_changes
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.tickets import How, Ticket, TicketFolder, ticket_folder, tickets, workers_dir
@@ -99,11 +100,11 @@ def earlier_run(desk: Desk, wanted: Wanted) -> Ticket | None:
     return None
 
 
-def start_run(desk: Desk, given: str, digest: str, launch: Launch) -> Started:
+async def start_run(desk: Desk, given: str, digest: str, launch: Launch) -> Started:
     """Start the process that carries out an approved change set, or name the one that did.
 
-    Raises RefusedError where the approval beside the plan is missing or does not count for exactly this
-    change set.
+    Raises RefusedError where the approval beside the plan is missing, used up, or does not count for exactly
+    this change set.
     """
     wanted = find_wanted(desk, given, digest)
     folder = workers_dir(desk)
@@ -117,31 +118,20 @@ def start_run(desk: Desk, given: str, digest: str, launch: Launch) -> Started:
             plan=wanted.shown,
             plan_digest=wanted.changes.plan_digest,
             changes_digest=digest,
-            approval_digest=_sound_approval(desk, wanted),
+            approval_digest=await _sound_approval(desk, wanted),
             started_at=iso_utc(desk.runtime.clock.now()),
         )
         _launch(desk, ticket, launch)
         return Started(ticket.run, is_new=True)
 
 
-def _sound_approval(desk: Desk, wanted: Wanted) -> str:
-    approval = load_approval(desk, wanted.path)
-    if approval is None:
-        raise RefusedError(
-            ErrorCode.APPROVAL_MISSING,
-            "Nobody has approved this change set",
-            "There is no approval beside the plan.",
-            next_step="Review the change set, then approve it with `okta-plan approve PLAN`.",
-        )
-    refuse_unsound(desk, approval, wanted.plan)
-    if approval.changes_digest != wanted.digest or approval.org_id != wanted.changes.org_id:
-        raise RefusedError(
-            ErrorCode.APPROVAL_OF_OTHER_CHANGES,
-            "The approval is of another change set",
-            "The approval beside the plan names another change set than the one that was asked for.",
-            next_step="Review this change set, then approve it with `okta-plan approve PLAN`.",
-        )
-    return approval_digest(approval)
+async def _sound_approval(desk: Desk, wanted: Wanted) -> str:
+    status = await check(
+        desk, wanted.shown, changes_digest=wanted.digest, org_id=wanted.changes.org_id
+    )
+    if status.problem is not None:
+        raise status.problem
+    return approval_digest(status.approval) if status.approval else ""
 
 
 def go_on(desk: Desk, run: str, launch: Launch) -> Ticket:
