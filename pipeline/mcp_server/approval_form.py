@@ -1,5 +1,5 @@
-"""A form in the client by which a person may approve. Off unless the settings turn it on, and never enough for
-what takes access away: the approval's own rules say what a form may do.
+"""A form in the client by which a person may approve. Off unless the settings turn it on, and never enough
+for what takes access away: the approval's own rules say what a form may do.
 
 Its text is made of the stored plan and change set alone: no word of it comes from a model.
 """
@@ -27,7 +27,9 @@ NAME_CHARACTERS_MAX = 80
 class Typed(BaseModel):
     """What a person typed; None where nobody was asked."""
 
-    counts: Annotated[str | None, Field(description="Type the counts of the change set", max_length=300)] = None
+    counts: Annotated[str | None, Field(description="Type the counts of the change set", max_length=300)] = (
+        None
+    )
 
 
 class TypedCounts(Typed):
@@ -84,9 +86,9 @@ def _text(waiting: PendingApproval) -> str:
     changes = waiting.changes
     people = [visible(each.message, characters_max=NAME_CHARACTERS_MAX) for each in changes.changes[:SHOWN]]
     more = len(changes.changes) - len(people)
+    okta_app = visible(changes.okta_app_label, characters_max=NAME_CHARACTERS_MAX)
     lines = [
-        f"Change Okta? Plan {waiting.plan.name}, app {visible(changes.okta_app_label, characters_max=80)}, "
-        f"org {changes.org_host}.",
+        f"Change Okta? Plan {waiting.plan.name}, app {okta_app}, org {changes.org_host}.",
         f"It holds: {waiting.to_type}. Held back: {len(changes.holds)}.",
         *(f"- {each}" for each in people),
         *([f"- and {more} more"] if more > 0 else []),

@@ -51,8 +51,8 @@ AFTER: dict[str, str] = {
     "damaged": "Its journal cannot be read. Tell the person.",
 }
 NOT_BY_FORM = (
-    "The form was declined, cancelled or never shown, so nothing was sent. Ask the person to run `command` in a "
-    "terminal, then call apply_plan again."
+    "The form was declined, cancelled or never shown, so nothing was sent. Ask the person to run `command`"
+    " in a terminal, then call apply_plan again."
 )
 
 
@@ -106,8 +106,8 @@ class RunTools:
         changes_digest: Digest,
         form: Annotated[ElicitationResult[Typed], Resolve(ask)],
     ) -> RunAnswer:
-        """Carry out exactly the change set of this digest, if a person approved it; else nothing happens and the
-        answer says what the person has to do. Returns a run at once; the same digest returns the same run."""
+        """Carry out exactly the change set of this digest, if a person approved it; else nothing happens and
+        the answer says what the person has to do. Returns a run at once; the same digest, the same run."""
         from pipeline.use_cases import working
 
         door = self.door
@@ -197,7 +197,7 @@ def _answer(told: RunStanding, place: Cursor) -> RunAnswer:
     answer = RunAnswer(
         run=told.run,
         plan=told.plan,
-        run_state=told.state,  # type: ignore[arg-type]  # one of STATES, checked by pydantic
+        run_state=told.state,
         done=told.done,
         changes=told.total,
         outcomes=dict(told.outcomes),

@@ -127,13 +127,17 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
     error = answer.get("error")
     verification = answer.get("verification") or {}
     held = answer.get("held") or []
-    problems = [Problem(each.get("principal") or each["address"], each["action"], each["reason"]) for each in held]
+    problems = [
+        Problem(each.get("principal") or each["address"], each["action"], each["reason"]) for each in held
+    ]
     problems += [
         Problem(each["address"], each["action"], each["outcome"]) for each in answer.get("problems") or []
     ]
     return replace(
         told,
-        outcomes={key: each for key, each in (answer.get("outcomes") or told.outcomes).items() if key != "held"},
+        outcomes={
+            key: each for key, each in (answer.get("outcomes") or told.outcomes).items() if key != "held"
+        },
         held=dict(Counter(each["reason"] for each in held)) or told.held,
         elapsed_s=answer.get("elapsed_s") or told.elapsed_s,
         error=error["code"] if isinstance(error, dict) else None,
@@ -146,11 +150,13 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
 
 def _since(desk: Desk, instant: str) -> float:
     """Seconds from an ISO 8601 instant until now."""
-    return max(0.0, desk.runtime.clock.now() - datetime.fromisoformat(instant).timestamp()) if instant else 0.0
+    return (
+        max(0.0, desk.runtime.clock.now() - datetime.fromisoformat(instant).timestamp()) if instant else 0.0
+    )
 
 
 def all_runs(desk: Desk) -> list[RunStanding]:
-    """Every run of the workspace in short, newest first, those included that never got as far as a journal."""
+    """Every run of the workspace in short, newest first, also those that never got as far as a journal."""
     of_tickets: dict[str, Ticket] = {each.run: each for each in tickets(desk)}
     told = {
         run: RunStanding(run=run, plan=each.plan, state=state_of(desk, each), started_at=each.started_at)
