@@ -119,6 +119,8 @@ class RunTools:
                         [plan, changes_digest, counts],
                         lambda desk: record_typed(desk, plan_place(desk, plan), changes_digest, counts),
                     )
+                case AcceptedElicitation(data=Typed(refused=True)):
+                    raise _not_approved()
                 case DeclinedElicitation() | CancelledElicitation():
                     raise _not_approved()
                 case _:
@@ -153,7 +155,9 @@ class RunTools:
         told = await self._standing(run)
         while told.is_under_way and (left_s := until_s - loop.time()) > 0:
             await asyncio.wait([loop.create_future()], timeout=min(LOOK_S, left_s))
-            told = await self._standing(run)
+            # All of the journal is read at the end only: a run of thousands has a long one.
+            if not await self._is_under_way(run) or loop.time() >= until_s:
+                told = await self._standing(run)
         return _answer(told, place)
 
     @offered("Control a run", WRITES_OKTA)
@@ -169,6 +173,11 @@ class RunTools:
             how: Literal["pause", "cancel"] = action
             await self.door.work("control_run", [run, how], lambda desk: working.ask_to_stop(desk, run, how))
         return _answer(await self._standing(run), Cursor())
+
+    async def _is_under_way(self, run: str) -> bool:
+        from pipeline.use_cases import run_standing
+
+        return await self.door.work("state", run, lambda desk: run_standing.is_under_way(desk, run))
 
     async def _standing(self, run: str) -> RunStanding:
         from pipeline.use_cases import run_standing
