@@ -1,4 +1,4 @@
-"""A workspace, the org it talks to, and a server for them in this process: no socket, no process of its own."""
+"""A workspace, the org it talks to, and a server for them in this process: no socket, no other process."""
 
 from __future__ import annotations
 

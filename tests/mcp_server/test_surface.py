@@ -1,4 +1,4 @@
-"""What a client sees of the server before it calls anything: names, schemas, hints, and how much that takes."""
+"""What a client sees of the server before it calls anything: names, schemas, hints, and what that takes."""
 
 from __future__ import annotations
 
