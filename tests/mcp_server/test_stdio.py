@@ -84,9 +84,19 @@ def answers(office: Office, *frames: Any) -> dict[int, dict[str, Any]]:
         (ValueError("no JSON"), INITIALIZE, INITIALIZED, LIST),
         (MODERN_LIST,),
     ],
-    ids=["legacy", "modern", "asks first", "asks first without its envelope", "asks twice", "garbage", "at once"],
+    ids=[
+        "legacy",
+        "modern",
+        "asks first",
+        "asks first without its envelope",
+        "asks twice",
+        "garbage",
+        "at once",
+    ],
 )
-def test_clients_of_either_era_get_the_tools_however_they_begin(frames: tuple[Any, ...], tmp_path: Path) -> None:
+def test_clients_of_either_era_get_the_tools_however_they_begin(
+    frames: tuple[Any, ...], tmp_path: Path
+) -> None:
     found = answers(Office(tmp_path), *frames)
     assert len(found[3]["result"]["tools"]) == 23
 
@@ -144,7 +154,9 @@ def test_a_process_says_nothing_but_protocol_on_stdout_loads_nothing_heavy_and_e
     if loaded.exists():
         assert "polars" not in loaded.read_text()
     assert call(4, "list_csv_files")["structuredContent"]["total"] == 1
-    assert call(5, "execute_user_grants", filename="1", appId="ERP")["structuredContent"]["counts"]["grant"] == 3
+    assert (
+        call(5, "execute_user_grants", filename="1", appId="ERP")["structuredContent"]["counts"]["grant"] == 3
+    )
     assert call(6, "nothing_of_this_name")["isError"]
     rest, errors = server.communicate(timeout=20)
     assert rest == ""
