@@ -72,8 +72,8 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     if request.resume is not None:
         request = _resuming(desk, request, plan)
     permit, notices = open_permit(desk, request, path, plan)
-    run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
-    stop = asyncio.Event()
+    run_id = request.resume or request.run or new_run_id(desk.runtime.clock, desk.runtime.rng)
+    stop = person.stop or asyncio.Event()
     async with (
         open_tenant(
             desk,
