@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__
+from pipeline import __version__, cli_mcp_install
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -48,6 +48,9 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
+mcp = typer.Typer(help="The MCP server.", rich_markup_mode=None)
+okta_plan.add_typer(mcp, name="mcp")
+cli_mcp_install.register(mcp)
 
 
 def _show_version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.install_views import InstallView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -289,6 +290,7 @@ VIEWS: tuple[type[View], ...] = (
     ErrorAnswer,
     FilesView,
     GenerateView,
+    InstallView,
     ResetView,
     RunsView,
     SchemaView,

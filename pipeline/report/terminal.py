@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.envelope import ErrorAnswer, HeldView, View
+from pipeline.install_views import InstallView
+from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
 from pipeline.report.sources import show_archive, show_files
 from pipeline.report.surveys import show_generated, show_plan, show_survey
@@ -238,6 +240,11 @@ def _(view: RunsView, console: Console) -> None:
 @_render.register
 def _(view: UndoView, console: Console) -> None:
     show_undo(view, console)
+
+
+@_render.register
+def _(view: InstallView, console: Console) -> None:
+    show_install(view, console)
 
 
 @_render.register
