@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__, cli_mcp_install
+from pipeline import __version__, cli_approvals, cli_mcp
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -29,6 +29,7 @@ from pipeline.cli_options import (
     RateShare,
     Recheck,
     RejectsMax,
+    RequireApproval,
     Resumed,
     ReviewedChanges,
     Since,
@@ -48,9 +49,6 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
-mcp = typer.Typer(help="The MCP server.", rich_markup_mode=None)
-okta_plan.add_typer(mcp, name="mcp")
-cli_mcp_install.register(mcp)
 
 
 def _show_version(wanted: bool) -> None:
@@ -206,6 +204,10 @@ def diff(
     )
 
 
+cli_approvals.register(okta_plan)
+cli_mcp.register(okta_plan)
+
+
 @okta_plan.command()
 def apply(
     plan: PlanName,
@@ -218,6 +220,7 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -235,6 +238,7 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 

@@ -48,6 +48,22 @@ class Settings(BaseSettings):
     okta_plan_protected: Annotated[str, Field(validation_alias="OKTA_PLAN_PROTECTED")] = ""
     """Logins or e-mails, separated by commas or blanks, of people from whom nothing is taken."""
 
+    mask_pii: Annotated[str, Field(validation_alias="OKTA_PLAN_MASK_PII")] = ""
+
+    @property
+    def masks_pii(self) -> bool:
+        """Whether e-mail addresses are masked in answers to models."""
+        return self.mask_pii.strip().casefold() == "true"
+
+    allowed_signers: Annotated[str, Field(validation_alias="OKTA_PLAN_ALLOWED_SIGNERS")] = ""
+    """The path of an allowed-signers file of ssh-keygen; where it is given, only signed approvals count."""
+    okta_plan_form_approval: Annotated[str, Field(validation_alias="OKTA_PLAN_FORM_APPROVAL")] = ""
+
+    @property
+    def form_approval(self) -> bool:
+        """Whether a form may approve at all."""
+        return self.okta_plan_form_approval.strip().casefold() == "true"
+
     @property
     def protected(self) -> frozenset[str]:
         """The people of ``okta_plan_protected``, case-folded."""

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
 from pipeline.install_views import InstallView
 from pipeline.source_views import ArchiveView, FilesView
@@ -92,6 +93,7 @@ class DiffView(View):
     changes: list[ChangeView] = []
     kept: int = 0
     forecast: ForecastView | None = None
+    notices: list[str] = []
 
 
 class MissingView(Part):
@@ -176,6 +178,8 @@ class ApplyView(View):
     verification: VerificationView | None = None
     resume: str | None = None
     """The command that goes on where this run stopped."""
+    notices: list[str] = []
+    """What there is to say of the approval: why it does not count, or where its use is counted."""
 
 
 class SimulateView(View):
@@ -283,6 +287,8 @@ class ResetView(View):
 VIEWS: tuple[type[View], ...] = (
     AnalyzeView,
     ApplyView,
+    ApprovalsView,
+    ApproveView,
     ArchiveView,
     CheckView,
     DemoView,

@@ -7,8 +7,10 @@ from functools import singledispatch
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
 from pipeline.install_views import InstallView
+from pipeline.report.approvals import show_approvals, show_approved
 from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
 from pipeline.report.sources import show_archive, show_files
@@ -148,6 +150,7 @@ def _(view: DiffView, console: Console) -> None:
     more(console, len(view.changes))
     _held(console, view.held)
     show_findings(console, view.findings)
+    _notices(console, view.notices)
     if view.changes:
         _forecast(console, view.forecast)
         console.print(
@@ -176,6 +179,7 @@ def _(view: ApplyView, console: Console) -> None:
     show_findings(console, view.findings)
     if view.verification:
         _verification(console, view.verification)
+    _notices(console, view.notices)
     for name, path in view.paths.items():
         console.print(f"{name}: {plain(path)}")
     if view.error:
@@ -247,6 +251,15 @@ def _(view: InstallView, console: Console) -> None:
     show_install(view, console)
 
 
+def _(view: ApproveView, console: Console) -> None:
+    show_approved(view, console)
+
+
+@_render.register
+def _(view: ApprovalsView, console: Console) -> None:
+    show_approvals(view, console)
+
+
 @_render.register
 def _(view: SchemaView, console: Console) -> None:
     for name in view.schemas:
@@ -261,6 +274,11 @@ def _(view: ResetView, console: Console) -> None:
 @_render.register
 def _(view: DemoView, console: Console) -> None:
     console.print(f"That was the whole story, in {len(view.steps)} commands.")
+
+
+def _notices(console: Console, notices: list[str]) -> None:
+    for each in notices:
+        console.print(f"[cyan]note[/] {plain(each)}")
 
 
 def _scopes(console: Console, scopes: list[ScopeView]) -> None:

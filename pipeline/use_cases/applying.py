@@ -11,18 +11,18 @@ from pathlib import Path
 
 from pipeline.address import Address
 from pipeline.changes.codec import from_json, reviewer_of, to_json
-from pipeline.changes.forecast import Means
+from pipeline.changes.forecast import Forecast, Means
 from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
-from pipeline.errors import TenantError
+from pipeline.errors import OktaPlanError, TenantError
 from pipeline.okta.scopes import to_apply
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
-from pipeline.run.entries import Note
+from pipeline.run.entries import Closed, Note
 from pipeline.run.executor import execute
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id
@@ -48,9 +48,11 @@ from pipeline.use_cases.online import (
 )
 from pipeline.use_cases.papers import journal_header, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
-from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
+from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
+from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere
 from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json
 from pipeline.use_cases.signals import stop_on_signals
+from pipeline.use_cases.spent import settle
 from pipeline.use_cases.tenant import Tenant, open_tenant
 from pipeline.views import ApplyView, ForecastView, VerificationView
 
@@ -70,8 +72,9 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     path, plan = read_plan(desk, request.plan)
     if request.resume is not None:
         request = _resuming(desk, request, plan)
-    run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
-    stop = asyncio.Event()
+    permit, notices = open_permit(desk, request, path, plan)
+    run_id = request.resume or request.run or new_run_id(desk.runtime.clock, desk.runtime.rng)
+    stop = person.stop or asyncio.Event()
     async with (
         open_tenant(
             desk,
@@ -83,7 +86,17 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
         app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
     ):
         job = _Job(
-            desk, request, person, tenant=tenant, path=path, plan=plan, lease=lease, run_id=run_id, stop=stop
+            desk,
+            request,
+            person,
+            tenant=tenant,
+            path=path,
+            plan=plan,
+            lease=lease,
+            run_id=run_id,
+            stop=stop,
+            permit=permit,
+            notices=notices,
         )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
@@ -115,6 +128,8 @@ class _Job:
         lease: Lease,
         run_id: str,
         stop: asyncio.Event,
+        permit: Permit | None,
+        notices: tuple[str, ...],
     ) -> None:
         self._desk = desk
         self._request = request
@@ -125,6 +140,9 @@ class _Job:
         self._lease = lease
         self._run_id = run_id
         self._stop = stop
+        self._permit = permit
+        self._notices = notices
+        self._only = request.only
         self._live = OktaTenant(tenant.reads, tenant.writes)
 
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
@@ -132,11 +150,10 @@ class _Job:
         earlier = await self._settle_earlier(snapshot)
         if earlier:
             snapshot, changes = await observe(self._desk, self._tenant, self._plan)
+        cover = await self._covered(changes)
         refuse_over_limits(self._plan, changes, snapshot)
         foreseen = foresee(changes, snapshot, self._means)
-        reviewed = await agreed(
-            self._desk, self._request, self._person, path=self._path, changes=changes, foreseen=foreseen
-        )
+        reviewed = cover.reviewed if cover else await self._agreed(changes, foreseen)
         subject = {
             **subject_of(self._desk, self._path, changes),
             "org_id": changes.org_id,
@@ -156,9 +173,11 @@ class _Job:
             self._run_id,
             changes=changes,
             reviewed=reviewed,
-            only=self._request.only,
+            only=self._only,
+            approval_digest=self._permit.digest if self._permit and cover else "",
         )
         with Journal.create(folder.journal, header, clock) as journal:
+            await self._reserve(journal, changes, cover)
             result = await self._execute(journal, snapshot, changes, reviewed)
         verified = await self._verified(partial(read_again, self._tenant.reads, snapshot), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -170,9 +189,9 @@ class _Job:
             forecast=forecast_view(foreseen),
             findings=changes.findings,
             accepted=accepted,
-            is_part=self._request.only is not None,
+            is_part=self._only is not None,
         )
-        return keep_reports(self._desk, self._path, folder, result, view)
+        return await self._kept(folder, result, view)
 
     async def resume(self, accepted: frozenset[HoldReason]) -> ApplyView:
         """The rest of the run's own change set. Only what began and did not end is read back, and the
@@ -187,6 +206,7 @@ class _Job:
             journal.append(Note(what="resumed"))
             earlier = await self._settle(unfinished.state, changes, journal, snapshot)
             done = folder.state().outcomes
+            await self._go_on(unfinished, done)
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
         verified = await self._verified(self._read, result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -200,8 +220,58 @@ class _Job:
             forecast=self._forecast(snapshot, replace(changes, changes=rest)),
             findings=changes.findings,
             accepted=accepted,
-            is_part=self._request.only is not None,
+            is_part=self._only is not None,
         )
+        return await self._kept(folder, result, view)
+
+    async def _covered(self, changes: ChangeSet) -> Cover | None:
+        """What the approval beside the plan covers; None where none counts, and none is required."""
+        if self._permit is None:
+            return None
+        try:
+            cover = await self._permit.cover(changes, self._request.only)
+        except OktaPlanError as error:
+            if self._request.require_approval:
+                raise
+            self._permit, self._notices = None, (does_not_count(error),)
+            return None
+        self._only = cover.only
+        return cover
+
+    async def _agreed(self, changes: ChangeSet, foreseen: Forecast) -> ChangeSet:
+        return await agreed(
+            self._desk,
+            self._request,
+            self._person,
+            path=self._path,
+            changes=changes,
+            foreseen=foreseen,
+            notices=self._notices,
+        )
+
+    async def _reserve(self, journal: Journal, changes: ChangeSet, cover: Cover | None) -> None:
+        """Count what is about to be sent. Where another run was faster, this one ends before it began."""
+        if self._permit is None or cover is None:
+            return
+        try:
+            await self._permit.reserve(self._run_id, changes, cover)
+        except OktaPlanError:
+            journal.append(Closed(counts={}))
+            raise
+
+    async def _go_on(self, unfinished: Unfinished, done: Mapping[Address, Outcome]) -> None:
+        if self._permit is None:
+            return
+        try:
+            await self._permit.go_on(unfinished, done)
+        except OktaPlanError as error:
+            if self._request.require_approval:
+                raise
+            self._notices = (does_not_count(error),)
+
+    async def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
+        notices = [*self._notices, *await settle(self._desk, folder.run_id)]
+        view = view.model_copy(update={"notices": notices})
         return keep_reports(self._desk, self._path, folder, result, view)
 
     async def _places(self) -> Snapshot:
@@ -275,7 +345,7 @@ class _Job:
         clock = self._desk.runtime.clock
         result = await execute(
             changes,
-            waves_of(changes, self._request.only),
+            waves_of(changes, self._only),
             OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
             journal,
             clock,

@@ -18,7 +18,14 @@ from pipeline.views import ApplyView
 
 
 def journal_header(
-    desk: Desk, path: Path, run_id: str, *, changes: ChangeSet, reviewed: ChangeSet, only: str | None
+    desk: Desk,
+    path: Path,
+    run_id: str,
+    *,
+    changes: ChangeSet,
+    reviewed: ChangeSet,
+    only: str | None,
+    approval_digest: str,
 ) -> Header:
     """The first line of the journal of a run of the plan at ``path`` that starts now."""
     return Header(
@@ -33,6 +40,7 @@ def journal_header(
         changes_digest=changes_digest(changes),
         reviewed_digest=changes_digest(reviewed),
         only=only,
+        approval_digest=approval_digest,
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,
     )
