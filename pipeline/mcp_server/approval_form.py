@@ -1,5 +1,5 @@
-"""A form in the client by which a person may approve. Off unless the settings turn it on, and never enough for
-what takes access away: the approval's own rules say what a form may do.
+"""A form in the client by which a person may approve. Off unless the settings turn it on, and never enough
+for what takes access away: the approval's own rules say what a form may do.
 
 Its text is made of the stored plan and change set alone: no word of it comes from a model.
 """
@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from mcp.server.mcpserver import Context, Elicit
+import anyio
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from pipeline.errors import OktaPlanError
 from pipeline.mcp_server.door import Door
+from pipeline.mcp_server.jobs import StillWorking
 from pipeline.mcp_server.places import plan_place
 from pipeline.mcp_server.untrusted import visible
 
@@ -20,18 +25,26 @@ if TYPE_CHECKING:
     from pipeline.use_cases.approving import PendingApproval
     from pipeline.use_cases.desk import Desk
 
+STATELESS = "2026-07-28"
+"""From this version on a form is a round trip of its own: the call ends, and comes again with the answer."""
 SHOWN = 15
 NAME_CHARACTERS_MAX = 80
 
 
 class Typed(BaseModel):
-    """What a person typed; None where nobody was asked."""
+    """What came of asking. ``counts`` is what the person typed; None where nobody was asked. ``refused``: the
+    form was declined, failed, or nobody answered in time.
+    """
 
-    counts: Annotated[str | None, Field(description="Type the counts of the change set", max_length=300)] = None
+    counts: str | None = None
+    refused: bool = False
 
 
 class TypedCounts(Typed):
+    """The form itself: one field, to be typed."""
+
     counts: Annotated[str, Field(description="Type the counts of the change set", max_length=300)]
+    refused: SkipJsonSchema[bool] = False
 
 
 async def ask(plan: str, changes_digest: str, ctx: Context[Door]) -> Elicit[TypedCounts] | Typed:
@@ -43,9 +56,25 @@ async def ask(plan: str, changes_digest: str, ctx: Context[Door]) -> Elicit[Type
         text = await door.ask_okta(
             "form", [plan, changes_digest], lambda desk: _form_text(desk, plan, changes_digest)
         )
-    except OktaPlanError:
-        return Typed()  # the tool meets the same error and tells of it
-    return Elicit(text, TypedCounts) if text is not None else Typed()
+    except (OktaPlanError, StillWorking):
+        return Typed()  # the tool meets the same and tells of it
+    if text is None:
+        return Typed()
+    if is_version_at_least(ctx.protocol_version or "", STATELESS):
+        return Elicit(text, TypedCounts)
+    return await _asked_now(ctx, text, door.form_wait_s)
+
+
+async def _asked_now(ctx: Context[Door], text: str, wait_s: float) -> Typed:
+    """The answer to a form shown while the call waits, which it does not do for ever."""
+    with anyio.move_on_after(wait_s):
+        try:
+            answer = await ctx.elicit(text, TypedCounts)
+        except (MCPError, ValueError, RuntimeError):
+            return Typed(refused=True)  # the client could not show it, or answered with something else
+        if isinstance(answer, AcceptedElicitation):
+            return Typed(counts=answer.data.counts)
+    return Typed(refused=True)
 
 
 def _shows_forms(ctx: Context[Door]) -> bool:
@@ -84,9 +113,9 @@ def _text(waiting: PendingApproval) -> str:
     changes = waiting.changes
     people = [visible(each.message, characters_max=NAME_CHARACTERS_MAX) for each in changes.changes[:SHOWN]]
     more = len(changes.changes) - len(people)
+    okta_app = visible(changes.okta_app_label, characters_max=NAME_CHARACTERS_MAX)
     lines = [
-        f"Change Okta? Plan {waiting.plan.name}, app {visible(changes.okta_app_label, characters_max=80)}, "
-        f"org {changes.org_host}.",
+        f"Change Okta? Plan {waiting.plan.name}, app {okta_app}, org {changes.org_host}.",
         f"It holds: {waiting.to_type}. Held back: {len(changes.holds)}.",
         *(f"- {each}" for each in people),
         *([f"- and {more} more"] if more > 0 else []),

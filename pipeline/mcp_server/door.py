@@ -27,6 +27,8 @@ class Door:
     open_desk: Callable[[], Desk]
     launch: Launch
     read_only: bool = False
+    form_wait_s: float = 120.0
+    """How long a call waits for a form to be filled in."""
     jobs: Jobs = field(default_factory=Jobs)
     listed: dict[int, str] | None = None
     """Sources by number, as list_csv_files answered last."""

@@ -1,4 +1,4 @@
-"""Calls of use cases, each in a thread with a loop of its own, that may outlast the tool call that began them.
+"""Calls of use cases, each in a thread of its own, that may outlast the tool call that began them.
 
 Clients give a call up after 60 seconds or less. What is not done by then goes on, and the same call made
 again gets its result.

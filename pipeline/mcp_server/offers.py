@@ -24,7 +24,7 @@ _OFFER = "__offer__"
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """``writes_okta``: only where a person approved. ``writes_files``: in the workspace, never over others."""
+    """``writes_okta``: where a person approved. ``writes_files``: in the workspace, never over others."""
 
     writes_okta: bool = False
     writes_files: bool = False

@@ -62,9 +62,9 @@ def _inside(desk: Desk, given: str, folder: str, is_kind: Callable[[str], bool],
         found = (desk.workspace / name).resolve()
         if found.is_relative_to(root) and is_kind(found.name) and found.is_file():
             return found.relative_to(desk.workspace.resolve()).as_posix()
-    inside = (desk.workspace / given).resolve().is_relative_to(root) or (root / given).resolve().is_relative_to(
-        root
-    )
+    inside = (desk.workspace / given).resolve().is_relative_to(root) or (
+        root / given
+    ).resolve().is_relative_to(root)
     if not inside:
         raise _outside(folder)
     raise InputError(

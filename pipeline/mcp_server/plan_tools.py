@@ -3,125 +3,43 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.errors import ErrorCode, InputError
-from pipeline.mcp_server.answers import Answer, Cursor, Rows, Shape, page_of, paged
+from pipeline.mcp_server.answers import Cursor, page_of, paged
 from pipeline.mcp_server.commands import approve_command
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.file_tools import File, Next
 from pipeline.mcp_server.offers import PLANS, READS_FILES, WRITES_FILES, offered
 from pipeline.mcp_server.places import list_plans, plan_place, source_place
+from pipeline.mcp_server.plan_shapes import (
+    ChangesAnswer,
+    GeneratedAnswer,
+    PlanAnswer,
+    PlanRow,
+    PlansAnswer,
+    UndoAnswer,
+    changes_answer,
+    cohort_rows,
+    held_values,
+    person_rows,
+)
 from pipeline.mcp_server.tenant_tools import AppId, Concurrency
 from pipeline.mcp_server.typed_grants import WantedGrant, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Sequence
 
-    from pipeline.survey_views import CohortView, GenerateView, ShowView
+    from pipeline.survey_views import GenerateView
     from pipeline.use_cases.desk import Desk
-    from pipeline.use_cases.paging import Item, StoredChanges
     from pipeline.views import DiffView
 
 PlanName = Annotated[str, Field(description="Plan from list_plans", max_length=300)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 UserId = Annotated[str, Field(pattern=r"^00u[A-Za-z0-9]{17}$")]
-USERS_SHOWN = 5
-VALUES_SHOWN = 20
 ITEMS_MAX = 5_000
-APPROVE = (
-    "Show the counts to the person and ask them to run `command` in a terminal; it shows the change set and asks "
-    "them to type its counts. Then call apply_plan with plan and changes_digest."
-)
-NOTHING = "There is nothing to send: what the plan wants is there or held. Nothing needs approval."
-
-
-class PlanRow(Shape):
-    plan: str
-    size_bytes: int
-    has_approval: bool
-
-
-class PlansAnswer(Rows):
-    headline: ClassVar[str] = "Plans."
-    rows: list[PlanRow] = []
-
-
-class HeldValues(Shape):
-    entitlement: str
-    values_total: int
-    values: list[str]
-
-
-class GeneratedAnswer(Answer):
-    headline: ClassVar[str] = "The plan is in the workspace."
-    plan: str = ""
-    written: bool = False
-    plan_digest: str = ""
-    source_rows: int = 0
-    used: int = 0
-    excluded: dict[str, int] = {}
-    rejected: dict[str, int] = {}
-    users: int = 0
-    values: int = 0
-    warnings: int = 0
-
-
-class CohortRow(Shape):
-    kind: Literal["access", "removal"]
-    users_total: int
-    users: list[str]
-    expires: str | None
-    gives: list[HeldValues]
-
-
-class PlanAnswer(Rows):
-    headline: ClassVar[str] = "The plan by groups of people who get the same."
-    plan: str = ""
-    plan_digest: str = ""
-    okta_app: str = ""
-    users: int = 0
-    entitlements: list[HeldValues] = []
-    rows: list[CohortRow] = []
-
-
-class ItemRow(Shape):
-    action: str
-    about: Literal["user", "entitlement"]
-    subject: str
-    hold: str | None
-    adds: list[HeldValues]
-    removes: list[HeldValues]
-
-
-class ChangesAnswer(Rows):
-    headline: ClassVar[str] = "The change set, stored for review."
-    plan: str = ""
-    okta_app: str = ""
-    org_host: str = ""
-    plan_digest: str = ""
-    changes_digest: str = ""
-    counts: dict[str, int] = {}
-    held: dict[str, int] = {}
-    forecast_s: float | None = None
-    bottleneck: str | None = None
-    command: str | None = None
-    changes_file: str = ""
-    rows: list[ItemRow] = []
-
-
-class UndoAnswer(Answer):
-    headline: ClassVar[str] = "What a run gave can be taken away by a plan."
-    plan: str | None = None
-    plan_digest: str | None = None
-    people: int = 0
-    values: int = 0
-    entitlements_left: list[str] = []
-    assignments_left: int = 0
-    revoked_before: int = 0
-    unsure: int = 0
 
 
 class PlanTools:
@@ -138,7 +56,7 @@ class PlanTools:
         as_of: Annotated[str | None, Field(description="Day for validity columns, 2026-01-31")] = None,
         since: Annotated[str | None, Field(description="Older plan: propose removals")] = None,
     ) -> GeneratedAnswer:
-        """Write plans/NAME.yaml of a CSV for an app: who gets what. Offline; a different plan is never replaced."""
+        """Write plans/NAME.yaml of a CSV for an app: who gets what. Offline; no other plan is replaced."""
         from pathlib import Path
 
         from pipeline.use_cases import generating
@@ -209,13 +127,13 @@ class PlanTools:
             [plan, user],
             lambda desk: offline.show(desk, plan_place(desk, plan), user=user),
         )
-        rows = _person_rows(view) if view.person else _cohort_rows(view, place)
+        rows = person_rows(view) if view.person else cohort_rows(view, place)
         answer = PlanAnswer(
             plan=view.plan,
             plan_digest=view.plan_digest or "",
             okta_app=view.okta_app,
             users=sum(len(each.users) for each in view.access),
-            entitlements=_held({each.external_value: each.values for each in view.entitlements}),
+            entitlements=held_values({each.external_value: each.values for each in view.entitlements}),
             total=len(rows) if view.person else len(view.access) + len(view.removals),
             rows=rows,
             next="Call diff_plan with the plan.",
@@ -246,8 +164,8 @@ class PlanTools:
 
     @offered("Stage 3: plan who gets what", PLANS)
     async def execute_user_grants(self, filename: File, appId: AppId, cursor: Next = None) -> ChangesAnswer:
-        """Plan what a CSV permits its people: assignments and grants, adding to what they hold. Carried out by
-        apply_plan once a person approved."""
+        """Plan what a CSV permits its people: assignments and grants, adding to what they hold. Carried out
+        by apply_plan once a person approved."""
         place = Cursor.parse(cursor)
         return await self._stage("execute_user_grants", filename, appId, place, only_structure=False)
 
@@ -276,8 +194,8 @@ class PlanTools:
         concurrency: Concurrency = 5,
         cursor: Next = None,
     ) -> ChangesAnswer:
-        """Plan CUSTOM grants of one app, adding to what the users hold. Carried out by apply_plan once a person
-        approved."""
+        """Plan CUSTOM grants of one app, adding to what the users hold. Carried out by apply_plan once a
+        person approved."""
         from pipeline.use_cases import staging
 
         wanted = [typed(each) for each in grants]
@@ -324,7 +242,7 @@ class PlanTools:
         return await self._changes(tool, place, [filename, app], stage)
 
     async def _changes(
-        self, tool: str, place: Cursor, asked: list[object], stage: Callable[[Desk], str]
+        self, tool: str, place: Cursor, asked: Sequence[object], stage: Callable[[Desk], str]
     ) -> ChangesAnswer:
         """The change set of the plan that ``stage`` names: compared now, or a page of one that is stored."""
         from pipeline.use_cases import online, paging
@@ -338,93 +256,16 @@ class PlanTools:
             view = await self.door.ask_okta(tool, json.loads(json.dumps(asked, default=str)), compare)
             digest = view.changes_digest or ""
         found = await self.door.work("change set", digest, lambda desk: paging.stored(desk, digest))
-        answer = _changes_answer(found, digest, view, Cursor(place.first, digest))
+        answer = changes_answer(found, digest, view, Cursor(place.first, digest))
         if found.changes.changes:
             answer.command = approve_command(self.door.open_desk(), answer.plan, digest)
         return answer
-
-
-def _changes_answer(found: StoredChanges, digest: str, view: DiffView | None, place: Cursor) -> ChangesAnswer:
-    changes = found.changes
-    plan = view.plan if view else f"plans/{changes.plan_name}.yaml"
-    forecast = view.forecast if view else None
-    answer = ChangesAnswer(
-        plan=plan,
-        okta_app=changes.okta_app_label,
-        org_host=changes.org_host,
-        plan_digest=changes.plan_digest,
-        changes_digest=digest,
-        counts=found.counts,
-        held=found.held,
-        forecast_s=forecast.seconds if forecast else None,
-        bottleneck=forecast.bottleneck if forecast else None,
-        changes_file=f"plans/.runs/changes/{digest}.json",
-        total=len(found.items),
-        rows=[_item_row(each) for each in page_of(found.items, place)],
-        next=APPROVE if changes.changes else NOTHING,
-    )
-    return paged(answer, place)
-
-
-def _item_row(item: Item) -> ItemRow:
-    return ItemRow(
-        action=item.action,
-        about="user" if item.about == "user" else "entitlement",
-        subject=item.subject,
-        hold=item.hold,
-        adds=_held(dict(item.adds)),
-        removes=_held(dict(item.removes)),
-    )
-
-
-def _held(values: Mapping[str, Iterable[str]]) -> list[HeldValues]:
-    return [
-        HeldValues(entitlement=name, values_total=len(each), values=each[:VALUES_SHOWN])
-        for name, each in ((name, list(each)) for name, each in values.items())
-    ]
-
-
-def _cohort_rows(view: ShowView, place: Cursor) -> list[CohortRow]:
-    cohorts: list[tuple[Literal["access", "removal"], CohortView]] = []
-    cohorts += [("access", each) for each in view.access]
-    cohorts += [("removal", each) for each in view.removals]
-    return [
-        CohortRow(
-            kind=kind,
-            users_total=len(each.users),
-            users=each.users[:USERS_SHOWN],
-            expires=each.expires,
-            gives=_held(each.values),
-        )
-        for kind, each in page_of(cohorts, place)
-    ]
-
-
-def _person_rows(view: ShowView) -> list[CohortRow]:
-    person = view.person
-    if person is None:
-        return []
-    parts: list[tuple[Literal["access", "removal"], Mapping[str, list[str]]]] = [
-        ("access", person.values),
-        ("removal", person.removals),
-    ]
-    return [
-        CohortRow(
-            kind=kind,
-            users_total=1,
-            users=[person.principal],
-            expires=person.expires[0] if len(person.expires) == 1 and kind == "access" else None,
-            gives=_held(values),
-        )
-        for kind, values in parts
-        if values
-    ]
 
 
 def _no_replacing() -> InputError:
     return InputError(
         ErrorCode.USAGE,
         "Mode replace is refused",
-        "It would delete every entitlement of the app, and with them everybody's access. Mode update adds what"
-        " is missing; what should go is written into a plan's removals by a person.",
+        "It would delete every entitlement of the app, and with them everybody's access. Mode update adds"
+        " what is missing; what should go is written into a plan's removals by a person.",
     )

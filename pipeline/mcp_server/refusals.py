@@ -14,6 +14,9 @@ _SETTINGS = "Ask the person to correct the settings of the workspace, then call 
 _CREDENTIAL = "Ask the person to run `okta-plan check` in a terminal: it says what the credential lacks."
 _FILES = "Call list_csv_files, then name a file by its number or path."
 _CSV = "Call validate_csv_preflight for what is wrong with the file; a person has to correct it."
+_MAPPING = (
+    "A mapping file of a person must say which columns hold users and access: name it to generate_plan."
+)
 _PLANS = "Call list_plans, then name one of them."
 _DIFF = "Call diff_plan for a fresh changes_digest, and ask the person to approve that."
 _RUNS = "Call run_status without a run for the list of runs."
@@ -28,8 +31,8 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.NOT_A_TABLE: _CSV,
     ErrorCode.TOO_MANY_REJECTS: _CSV,
     ErrorCode.DUPLICATE_COLUMN: _CSV,
-    ErrorCode.NO_USER_COLUMN: "A mapping file must say which column holds the user: name it to generate_plan.",
-    ErrorCode.NO_ENTITLEMENT_COLUMN: "A mapping file must say which columns hold access: name it to generate_plan.",
+    ErrorCode.NO_USER_COLUMN: _MAPPING,
+    ErrorCode.NO_ENTITLEMENT_COLUMN: _MAPPING,
     ErrorCode.NO_USABLE_ROWS: _CSV,
     ErrorCode.AS_OF_MISSING: "Call generate_plan with as_of, a day the person names.",
     ErrorCode.PLAN_INVALID: "Call show_plan for its problems; a person has to correct the file.",
@@ -62,8 +65,8 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.USAGE: "Correct the argument and call again.",
 }
 _APPROVE = (
-    "Nothing was sent. Show the counts of diff_plan to the person and ask them to run `command` in a terminal; then"
-    " call apply_plan again."
+    "Nothing was sent. Show the counts of diff_plan to the person and ask them to run `command` in a"
+    " terminal; then call apply_plan again."
 )
 _ELSE = "Tell the person; `okta-plan` in a terminal says more."
 _PLAIN_DETAIL = frozenset(

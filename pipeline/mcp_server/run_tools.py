@@ -51,8 +51,8 @@ AFTER: dict[str, str] = {
     "damaged": "Its journal cannot be read. Tell the person.",
 }
 NOT_BY_FORM = (
-    "The form was declined, cancelled or never shown, so nothing was sent. Ask the person to run `command` in a "
-    "terminal, then call apply_plan again."
+    "The form was declined, cancelled or never shown, so nothing was sent. Ask the person to run `command`"
+    " in a terminal, then call apply_plan again."
 )
 
 
@@ -106,8 +106,8 @@ class RunTools:
         changes_digest: Digest,
         form: Annotated[ElicitationResult[Typed], Resolve(ask)],
     ) -> RunAnswer:
-        """Carry out exactly the change set of this digest, if a person approved it; else nothing happens and the
-        answer says what the person has to do. Returns a run at once; the same digest returns the same run."""
+        """Carry out exactly the change set of this digest, if a person approved it; else nothing happens and
+        the answer says what the person has to do. Returns a run at once; the same digest, the same run."""
         from pipeline.use_cases import working
 
         door = self.door
@@ -119,6 +119,8 @@ class RunTools:
                         [plan, changes_digest, counts],
                         lambda desk: record_typed(desk, plan_place(desk, plan), changes_digest, counts),
                     )
+                case AcceptedElicitation(data=Typed(refused=True)):
+                    raise _not_approved()
                 case DeclinedElicitation() | CancelledElicitation():
                     raise _not_approved()
                 case _:
@@ -153,7 +155,9 @@ class RunTools:
         told = await self._standing(run)
         while told.is_under_way and (left_s := until_s - loop.time()) > 0:
             await asyncio.wait([loop.create_future()], timeout=min(LOOK_S, left_s))
-            told = await self._standing(run)
+            # All of the journal is read at the end only: a run of thousands has a long one.
+            if not await self._is_under_way(run) or loop.time() >= until_s:
+                told = await self._standing(run)
         return _answer(told, place)
 
     @offered("Control a run", WRITES_OKTA)
@@ -169,6 +173,11 @@ class RunTools:
             how: Literal["pause", "cancel"] = action
             await self.door.work("control_run", [run, how], lambda desk: working.ask_to_stop(desk, run, how))
         return _answer(await self._standing(run), Cursor())
+
+    async def _is_under_way(self, run: str) -> bool:
+        from pipeline.use_cases import run_standing
+
+        return await self.door.work("state", run, lambda desk: run_standing.is_under_way(desk, run))
 
     async def _standing(self, run: str) -> RunStanding:
         from pipeline.use_cases import run_standing
@@ -197,7 +206,7 @@ def _answer(told: RunStanding, place: Cursor) -> RunAnswer:
     answer = RunAnswer(
         run=told.run,
         plan=told.plan,
-        run_state=told.state,  # type: ignore[arg-type]  # one of STATES, checked by pydantic
+        run_state=told.state,
         done=told.done,
         changes=told.total,
         outcomes=dict(told.outcomes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,26 @@ def _is_near(current: Path) -> bool:
 
 def serve(asked: Serving) -> None:
     """Serve until the client leaves. stdout carries the protocol alone; warnings go to stderr."""
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log])
     server = build_server(Door(asked.open_desk, launch, read_only=asked.read_only))
     if asked.http_port is None:
         anyio.run(serve_stdio, server)
     else:
         serve_http(server, asked.http_port)
+
+
+class Redacting(logging.Formatter):
+    """Lines and tracebacks without what looks like a secret."""
+
+    _SECRET = re.compile(
+        r"(SSWS|Bearer|DPoP)\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*|-----BEGIN[^-]*-----.*?-----END[^-]*-----",
+        re.DOTALL,
+    )
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._SECRET.sub("[redacted]", super().format(record))
 
 
 def launch(desk: Desk, run: str) -> int:

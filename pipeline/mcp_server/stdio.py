@@ -50,9 +50,7 @@ async def serve_streams(server: StrictServer, incoming: Any, outgoing: Any) -> N
             await _answer_alone(lowlevel, state, opening, outgoing)
         async with _followed_by([*before, opening], incoming) as whole:
             options = lowlevel.create_initialization_options()
-            await serve_dual_era_loop(
-                lowlevel, whole, outgoing, lifespan_state=state, init_options=options
-            )
+            await serve_dual_era_loop(lowlevel, whole, outgoing, lifespan_state=state, init_options=options)
 
 
 async def _next_request(incoming: Any, before: list[Received]) -> SessionMessage | None:  # noqa: ANN401

@@ -37,7 +37,9 @@ class StrictServer(MCPServer[Door]):
         if tool is not None:
             known = sorted(tool.parameters.get("properties", {}))
             if unknown := sorted(visible(each) for each in set(arguments) - set(known)):
-                return _refused({"error": "unknown_argument", "unknown": unknown[:PROBLEMS_MAX], "known": known})
+                return _refused(
+                    {"error": "unknown_argument", "unknown": unknown[:PROBLEMS_MAX], "known": known}
+                )
             try:
                 tool.fn_metadata.validate_arguments(arguments)
             except ValidationError as error:

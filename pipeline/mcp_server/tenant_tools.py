@@ -137,7 +137,9 @@ class TenantTools:
             csv_files=len(files.files),
             s3_enabled=s3.strip().casefold() == "true",
             read_only=self.door.read_only,
-            unfinished_runs=[each.run for each in runs.runs if each.state in {"running", "unfinished"}][:ROWS],
+            unfinished_runs=[each.run for each in runs.runs if each.state in {"running", "unfinished"}][
+                :ROWS
+            ],
             next="Call list_csv_files.",
         )
 
@@ -206,7 +208,9 @@ class TenantTools:
 
         place = Cursor.parse(cursor)
         [found] = await self.door.ask_okta(
-            "okta_user_search", [attribute, value], lambda desk: looking.find_users(desk, [(attribute, value)])
+            "okta_user_search",
+            [attribute, value],
+            lambda desk: looking.find_users(desk, [(attribute, value)]),
         )
         answer = UsersAnswer(
             total=len(found.users),
@@ -287,5 +291,7 @@ def _users(found: Found) -> list[UserRow]:
 
 def _after_search(found: Found) -> str:
     if found.failed:
-        return "The search failed, so it is not known whether there is such a user. Call it again in a minute."
+        return (
+            "The search failed, so it is not known whether there is such a user. Call it again in a minute."
+        )
     return "" if found.users else "Nobody has this value. Ask the person for the login or e-mail."

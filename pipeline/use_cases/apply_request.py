@@ -37,7 +37,7 @@ class ApplyRequest:
 @dataclass(frozen=True, slots=True)
 class Person:
     """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
-    nobody can be asked); ``show`` follows the progress; ``stop``, once set, ends the run early as a signal does.
+    nobody can be asked); ``show`` follows the progress; ``stop``, once set, ends the run as a signal does.
     """
 
     ask: Callable[[DiffView], bool] | None = None

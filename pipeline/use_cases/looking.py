@@ -46,7 +46,7 @@ class Found:
 
 
 async def app_entitlements(desk: Desk, app_text: str) -> tuple[OktaApp, tuple[OktaEntitlement, ...]]:
-    """The app and all its entitlements with all values. Raises TenantError where they cannot be read whole."""
+    """The app and all its entitlements with all values. Raises TenantError where a listing is incomplete."""
     async with open_tenant(desk) as tenant:
         okta_app = await tenant.reads.okta_app(app_reference(app_text))
         entitlements, listings = await tenant.reads.entitlements(okta_app.id)

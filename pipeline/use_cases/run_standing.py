@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from pipeline.changes.codec import from_json
 from pipeline.run.folder import RunFolder, find_run
 from pipeline.run.tail import Tail
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.history import runs as list_history
-from pipeline.use_cases.parts import part_of
+from pipeline.use_cases.parts import PARTS
 from pipeline.use_cases.reviewing import read_json
 from pipeline.use_cases.tickets import Ticket, ticket_folder, tickets
 from pipeline.use_cases.working import state_of
@@ -93,6 +92,12 @@ def standing(desk: Desk, run: str) -> RunStanding:
     return _with_answer(told, answer) if answer else told
 
 
+def is_under_way(desk: Desk, run: str) -> bool:
+    """Whether a process is at it, which takes no look into the journal."""
+    ticket = ticket_folder(desk, run).read()
+    return ticket is not None and state_of(desk, ticket) in UNDER_WAY
+
+
 def _without_ticket(desk: Desk, run: str) -> RunStanding:
     """A run that was started in a terminal."""
     folder = find_run(desk.runtime.runs_dir, run)
@@ -111,29 +116,38 @@ def _with_journal(desk: Desk, told: RunStanding) -> RunStanding:
     tail = Tail(folder.journal)
     tail.read_on()
     only = tail.header.only if tail.header else None
-    changes = from_json(read_json(folder.changes), desk.shown(folder.changes)).changes
     ended = [how for how in tail.ended.values() if how != "held"]
     return replace(
         told,
         done=len(tail.ended),
-        total=sum(only in (None, part_of(change)) for change in changes),
+        total=_total(read_json(folder.changes), only),
         outcomes=dict(Counter(ended)),
         held={"held": len(tail.ended) - len(ended)} if len(tail.ended) > len(ended) else {},
         elapsed_s=_since(desk, tail.begun_at),
     )
 
 
+def _total(changes: object, only: str | None) -> int:
+    """How many changes were asked for. The file is of this run's own folder, so it is only counted."""
+    listed = changes.get("changes", []) if isinstance(changes, dict) else []
+    return sum(only in (None, PARTS[0] if each.get("entitlement") else PARTS[1]) for each in listed)
+
+
 def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
     error = answer.get("error")
     verification = answer.get("verification") or {}
     held = answer.get("held") or []
-    problems = [Problem(each.get("principal") or each["address"], each["action"], each["reason"]) for each in held]
+    problems = [
+        Problem(each.get("principal") or each["address"], each["action"], each["reason"]) for each in held
+    ]
     problems += [
         Problem(each["address"], each["action"], each["outcome"]) for each in answer.get("problems") or []
     ]
     return replace(
         told,
-        outcomes={key: each for key, each in (answer.get("outcomes") or told.outcomes).items() if key != "held"},
+        outcomes={
+            key: each for key, each in (answer.get("outcomes") or told.outcomes).items() if key != "held"
+        },
         held=dict(Counter(each["reason"] for each in held)) or told.held,
         elapsed_s=answer.get("elapsed_s") or told.elapsed_s,
         error=error["code"] if isinstance(error, dict) else None,
@@ -146,11 +160,13 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
 
 def _since(desk: Desk, instant: str) -> float:
     """Seconds from an ISO 8601 instant until now."""
-    return max(0.0, desk.runtime.clock.now() - datetime.fromisoformat(instant).timestamp()) if instant else 0.0
+    return (
+        max(0.0, desk.runtime.clock.now() - datetime.fromisoformat(instant).timestamp()) if instant else 0.0
+    )
 
 
 def all_runs(desk: Desk) -> list[RunStanding]:
-    """Every run of the workspace in short, newest first, those included that never got as far as a journal."""
+    """Every run of the workspace in short, newest first, also those that never got as far as a journal."""
     of_tickets: dict[str, Ticket] = {each.run: each for each in tickets(desk)}
     told = {
         run: RunStanding(run=run, plan=each.plan, state=state_of(desk, each), started_at=each.started_at)

@@ -1,7 +1,7 @@
-"""The ticket of a run that a process of its own carries out: what it was started for, by whom, how it ended.
+"""The ticket of a run that a process of its own carries out: what it was started for, how it ended.
 
-``plans/.runs/workers/RUN/`` holds ``ticket.json``, ``answer.json`` once it ended, ``stop`` while it is asked to
-end early, and ``log.txt`` with what the process said on stderr. Any server finds it again.
+``plans/.runs/workers/RUN/`` holds ``ticket.json``, ``answer.json`` once it ended, ``stop`` while it is asked
+to end early, and ``log.txt`` with what the process said on stderr. Any server finds it again.
 """
 
 from __future__ import annotations

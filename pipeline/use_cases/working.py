@@ -126,9 +126,7 @@ async def start_run(desk: Desk, given: str, digest: str, launch: Launch) -> Star
 
 
 async def _sound_approval(desk: Desk, wanted: Wanted) -> str:
-    status = await check(
-        desk, wanted.shown, changes_digest=wanted.digest, org_id=wanted.changes.org_id
-    )
+    status = await check(desk, wanted.shown, changes_digest=wanted.digest, org_id=wanted.changes.org_id)
     if status.problem is not None:
         raise status.problem
     return approval_digest(status.approval) if status.approval else ""
@@ -243,9 +241,10 @@ def launch_process(desk: Desk, run: str) -> int:
     return process.pid
 
 
-_DETACHED = (
-    subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.DETACHED_PROCESS if sys.platform == "win32" else 0
-)
+if sys.platform == "win32":
+    _DETACHED = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.DETACHED_PROCESS
+else:
+    _DETACHED = 0
 
 
 async def work(desk: Desk, run: str) -> View:
@@ -272,6 +271,6 @@ def _request(desk: Desk, ticket: Ticket) -> ApplyRequest:
 
 
 async def _look(desk: Desk, path: Path, stop: asyncio.Event) -> None:
-    while not path.exists():
+    while not path.exists():  # noqa: ASYNC240 - one look at a local file
         await desk.runtime.clock.sleep(LOOK_S)
     stop.set()
