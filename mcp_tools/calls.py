@@ -78,8 +78,11 @@ BEFORE_THE_RUN = (
         error="approval_missing",
     ),
 )
+# The run is made by `okta-plan apply`: control_run stops only what apply_plan started.
 AFTER_THE_RUN = (
     Call("run_status", lambda answers: {"run": answers[RUN]["run"]}),
-    Call("control_run", lambda answers: {"run": answers[RUN]["run"], "action": "pause"}, error="run_closed"),
+    Call(
+        "control_run", lambda answers: {"run": answers[RUN]["run"], "action": "pause"}, error="run_not_found"
+    ),
     Call("undo_run", lambda answers: {"run": answers[RUN]["run"]}),
 )

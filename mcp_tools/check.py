@@ -93,6 +93,7 @@ def prepared() -> Iterator[Check]:
 
 def check_listings(check: Check) -> set[str]:
     """Names of all tools; every listing is whole and strict. Raises CheckFailedError."""
+    found: set[str] = set()
     for era in ("legacy", "modern"):
         told = check.inspect("tools/list", "--strict", "--protocol-era", era)
         found = {each["name"] for each in told["result"]["tools"]}
