@@ -29,6 +29,8 @@ class Door:
     read_only: bool = False
     form_wait_s: float = 120.0
     """How long a call waits for a form to be filled in."""
+    look_s: float = 1.0
+    """How often a call that waits for a run looks at it."""
     jobs: Jobs = field(default_factory=Jobs)
     listed: dict[int, str] | None = None
     """Sources by number, as list_csv_files answered last."""

@@ -32,7 +32,6 @@ RunId = Annotated[str, Field(description="Run from apply_plan or run_status", ma
 WAIT_S_MAX = 45
 WAITED_S_MAX = 42.0
 """What a call waits of that, so that it is answered in time."""
-LOOK_S = 1.0
 NEEDS_PERSON = {"anthropic/requiresUserInteraction": True}
 STATES = Literal[
     "starting", "running", "paused", "interrupted", "cancelled", "refused", "finished", "damaged", "none"
@@ -154,7 +153,7 @@ class RunTools:
         until_s = loop.time() + min(wait_s, WAITED_S_MAX)
         told = await self._standing(run)
         while told.is_under_way and (left_s := until_s - loop.time()) > 0:
-            await asyncio.wait([loop.create_future()], timeout=min(LOOK_S, left_s))
+            await asyncio.wait([loop.create_future()], timeout=min(self.door.look_s, left_s))
             # All of the journal is read at the end only: a run of thousands has a long one.
             if not await self._is_under_way(run) or loop.time() >= until_s:
                 told = await self._standing(run)

@@ -33,12 +33,18 @@ class Serving:
     log_file: Path | None
     read_only: bool = False
     http_port: int | None = None
+    current: Path | None = None
+    """Where the process was started; None: where it is."""
 
     def open_desk(self) -> Desk:
         """Raises InputError where no workspace is named and none is near."""
         from pipeline.use_cases.live import live_desk
 
-        if self.workspace is None and not environment().get("OKTA_PLAN_HOME") and not _is_near(Path.cwd()):
+        if (
+            self.workspace is None
+            and not environment().get("OKTA_PLAN_HOME")
+            and not _is_near(self.current or Path.cwd())
+        ):
             raise InputError(
                 ErrorCode.NO_WORKSPACE,
                 "No workspace is configured",

@@ -38,7 +38,7 @@ async def serve_stdio(server: StrictServer) -> None:
 async def serve_streams(server: StrictServer, incoming: Any, outgoing: Any) -> None:  # noqa: ANN401 - SDK streams
     """Serve the streams until the client closes its side."""
     lowlevel = server._lowlevel_server  # noqa: SLF001 - no public way (see above)
-    async with lowlevel.lifespan(lowlevel) as state:
+    async with incoming, lowlevel.lifespan(lowlevel) as state:
         before: list[Received] = []
         while True:
             opening = await _next_request(incoming, before)
