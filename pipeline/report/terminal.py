@@ -10,7 +10,9 @@ from rich.markup import escape
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
 from pipeline.record_views import EvidenceView
+from pipeline.install_views import InstallView
 from pipeline.report.approvals import show_approvals, show_approved
+from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
 from pipeline.report.records import show_evidence
 from pipeline.report.sources import show_archive, show_files
@@ -249,6 +251,11 @@ def _(view: UndoView, console: Console) -> None:
 @_render.register
 def _(view: EvidenceView, console: Console) -> None:
     show_evidence(view, console)
+
+
+@_render.register
+def _(view: InstallView, console: Console) -> None:
+    show_install(view, console)
 
 
 @_render.register
