@@ -9,8 +9,8 @@ from rich.markup import escape
 
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
-from pipeline.record_views import EvidenceView
 from pipeline.install_views import InstallView
+from pipeline.record_views import EvidenceView
 from pipeline.report.approvals import show_approvals, show_approved
 from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
