@@ -101,7 +101,7 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
         raise RefusedError(
             ErrorCode.APPROVAL_INVALID,
             "The approval lasts too long",
-            f"From {approval.approved_at} to {approval.expires_at}; {EXPIRES_AFTER_DAYS_MAX} days is the most.",
+            f"{approval.approved_at} to {approval.expires_at}; {EXPIRES_AFTER_DAYS_MAX} days is the most.",
             next_step=AGAIN,
         )
     refuse_channel(desk, approval)
@@ -130,7 +130,7 @@ def refuse_channel(desk: Desk, approval: Approval) -> None:
 
 
 def refuse_own(plan: Plan, approval: Approval, principals: Iterable[str] = ()) -> None:
-    """Raises RefusedError where the plan's author approved it, by name or by a key of those ``principals``."""
+    """Raises RefusedError where the plan's author approved it, by name or by a key of these principals."""
     if is_own(plan.author, approval.approver, principals):
         raise RefusedError(
             ErrorCode.APPROVAL_BY_AUTHOR,
