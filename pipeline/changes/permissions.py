@@ -18,9 +18,9 @@ class Override:
 class Permissions:
     """What guards ask before they refuse.
 
-    ``privileged`` names values as "Entitlement/value", as ``limits.privileged`` does; ``conflicts`` names rules
-    of separation of duties by their id; ``provisioning`` says that an app that pushes to a target system was seen.
-    ``overrides`` are by guard.
+    ``privileged`` names values as "Entitlement/value", as ``limits.privileged`` does; ``conflicts`` names the
+    rules of separation of duties by their id; ``provisioning`` says that the reviewer knows that the app
+    pushes to a target system. ``overrides`` are by guard.
     """
 
     privileged: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ or as a list; values may stand as plain text or as a mapping. Here they have one
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -235,3 +236,12 @@ class Plan(Part):
     grants: GrantOptions = GrantOptions()
     limits: Limits = Limits()
     findings: tuple[PlanFinding, ...] = ()
+
+    @property
+    def people(self) -> Iterator[str]:
+        """Everybody that the plan names, as it names them."""
+        yield from self.assignments.users
+        for cohort in (*self.access, *self.removals):
+            yield from cohort.users
+        if self.author:
+            yield self.author
