@@ -1,5 +1,5 @@
-"""CSV to plan on disk, against polars' bare scan of the same file; that plan loaded and checked, against the bare
-parse of its YAML. Time and peak memory, in the same run.
+"""CSV to plan on disk, against polars' bare scan of the same file; that plan loaded and checked, against the
+bare parse of its YAML. Time and peak memory, in the same run.
 
 Five rows a person, 300 job profiles with 2 % random extras, ``;`` lists of roles, a tenth of the rows Denied.
 Each measurement is a process of its own, so that its peak memory is its own; imports do not count.
