@@ -71,8 +71,8 @@ _DAY_AND_MONTH = re.compile(r"(\d{1,2})[-.]([a-zä]{3})[a-zä]*\.?", re.IGNORECA
 
 
 def misread_of(text: str) -> str | None:
-    """What ``text`` was, where it is UTF-8 that was read as Windows-1252, as ``Ã©`` is of ``é``; None where it
-    is not. Written in Windows-1252, no other text is valid UTF-8.
+    """What ``text`` was, where it is UTF-8 that was read as Windows-1252, as ``Ã©`` is of ``é``; None where
+    it is not. Written in Windows-1252, no other text is valid UTF-8.
     """
     if text.isascii():
         return None
