@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 MANY_PEOPLE = 20_000
 """Below so many people a plain loop is quicker than the import of polars."""
-_LINES_AT_ONCE = 100_000
+_LINES_AT_ONCE = 20_000
 _NOT_VISIBLE = re.compile("[\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _NEEDS_CARE = ("!", '"', "\\")
 """A quote or a backslash is written otherwise in JSON, and ``!`` sorts before the quote behind a login."""
