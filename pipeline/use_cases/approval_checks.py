@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.changes.approved import AGAIN, Counts
 from pipeline.errors import ErrorCode, OktaPlanError, RefusedError
 from pipeline.plan.approval import (
+    APPROVAL_ENDING,
     EXPIRES_AFTER_DAYS_MAX,
     Approval,
     approval_digest,
@@ -29,7 +30,7 @@ from pipeline.use_cases.ssh_signatures import check_signature
 
 def approval_path(plan_path: Path) -> Path:
     """``plans/NAME.approval.yaml`` of ``plans/NAME.yaml``."""
-    return plan_path.with_name(f"{plan_path.stem}.approval.yaml")
+    return plan_path.with_name(f"{plan_path.stem}{APPROVAL_ENDING}")
 
 
 def allowed_signers(desk: Desk) -> Path | None:
