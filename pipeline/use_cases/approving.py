@@ -39,7 +39,7 @@ from pipeline.use_cases.approval_checks import (
 )
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
-from pipeline.use_cases.online import diff_view
+from pipeline.use_cases.online import diff_view, store_changes
 from pipeline.use_cases.reviewing import bad_option, read_json
 from pipeline.use_cases.ssh_signatures import principals_of, public_key, sign
 from pipeline.views import DiffView
@@ -129,7 +129,9 @@ def pending(
 def _stored(desk: Desk, plan: Plan, changes: Path | None, digest: str | None) -> ChangeSet:
     if changes is not None:
         path = desk.inside(changes)
-        return from_json(read_json(path), desk.shown(path))
+        named = from_json(read_json(path), desk.shown(path))
+        store_changes(desk, named)  # where apply looks for what was approved
+        return named
     if digest is not None:
         found = stored_changes(desk, digest)
         if found is not None:
