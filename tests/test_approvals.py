@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
+from pipeline.changes.codec import changes_digest, to_json
+from pipeline.changes.model import ChangeSet
 from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.plan.approval import Channel, approval_digest
 from tests.approvals import (
@@ -36,6 +39,8 @@ from tests.mortal import Killed, MortalTransport
 from tests.test_cases import furnish
 
 NOBODY = "nobody@x.com"
+RUN = "20260921T141320Z-ieqh"
+"""The first run of a tenant of tests."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,26 @@ def _changed_counts(org: Tenant) -> None:
     edit(approval_file(org), counts=COUNTS | {"grant": 20})
 
 
+def _forged_run(org: Tenant) -> None:
+    """Somebody writes the folder of a run that died, with what they would like under the approval's name."""
+    given(org)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=False)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(require_approval=True)
+    org.wrap = lambda inner: inner
+    folder = org.workspace / "plans" / ".runs" / RUN
+    document = json.loads((folder / "changes.json").read_text("utf-8"))
+    document.pop("changes_digest")
+    document["changes"] = [each for each in document["changes"] if each["action"] == "grant"]
+    for change in document["changes"]:
+        change["after"] = [["Role", ["Admin", "Clerk", "Owner"]]]
+    changes = TypeAdapter(ChangeSet).validate_python({k: v for k, v in document.items() if k != "schema"})
+    (folder / "changes.json").write_text(json.dumps(to_json(changes)), "utf-8")
+    header = json.loads((folder / "journal.jsonl").read_text("utf-8").splitlines()[0])
+    header |= {"changes_digest": changes_digest(changes), "reviewed_digest": changes_digest(changes)}
+    (folder / "journal.jsonl").write_text(json.dumps(header) + "\n", "utf-8")
+
+
 def _unknown_key(org: Tenant) -> None:
     given(org)
     edit(approval_file(org), expires="never")
@@ -267,6 +292,9 @@ MATRIX = {
     "the author approved": Misuse(ErrorCode.APPROVAL_BY_AUTHOR, "alice@x.com", _own_name),
     "the author signed under another name": Misuse(ErrorCode.APPROVAL_BY_AUTHOR, "bert@x.com", _own_key),
     "its counts were edited": Misuse(ErrorCode.APPROVAL_INVALID, "it was edited", _changed_counts),
+    "what a run calls reviewed was forged": Misuse(
+        ErrorCode.OTHER_RUN, "is not what was approved", _forged_run, request={"resume": RUN}
+    ),
     "it says what nobody knows": Misuse(ErrorCode.APPROVAL_INVALID, '"expires"', _unknown_key),
     "forms are off": Misuse(ErrorCode.APPROVAL_BY_FORM, "OKTA_PLAN_FORM_APPROVAL", _form),
     "a form takes away": Misuse(

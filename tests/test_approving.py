@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,28 @@ def test_the_newest_change_set_is_meant_unless_one_is_named(tmp_path: Path) -> N
     by_file = org._run(lambda desk: pending(desk, changes=Path(first.paths["changes"])))
     by_digest = org._run(lambda desk: pending(desk, digest=first.changes_digest))
     assert by_file == by_digest == (first.changes_digest, "1 add, 2 assign, 2 grant, 1 extend")
+
+
+def test_what_is_read_is_what_the_digest_stands_for_whatever_the_file_says_besides(tmp_path: Path) -> None:
+    """Messages are no part of the digest: who may write the file could make them say anything."""
+    org = tenant(tmp_path)
+    stored = tmp_path / org.diff().paths["changes"]
+    document = json.loads(stored.read_text("utf-8"))
+    for change in document["changes"]:
+        change["message"] = "nothing worth a look"
+    stored.write_text(json.dumps(document), "utf-8")
+
+    async def shown(desk: Desk) -> list[str]:
+        return [each.message for each in approving.pending_view(desk, approving.pending(desk, "t")).changes]
+
+    assert sorted(org._run(shown)) == [
+        "add Role  + Role: Admin, Owner",
+        "assign ann@x.com",
+        "assign bob@x.com",
+        "extend cid@x.com  + Role: Admin, Clerk",
+        "grant ann@x.com  + Role: Admin, Clerk",
+        "grant bob@x.com  + Role: Owner",
+    ]
 
 
 def test_an_app_that_pushes_must_be_named(tmp_path: Path) -> None:
