@@ -115,7 +115,7 @@ async def _approve(desk: Desk, asked: _Asked) -> ApproveView:
         sign_key=asked.sign,
     )
     approving.draft(desk, pending, given)
-    show_pending(approving.pending_view(desk, pending), pending.needs.privileged, console)
+    show_pending(desk.mask.view(approving.pending_view(desk, pending)), pending.needs.privileged, console)
     named = ask_to_name(pending.needs.privileged, provisioning=pending.needs.provisioning, console=console)
     given = replace(
         given,

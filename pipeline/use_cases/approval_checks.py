@@ -44,7 +44,7 @@ def load_approval(desk: Desk, plan_path: Path) -> Approval | None:
     path = approval_path(plan_path)
     shown = desk.shown(path)
     try:
-        return read_approval(path.read_text("utf-8"), shown)
+        approval = read_approval(path.read_text("utf-8"), shown)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -54,6 +54,8 @@ def load_approval(desk: Desk, plan_path: Path) -> Approval | None:
             f"{shown} cannot be read: {error}.",
             next_step="Approve the plan again with `okta-plan approve`.",
         ) from error
+    desk.mask.learn([approval.approver])
+    return approval
 
 
 def required(desk: Desk, plan_path: Path) -> Approval:

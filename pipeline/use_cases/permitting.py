@@ -55,6 +55,10 @@ class Permit:
         self._place = spending_place(desk, approval.plan, approval.org_id, approval_digest(approval))
 
     @property
+    def approval(self) -> Approval:
+        return self._approval
+
+    @property
     def digest(self) -> str:
         return approval_digest(self._approval)
 
