@@ -422,6 +422,23 @@ def test_a_run_that_was_not_under_the_approval_does_not_go_on_under_it(tmp_path:
     assert org.apply(resume=run).exit_code == 0
 
 
+def test_looking_at_an_approval_gives_nothing_back_of_what_a_run_has_reserved(tmp_path: Path) -> None:
+    """A run under way looks like one that died; only the next apply, which has the lease, may tell."""
+    org = tenant(tmp_path)
+    given(org)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=2, after=True)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(require_approval=True)
+    org.wrap = lambda inner: inner
+    kept = next((tmp_path / "plans" / ".runs" / "approvals").glob("*.json"))
+    before = kept.read_bytes()
+    assert sum(status(org).left.values()) == sum(COUNTS.values()) - 2
+    assert kept.read_bytes() == before
+    assert next(iter(json.loads(before)["runs"].values()))["spent"] is None
+    assert org.apply(require_approval=True).exit_code == 0
+    assert all(each["spent"] for each in json.loads(kept.read_bytes())["runs"].values())
+
+
 def test_an_approval_reads_back_as_it_was_given(tmp_path: Path) -> None:
     org = tenant(tmp_path)
     org.diff()

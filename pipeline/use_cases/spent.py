@@ -56,13 +56,27 @@ def used_by(desk: Desk, run: str) -> dict[str, int] | None:
 
 
 async def settled(desk: Desk, place: SpendingPlace) -> Spending:
-    """What is kept at ``place``, with every run of this workspace counted by its journal."""
+    """What is kept at ``place``, after every run of this workspace was counted there by its journal.
+    Only for who holds the lease: a run that is under way would give back what it has yet to send.
+    """
     spending = await place.read()
-    known = {run: used_by(desk, run) for run in spending.runs}
+    known = _known(desk, spending)
+    after = _counting(spending, known)
+    return spending if after == spending else await place.change(lambda before: _counting(before, known))
 
-    def settling(before: Spending) -> Spending:
-        for run, used in known.items():
-            before = before.settling(run, used) if used is not None else before
-        return before
 
-    return spending if settling(spending) == spending else await place.change(settling)
+async def seen(desk: Desk, place: SpendingPlace) -> Spending:
+    """The same, to look at: nothing is written."""
+    spending = await place.read()
+    return _counting(spending, _known(desk, spending))
+
+
+def _known(desk: Desk, spending: Spending) -> dict[str, dict[str, int]]:
+    used = {run: used_by(desk, run) for run in spending.runs}
+    return {run: counts for run, counts in used.items() if counts is not None}
+
+
+def _counting(spending: Spending, known: dict[str, dict[str, int]]) -> Spending:
+    for run, used in known.items():
+        spending = spending.settling(run, used)
+    return spending
