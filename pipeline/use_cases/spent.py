@@ -6,7 +6,7 @@ from pipeline.changes.approved import counted_as
 from pipeline.changes.codec import from_json
 from pipeline.errors import InputError
 from pipeline.run.folder import RUN_ID, RunFolder
-from pipeline.run.journal import read_journal
+from pipeline.run.journal import read_header, read_journal
 from pipeline.run.spending import FileSpending, S3Spending, Spending, SpendingPlace, spent_by
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import shared_place
@@ -31,12 +31,12 @@ async def settle(desk: Desk, run: str) -> tuple[str, ...]:
     """Count what ``run`` really used of the approval it was under; a notice where that could not be written.
     Then all it had reserved counts, until the next apply of this workspace settles it.
     """
-    header = RunFolder(desk.runtime.runs_dir / run).state().header
-    used = used_by(desk, run)
-    if header is None or not header.approval_digest or used is None:
-        return ()
-    place = spending_place(desk, header.plan_name, header.org_id, header.approval_digest)
     try:
+        header = read_header(RunFolder(desk.runtime.runs_dir / run).journal)
+        used = used_by(desk, run) if header and header.approval_digest else None
+        if header is None or used is None:
+            return ()
+        place = spending_place(desk, header.plan_name, header.org_id, header.approval_digest)
         await place.change(lambda spending: spending.settling(run, used))
     except InputError as error:
         return (f"What this run used of the approval is not written down yet. {error.detail}",)
