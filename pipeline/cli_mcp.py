@@ -6,17 +6,22 @@ from typing import Annotated
 
 import typer
 
+from pipeline import cli_mcp_install
 from pipeline.cli_answers import guarded, open_desk, switches
 from pipeline.cli_options import Org
 
 
 def register(okta_plan: typer.Typer) -> None:
     """Add the commands to ``okta_plan``."""
-    okta_plan.command()(mcp)
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(mcp)
+    cli_mcp_install.register(group)
+    okta_plan.add_typer(group, name="mcp")
     okta_plan.command(hidden=True)(mcp_worker)
 
 
 def mcp(
+    context: typer.Context,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Without the tools that apply and control runs.")
     ] = False,
@@ -28,7 +33,9 @@ def mcp(
     ] = None,
     org: Org = None,
 ) -> None:
-    """Serve MCP on stdio, for Claude and other clients."""
+    """Serve MCP on stdio, for Claude and other clients; `mcp install` tells a client of it."""
+    if context.invoked_subcommand is not None:
+        return
     from pipeline.mcp_server.serving import Serving, serve
 
     asked = Serving(switches.workspace, org, switches.log_file, read_only=read_only, http_port=http)
