@@ -39,7 +39,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_both_eras_are_served_over_http_and_strangers_are_not(url: str) -> None:
     async def counts(mode: str) -> dict[str, int]:
-        async with Client(url, mode=mode) as client:  # type: ignore[arg-type]  # one of the SDK's words
+        async with Client(url, mode=mode) as client:
             told = await (await Talk.begin(client)).call("execute_user_grants", filename="erp", appId="ERP")
             found: dict[str, int] = told["counts"]
             return found

@@ -108,7 +108,7 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
     (office.workspace / ".env").write_text("OKTA_API_TOKEN=secret-token\n", encoding="utf-8")
     (office.workspace / "csv" / "link.csv").symlink_to(office.workspace / ".env")
     (office.workspace / "plans" / "link.yaml").symlink_to(office.workspace / ".env")
-    outside = (
+    outside = [
         "../.env",
         ".env",
         "/etc/hostname",
@@ -116,9 +116,6 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
         "csv/../.env",
         "link.csv",
         "link",
-    )
-    outside = (
-        *outside,
         "plans/.runs",
         "\0",
         "/proc/self/environ",
@@ -126,7 +123,7 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
         "",
         "s3://x/../../.env",
         "csv/link.csv",
-    )
+    ]
     for path in outside:
         for tool, argument in (
             ("read_csv_file", "file"),
@@ -184,13 +181,14 @@ async def raw_bodies(it: Talk, _office: Office, _changes: dict[str, Any]) -> Non
         "targetPrincipal": {"externalId": user, "type": "OKTA_USER"},
         "entitlements": [{"id": id_, "values": [{"id": id_}]}],
     }
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"grantType": "POLICY"},
         {"action": "DENY"},
         {"entitlements": []},
         {"target": {"externalId": "../users/x", "type": "APPLICATION"}},
         {"targetPrincipal": {"externalId": "00u" + "b" * 17, "type": "OKTA_USER"}},
-    ):
+    )
+    for change in changes:
         assert await it.refused(
             "okta_batch_create_grants", grants=[{"userId": user, "grantBody": {**body, **change}}]
         )

@@ -1,5 +1,5 @@
-"""The conversation of the three stages over stdio, for 1,000 people: approved at a pseudo-terminal, carried out
-by a process of its own while the server is killed and started again, followed to its end, verified.
+"""The conversation of the three stages over stdio, for 1,000 people: approved at a terminal, carried out by a
+process of its own while the server is killed and started again, followed to its end, verified.
 """
 
 from __future__ import annotations
