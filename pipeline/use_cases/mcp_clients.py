@@ -142,7 +142,7 @@ def _claude_folder(machine: Machine) -> Path:
             "More than one Claude Desktop is installed",
             f"{local / 'Packages'} holds {len(packaged)} folders of packaged Claude Desktops."
             " Which of them is in use cannot be told.",
-            next_step="Name the file with --file; Settings, Developer, Edit Config shows which it is.",
+            next_step="Name the file of the one you use with --file.",
         )
     return packaged[0] / "Roaming" / "Claude" if packaged else usual
 
