@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.errors import ErrorCode, InputError, UsageError
 
 WORKSPACE_VARIABLE = "OKTA_PLAN_HOME"
+READ_ONLY = "--read-only"
 
 
 class McpClient(StrEnum):
@@ -109,7 +110,7 @@ def entry_for(client: McpClient, machine: Machine, workspace: Path, *, read_only
     workspace's ``.env``, which the server reads itself.
     """
     program, *before = machine.command
-    arguments = [*before, "mcp", *(["--read-only"] if read_only else [])]
+    arguments = [*before, "mcp", *([READ_ONLY] if read_only else [])]
     return {
         **({"type": "stdio"} if SHAPES[client].typed else {}),
         "command": program,
