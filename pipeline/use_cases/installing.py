@@ -78,8 +78,10 @@ def install(desk: Desk, wanted: Wanted, machine: Machine, ask: Ask | None) -> In
         after = with_value(text, (shape.servers, wanted.name), merged)
     except NotPlainJsonError as error:
         _refuse_text(file, error, {shape.servers: {wanted.name: entry}})
-    widened = [WIDENED] if READ_ONLY in existing.get("args", []) and not wanted.read_only else []
-    notes = [*widened, *_notes(desk, machine, file, existing), shape.reload]
+    notes = [*_notes(desk, machine, file, existing), shape.reload]
+    arguments = existing.get("args")
+    if isinstance(arguments, list) and READ_ONLY in arguments and not wanted.read_only:
+        notes.insert(0, WIDENED)
     if existing == merged:
         return view.model_copy(update={"notes": notes[:-1]})
     view = view.model_copy(update={"state": "shown", "diff": _diff(text, after, entry, file), "notes": notes})
