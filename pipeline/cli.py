@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__, cli_approvals, cli_mcp
+from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -49,6 +49,7 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
+cli_evidence.register(okta_plan)
 
 
 def _show_version(wanted: bool) -> None:
@@ -267,14 +268,6 @@ def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
 
 
 @okta_plan.command()
-def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json: Json = False) -> None:
-    """The runs of this workspace, or the report of one."""
-    from pipeline.use_cases import history
-
-    answer("runs", json, lambda: history.runs(open_desk(), run))
-
-
-@okta_plan.command()
 def watch(run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `okta-plan runs`.")]) -> None:
     """Follow a run that another process carries out, until it ends."""
     from pipeline.report.progress import show_watched
@@ -363,5 +356,5 @@ def _run() -> int | None:
     except typer.TyperException as error:
         return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return show_unforeseen(error, debug=switches.debug)
+        return show_unforeseen(error, debug=switches.debug, mask=switches.mask)
     return code

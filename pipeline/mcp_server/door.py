@@ -40,7 +40,7 @@ class Door:
         from pipeline.errors import OktaPlanError
 
         try:
-            return self.open_desk().settings.masks_pii
+            return self.open_desk().settings.masks_people
         except OktaPlanError:
             return True
 

@@ -46,11 +46,16 @@ class Reads:
 
     def __init__(self, client: OktaClient) -> None:
         self._client = client
+        self._org_id: str | None = None
 
     async def organization(self) -> str:
-        """The org's id, from the endpoint that needs no credential (okta-api.md 1.1)."""
-        call = Call("GET", "/.well-known/okta-organization", is_public=True)
-        return _body(await self._client.send(call), OrganizationBody, "the organization").id
+        """The org's id, from the endpoint that needs no credential (okta-api.md 1.1); asked for
+        once, since an origin is of one org.
+        """
+        if self._org_id is None:
+            call = Call("GET", "/.well-known/okta-organization", is_public=True)
+            self._org_id = _body(await self._client.send(call), OrganizationBody, "the organization").id
+        return self._org_id
 
     async def me(self) -> OktaUser | None:
         """The user that owns the token; None for a credential that belongs to no user."""

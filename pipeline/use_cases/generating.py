@@ -20,6 +20,7 @@ from pipeline.use_cases.sources import read_source
 
 if TYPE_CHECKING:
     from pipeline.plan.mapping_reading import ReadPins
+    from pipeline.source.frame import Frame
     from pipeline.survey.survey import Survey
 
 
@@ -180,7 +181,20 @@ def _survey(desk: Desk, csvs: Sequence[str], how: Reading) -> Survey:
     if read is not None:
         for frame in frames:
             refuse_mapping(read.shown_as, unknown_columns(read, frame.columns, frame.path))
-    return survey_all(frames, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
+    surveyed = survey_all(frames, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
+    _learn(desk, surveyed, frames)
+    return surveyed
+
+
+def _learn(desk: Desk, surveyed: Survey, frames: Sequence[Frame]) -> None:
+    """Everybody whom the sources name, also in rows that give nothing."""
+    if not desk.mask.on:
+        return
+    mappings = {source.path: source.mapping or surveyed.mapping for source in surveyed.sources}
+    for frame in frames:
+        column = mappings[frame.path].user.column
+        cells = frame.scan.select(column).unique().collect()[column]
+        desk.mask.learn(cells.drop_nulls().to_list())
 
 
 def _pins(desk: Desk, how: Reading) -> ReadPins | None:
