@@ -1,4 +1,4 @@
-"""Text of others in answers: visible, bounded, never a part of a sentence; answers that fit, whatever they hold."""
+"""Text of others in answers: visible, bounded, never part of a sentence; and answers that always fit."""
 
 from __future__ import annotations
 
