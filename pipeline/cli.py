@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__, cli_approvals, cli_evidence
+from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -206,6 +206,7 @@ def diff(
 
 
 cli_approvals.register(okta_plan)
+cli_mcp.register(okta_plan)
 
 
 @okta_plan.command()

@@ -60,6 +60,7 @@ class ErrorCode(StrEnum):
     # settings
     SETTINGS_INVALID = "settings_invalid"
     NO_CREDENTIAL = "no_credential"
+    NO_WORKSPACE = "no_workspace"
     ORG_FILE_INVALID = "org_file_invalid"
     SHARED_UNUSABLE = "shared_unusable"
     S3_DISABLED = "s3_disabled"

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.install_views import InstallView
 from pipeline.record_views import EvidenceView, PruneView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
@@ -297,6 +298,7 @@ VIEWS: tuple[type[View], ...] = (
     EvidenceView,
     FilesView,
     GenerateView,
+    InstallView,
     PruneView,
     ResetView,
     RunsView,

@@ -19,7 +19,7 @@ def _users(given: object) -> object:
     if given is None:
         return ()
     if isinstance(given, str):
-        return tuple(line.strip() for line in given.split("\n") if line.strip())
+        return tuple(filter(None, map(str.strip, given.split("\n"))))
     return given
 
 

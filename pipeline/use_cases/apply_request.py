@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class ApplyRequest:
     accept_held: tuple[str, ...] = ()
     resume: str | None = None
     """The unfinished run to go on with, instead of comparing afresh."""
+    run: str | None = None
+    """The id that a new run gets; None: one of its own."""
     require_approval: bool = False
     """Send only what the approval beside the plan covers, and nothing without one."""
 
@@ -34,8 +37,9 @@ class ApplyRequest:
 @dataclass(frozen=True, slots=True)
 class Person:
     """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
-    nobody can be asked); ``show`` follows the progress.
+    nobody can be asked); ``show`` follows the progress; ``stop``, once set, ends the run as a signal does.
     """
 
     ask: Callable[[DiffView], bool] | None = None
     show: Callable[[Progress], None] = lambda _progress: None
+    stop: asyncio.Event | None = None

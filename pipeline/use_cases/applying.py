@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.address import Address
-from pipeline.changes.codec import from_json, reviewer_of
+from pipeline.changes.codec import reviewer_of
 from pipeline.changes.forecast import Forecast, Means
 from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
@@ -19,24 +19,21 @@ from pipeline.changes.verification import verify
 from pipeline.errors import OktaPlanError, TenantError
 from pipeline.okta.scopes import to_apply
 from pipeline.okta.snapshot import read_again
-from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.entries import Closed, Note
 from pipeline.run.executor import execute
-from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id
 from pipeline.run.journal import Journal
-from pipeline.run.lease import Lease
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
-from pipeline.run.result import EarlierRun, Outcome, RunResult
-from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.run.result import Outcome, RunResult
+from pipeline.run.resume import settle_open
 from pipeline.run.roster import Roster
 from pipeline.use_cases.agreeing import agreed
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.archiving import note_in_place
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.leasing import app_lease, lease_lost
+from pipeline.use_cases.leasing import Leased, app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
     forecast_view,
@@ -48,8 +45,8 @@ from pipeline.use_cases.online import (
 from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
-from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere
-from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json
+from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere, settle_earlier
+from pipeline.use_cases.reviewing import accepted_reasons, bad_option
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.spent import settle
 from pipeline.use_cases.tenant import Tenant, open_tenant
@@ -72,8 +69,8 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     if request.resume is not None:
         request = _resuming(desk, request, plan)
     permit, notices = open_permit(desk, request, path, plan)
-    run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
-    stop = asyncio.Event()
+    run_id = request.resume or request.run or new_run_id(desk.runtime.clock, desk.runtime.rng)
+    stop = person.stop or asyncio.Event()
     async with (
         open_tenant(
             desk,
@@ -82,7 +79,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             concurrency=request.concurrency,
             run=run_id,
         ) as tenant,
-        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
+        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as leased,
     ):
         job = _Job(
             desk,
@@ -91,7 +88,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             tenant=tenant,
             path=path,
             plan=plan,
-            lease=lease,
+            leased=leased,
             run_id=run_id,
             stop=stop,
             permit=permit,
@@ -124,7 +121,7 @@ class _Job:
         tenant: Tenant,
         path: Path,
         plan: Plan,
-        lease: Lease,
+        leased: Leased,
         run_id: str,
         stop: asyncio.Event,
         permit: Permit | None,
@@ -136,7 +133,7 @@ class _Job:
         self._tenant = tenant
         self._path = path
         self._plan = plan
-        self._lease = lease
+        self._leased = leased
         self._run_id = run_id
         self._stop = stop
         self._permit = permit
@@ -145,10 +142,8 @@ class _Job:
         self._live = OktaTenant(tenant.reads, tenant.writes)
 
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
+        earlier = await settle_earlier(self._desk, self._plan, self._leased, self._live, self._places)
         snapshot, changes = await observe(self._desk, self._tenant, self._plan)
-        earlier = await self._settle_earlier(snapshot)
-        if earlier:
-            snapshot, changes = await observe(self._desk, self._tenant, self._plan)
         cover = await self._covered(changes)
         refuse_over_limits(self._plan, changes, snapshot)
         foreseen = foresee(changes, snapshot, self._means)
@@ -177,7 +172,7 @@ class _Job:
         with Journal.create(folder.journal, header, clock) as journal:
             await self._reserve(journal, changes, cover)
             result = await self._execute(journal, snapshot, changes, reviewed)
-        verified = await self._verified(partial(read_again, self._tenant.reads, snapshot), result)
+        verified = await self._verified(partial(self._afterwards, snapshot, changes), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
         view = applied_view(
             subject,
@@ -202,7 +197,14 @@ class _Job:
         journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
         with journal:
             journal.append(Note(what="resumed"))
-            earlier = await self._settle(unfinished.state, changes, journal, snapshot)
+            earlier = await settle_open(
+                unfinished.state,
+                changes,
+                journal,
+                self._live,
+                snapshot.entitlements,
+                self._desk.runtime.clock,
+            )
             done = folder.state().outcomes
             await self._go_on(unfinished, done)
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
@@ -283,34 +285,15 @@ class _Job:
         entitlements = await self._live.entitlements(okta_app.id)
         return replace(snapshot, entitlements=entitlements, bucket_limits=self._tenant.budget.limits())
 
+    async def _afterwards(self, before: Snapshot, changes: ChangeSet) -> Snapshot:
+        """Read anew only where something was to be sent, or not all was read."""
+        if changes.changes or not all(each.complete for each in before.listings):
+            return await read_again(self._tenant.reads, before)
+        return before
+
     async def _read(self) -> Snapshot:
         snapshot, _ = await observe(self._desk, self._tenant, self._plan)
         return snapshot
-
-    async def _settle(
-        self, state: RunState, changes: ChangeSet, journal: Journal, snapshot: Snapshot
-    ) -> EarlierRun:
-        clock = self._desk.runtime.clock
-        return await settle_open(state, changes, journal, self._live, snapshot.entitlements, clock)
-
-    async def _settle_earlier(self, snapshot: Snapshot) -> list[EarlierRun]:
-        """Read back what unfinished runs of this plan had begun, and close them."""
-        settled: list[EarlierRun] = []
-        while folder := unfinished_run(
-            self._desk.runtime.runs_dir,
-            plan_name=self._plan.name,
-            plan_digest=plan_digest(self._plan),
-            org_id=snapshot.org_id,
-            app_id=snapshot.okta_app.id,
-        ):
-            changes = from_json(read_json(folder.changes), self._desk.shown(folder.changes))
-            state = folder.state()
-            journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
-            with journal:
-                earlier = await self._settle(state, changes, journal, snapshot)
-                close(journal, earlier)
-            settled.append(earlier)
-        return settled
 
     async def _verified(
         self, read: Callable[[], Awaitable[Snapshot]], result: RunResult
@@ -355,7 +338,9 @@ class _Job:
             concurrency=self._request.concurrency,
             turn=WriteTurns(self._tenant.client.pace).turn,
         )
-        return replace(result, halt=result.halt or lease_lost(self._lease)) if result.stopped else result
+        return (
+            replace(result, halt=result.halt or lease_lost(self._leased.lease)) if result.stopped else result
+        )
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
         """None where nobody has listed the app's users: then each row is read by id."""

@@ -45,6 +45,8 @@ class Wanted:
     """An older plan: what it gave and the sources do not becomes removals."""
     since_all: bool = False
     """Whatever it gave, not only what runs of ours added."""
+    only_structure: bool = False
+    """The app's entitlements alone, without who gets them; by default named after the source and that."""
 
 
 INFERRED = Reading()
@@ -104,8 +106,11 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
     surveyed = _survey(desk, csvs, how)
     _refuse_unjudged(surveyed)
     stem = source_stem(Path(surveyed.sources[0].path).name)
-    name = wanted.name or plan_name(stem)
+    name = wanted.name or plan_name(f"{stem}-structure" if wanted.only_structure else stem)
+    _refuse_reserved(name)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
+    if wanted.only_structure:
+        plan = plan.model_copy(update={"access": (), "totals": None})
     proposed = None
     if wanted.since is not None:
         from pipeline.use_cases.since import with_removals
@@ -145,6 +150,17 @@ def app_reference(text: str) -> OktaAppRef:
             next_step="Give the app's id or exact label.",
         )
     return OktaAppRef(label=text)
+
+
+def _refuse_reserved(name: str) -> None:
+    """A plan must not stand where the approval of another one does."""
+    if name.casefold().endswith(".approval"):
+        raise UsageError(
+            ErrorCode.USAGE,
+            "The plan's name is reserved",
+            f"plans/{name}.yaml is where the approval of another plan stands.",
+            next_step="Give the plan another name with --name.",
+        )
 
 
 def plan_name(stem: str) -> str:

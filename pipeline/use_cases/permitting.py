@@ -74,11 +74,8 @@ class Permit:
         approved = self._approved(live)
         part = _part(self._approval, only)
         wanted = [each for each in live.changes if part in (None, part_of(each))]
-        if wanted:
-            spending = await settled(self._desk, self._place)
-            left = spending.left(self._approval.counts)
-            action_of = counted_as(approved)
-            refuse_beyond(_count(wanted, action_of), left, self._approval.counts)
+        left = (await settled(self._desk, self._place)).left(self._approval.counts)
+        refuse_beyond(_count(wanted, counted_as(approved)), left, self._approval.counts)
         return Cover(in_scope(approved, self._approval.scope), part, permissions_of(self._approval))
 
     async def reserve(
