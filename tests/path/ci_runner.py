@@ -25,6 +25,7 @@ exec "{python}" -m pipeline "$@"
 FAKE = """#!/usr/bin/env bash
 printf '%s\\n' "$@" >> "{told}"
 for word in "$@"; do if [ -f "${{word##*@}}" ]; then cat "${{word##*@}}" >> "{told}"; fi; done
+case " $* " in *" --method "*|*" --request "*) echo '{{}}' ;; *) cat "{answer}" ;; esac
 """
 
 
@@ -50,14 +51,18 @@ class Runner:
     """Called beside each step that applies."""
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.told = self.folder / "told"
+        self.answer = self.folder / "answer"
+        """What the fakes of gh and curl answer to a question."""
+        self.answer.write_text("", "utf-8")
         self.apply_pid = self.folder / "apply.pid"
         self.artifacts = self.folder / "artifacts"
         self.summary = self.folder / "summary.md"
         tools = self.folder / "bin"
         tools.mkdir(parents=True, exist_ok=True)
         texts = {"okta-plan": TOOL.format(python=sys.executable)}
-        texts |= {name: FAKE.format(told=self.told) for name in ("gh", "curl")}
+        texts |= {name: FAKE.format(told=self.told, answer=self.answer) for name in ("gh", "curl")}
         for name, text in texts.items():
             (tools / name).write_text(text, "utf-8")
             (tools / name).chmod(0o755)

@@ -164,8 +164,11 @@ def test_github_a_pull_request_is_validated_compared_by_a_credential_that_reads_
     commented = runner.github(review, "comment")
     assert commented.result == "success", commented.output
     told = runner.told.read_text("utf-8")
-    assert told.startswith("pr\ncomment\n7\n--body-file\nshort.md\n")
+    assert "--method\nPOST\nrepos/acme/access/issues/7/comments\n" in told
     assert "grant" in told
+    runner.answer.write_text("41\n42\n", "utf-8")
+    assert runner.github(review, "comment").result == "success"
+    assert "--method\nPATCH\nrepos/acme/access/issues/comments/42\n" in runner.told.read_text("utf-8")
     assert "***@" in told
     assert names_in(told + runner.summary.read_text("utf-8")) == []
     assert box.held() == set()
@@ -246,11 +249,16 @@ def test_gitlab_a_merge_request_is_validated_compared_and_commented(
     assert validated.result == "success", validated.output
     if not has_formats():
         pytest.skip("this okta-plan has no `diff --format markdown` yet")
+    runner.answer.write_text("[]", "utf-8")
     for job in ("compare", "comment"):
         ended = runner.gitlab(GITLAB, job)
         assert ended.result == "success", ended.output
     told = runner.told.read_text("utf-8")
-    assert "https://gitlab.example.com/api/v4/projects/12/merge_requests/7/notes" in told
+    assert "https://gitlab.example.com/api/v4/projects/12/merge_requests/7/notes\n" in told
+    ours = {"id": 42, "body": "<!-- okta-plan review -->\nold"}
+    runner.answer.write_text(json.dumps([{"id": 43, "body": "not ours"}, ours]), "utf-8")
+    assert runner.gitlab(GITLAB, "comment").result == "success"
+    assert "merge_requests/7/notes/42\n" in runner.told.read_text("utf-8")
     assert "***@" in told
     assert names_in(told) == []
 
