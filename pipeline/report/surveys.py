@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipeline.report.sources import show_sources
 from pipeline.report.text import SHOWN, more, plain, shortened, show_findings, table
 from pipeline.survey_views import (
     AnalyzeView,
-    CohortView,
     GenerateView,
     PersonView,
     RejectedView,
@@ -45,20 +43,10 @@ def show_generated(view: GenerateView, console: Console) -> None:
     console.print(f"[bold]Next:[/] review it, then `okta-plan diff {plain(view.plan)}`.")
 
 
-def show_plan(view: ShowView, console: Console) -> None:
-    """What a plan gives and takes, or what of it concerns one person."""
+def show_person(view: ShowView, person: PersonView, console: Console) -> None:
+    """What of a plan concerns one person, and why."""
     console.print(f"[bold]{plain(view.plan)}[/] for {plain(view.okta_app)}")
-    if view.person:
-        return _person(console, view.person)
-    show_sources(view.sources, console)
-    _totals(console, view.totals)
-    for each in view.entitlements:
-        console.print(f"{plain(each.name)}: {shortened([plain(value) for value in each.values])}")
-    for cohort in view.removals:
-        _cohort(console, cohort, " lose")
-    for cohort in view.access:
-        _cohort(console, cohort)
-    return None
+    _person(console, person)
 
 
 def _since(console: Console, since: SinceView) -> None:
@@ -89,13 +77,6 @@ def _rejected(console: Console, rows: list[RejectedView]) -> None:
         place += f", byte {row.byte}" if row.byte is not None else ""
         console.print(f"  [yellow]rejected[/] {place}: {row.reason}: {plain(row.detail)}")
     more(console, len(rows))
-
-
-def _cohort(console: Console, cohort: CohortView, lose: str = "") -> None:
-    values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
-    ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
-    console.print(f"[bold]{len(cohort.users)}[/] people{lose}: {values}{ends}")
-    console.print(f"  {shortened([plain(user) for user in cohort.users])}")
 
 
 def _person(console: Console, person: PersonView) -> None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.envelope import FindingView
+from pipeline.visible import visible
 
 MINUTE_S = 60
 SHOWN = 20
@@ -17,7 +18,12 @@ SHOWN = 20
 
 def plain(text: str) -> str:
     """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
-    return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
+    return escape(visible(text, keep="\n"))
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Where text goes. Long lines wrap softly, and ``:name:`` stays what it is: a value may be called so."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
 
 
 def duration(seconds: float) -> str:

@@ -323,7 +323,8 @@ class _Job:
                 f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on.",
                 next_step="Review them with `okta-plan diff`, then use --changes FILE, or --yes.",
             )
-        view = diff_view(self._desk, self._path, changes, foresee(changes, snapshot, self._means))
+        foreseen = foresee(changes, snapshot, self._means)
+        view = diff_view(self._desk, self._path, changes, foreseen, self._plan)
         if not await asyncio.to_thread(self._person.ask, view):
             raise RefusedError(
                 ErrorCode.NOT_CONFIRMED,
