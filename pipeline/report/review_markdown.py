@@ -96,7 +96,7 @@ def _head(review: Review, link: str | None) -> Iterator[str]:
         yield ""
     for name, text in review.facts:
         if text:
-            yield f"- {name.strip()}: {code(text)}"
+            yield f"- {name}: {code(text)}"
     yield ""
 
 

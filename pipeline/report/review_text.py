@@ -43,7 +43,7 @@ def show_review(review: Review, console: Console) -> None:
         console.print()
         width = max(len(name) for name, _ in review.facts)
         for name, text in review.facts:
-            console.print(Text.assemble((f"{name.strip():<{width}}  ", "dim"), seen(text)))
+            console.print(Text.assemble((f"{name:<{width}}  ", "dim"), seen(text)))
     for command in review.next:
         console.print(Text.assemble(("Next: ", "bold"), seen(command)))
 

@@ -25,9 +25,9 @@ def review_comparison(view: CompareView) -> Review:
         lead=_lead(view, people),
         facts=(
             ("Old plan", view.old),
-            ("its plan_digest", view.old_digest),
+            ("old plan_digest", view.old_digest),
             ("New plan", view.new),
-            ("its plan_digest ", view.plan_digest or ""),
+            ("new plan_digest", view.plan_digest or ""),
             ("App", view.okta_app),
         ),
         counts=_counts(view, people),

@@ -18,8 +18,8 @@ from pipeline.review.tally import named, tallies
 from pipeline.review.words import about
 from pipeline.visible import cut, visible
 
-ROWS = 50
-"""Rows of one list that the page has without its script."""
+FEW, ROWS = 12, 50
+"""Rows of one list that are open, and that the page has at all without its script."""
 LONG = 300
 """Characters of one text in a list; what a person holds is shown whole."""
 SECTIONS = {
@@ -29,6 +29,8 @@ SECTIONS = {
     "people": "People",
     "details": "Details",
 }
+PAPERS = frozenset({"plan_digest", "changes_digest", "old plan_digest", "new plan_digest", "Stored at"})
+"""Facts that are compared, not read: they stand at the end."""
 SIGNS = {"-": "loses", "+": "gets", "~": "no longer given", "!": "held back"}
 
 
@@ -45,13 +47,15 @@ def review_page(review: Review) -> str:
         "base-uri 'none'; form-action 'none'",
         payload=Markup(_embedded(payload(review))) if people else None,  # noqa: S704 - escaped there
         people=people,
-        cohorts=[_cohort(people, each) for each in people.cohorts[:ROWS]] if people else [],
+        cohorts=[_cohort(people, n, each) for n, each in enumerate(people.cohorts[:ROWS])] if people else [],
         tallies=counted,
         most=max((each.gains + each.loses + each.drops + each.wants for each in counted), default=0),
         parts=_parts(people) if people else [],
         sections={key: title for key, title in SECTIONS.items() if _has(review, key)},
         named=named,
         signs=SIGNS,
+        papers=PAPERS,
+        few=FEW,
         rows=ROWS,
         version=__version__,
     )
@@ -115,18 +119,24 @@ def _has(review: Review, section: str) -> bool:
             return bool(review.people and review.people.names)
 
 
-def _cohort(people: People, cohort: Cohort) -> dict[str, Any]:
+def _cohort(people: People, number: int, cohort: Cohort) -> dict[str, Any]:
     effects = [
         (sign, entitlement, [each.value for each in values])
-        for sign, number in (
+        for sign, held in (
             ("-", cohort.loses),
             ("+", cohort.gains),
             ("~", cohort.drops),
             ("!", cohort.wants),
         )
-        for entitlement, values in people.held(number).items()
+        for entitlement, values in people.held(held).items()
     ]
-    return {"people": cohort.people, "about": about(cohort), "effects": effects, "first": cohort.first}
+    return {
+        "number": number,
+        "people": cohort.people,
+        "about": about(cohort),
+        "effects": effects,
+        "first": cohort.first,
+    }
 
 
 def _parts(people: People) -> list[tuple[str, str, int]]:

@@ -123,10 +123,19 @@
       if (!values.length) continue;
       line.append(signed(sign, all.words[word]));
       const rest = values.length > NAMED ? ` and ${values.length - NAMED} more` : "";
-      line.append(make("b", `${values.slice(0, NAMED).map(label).join(", ")}${rest}`), "  ");
+      line.append(make("b", `${grouped(values.slice(0, NAMED))}${rest}`), "  ");
     }
-    line.append([own[HELD], own[STANDING], own[ENDS]].filter(Boolean).join(", "));
+    const rest = [own[HELD], own[STANDING], own[ENDS]].filter(Boolean).join(", ");
+    line.append(line.childElementCount && rest ? `(${rest})` : rest);
     return line;
+  };
+  const grouped = (values) => {
+    const texts = new Map();
+    for (const value of values) {
+      const name = all.entitlements[all.values[value][0]];
+      texts.set(name, texts.has(name) ? `${texts.get(name)}, ${all.values[value][1]}` : `${name}: ${all.values[value][1]}`);
+    }
+    return [...texts.values()].join("; ");
   };
   const signed = (sign, word) => {
     const element = make("span", word, "sign");
@@ -171,7 +180,7 @@
     const heads = make("div", undefined, "heads");
     heads.id = "heads";
     heads.setAttribute("role", "presentation");
-    heads.append(make("span", "Person"), ...part.map((value) => { const head = make("span", label(value)); head.title = label(value); return head; }));
+    heads.append(make("span", "Person"), ...part.map((value) => { const head = make("span", `${all.values[value][1]} (${all.entitlements[all.values[value][0]]})`); head.title = label(value); return head; }));
     list.insertBefore(heads, canvas);
   };
   const fillCells = (row, person) => {
@@ -219,8 +228,8 @@
     for (const [kind, reason, text, wants, unwants] of all.notes[person] || []) {
       const note = make("div", undefined, "note");
       note.append(make("strong", [kind, reason].filter(Boolean).join(": ")), make("p", text));
-      if (wants) note.append(make("p", `Would have got ${all.sets[wants].map(label).join(", ")}`, "why"));
-      if (unwants) note.append(make("p", `Would have lost ${all.sets[unwants].map(label).join(", ")}`, "why"));
+      if (wants) note.append(make("p", `Would have got ${grouped(all.sets[wants])}`, "why"));
+      if (unwants) note.append(make("p", `Would have lost ${grouped(all.sets[unwants])}`, "why"));
       body.append(note);
     }
     byId("previous").disabled = at === 0;
