@@ -66,13 +66,14 @@ def review_markdown(review: Review, *, link: str | None = None, most: int = MOST
 
 def code(text: str) -> str:
     """``text`` as a code span: whatever it holds is shown and does nothing."""
-    shown = cut(visible(text), LONG)
+    shown = cut(visible(text), LONG) or " "
     longest = run = 0
     for character in shown:
         run = run + 1 if character == "`" else 0
         longest = max(longest, run)
     fence = "`" * (longest + 1)
-    pad = " " if shown[:1] in {"`", " ", ""} or shown[-1:] in {"`", " "} else ""
+    # One space on either side is not part of it, unless there is nothing else.
+    pad = " " if shown.strip(" ") and {shown[0], shown[-1]} & {"`", " "} else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 

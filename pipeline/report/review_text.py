@@ -6,6 +6,7 @@ Built of `Text`, never of markup: nothing that a value holds can be taken for a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -13,13 +14,13 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from pipeline.report.text import SHOWN
+from pipeline.report.text import LONG, SHOWN
 from pipeline.review.model import Cohort, People, Review, Risk, Table, Tone
 from pipeline.review.words import about, effects, people_counted, some
 from pipeline.visible import cut, visible
 
-LONG = 160
-"""Characters of one text that are shown."""
+NAME = 40
+"""Up to so many characters, what a row of a table begins with stays on one line."""
 SIGN_STYLES = {"-": "bold red", "+": "green", "~": "yellow", "!": "yellow"}
 TONE_STYLES = {Tone.TAKES: "bold red", Tone.RISK: "bold yellow", Tone.GIVES: "bold", Tone.QUIET: "bold"}
 LEGEND = {"-": "is taken away", "+": "is given", "~": "is no longer given", "!": "is held back"}
@@ -117,8 +118,10 @@ def _rest(count: int, console: Console) -> None:
 def _table(table: Table, console: Console) -> None:
     _heading(seen(table.title), "", "bold", console)
     grid = Grid(box=box.SIMPLE_HEAD if len(table.rows) > 1 else None, pad_edge=False, show_edge=False)
+    keeps = max((len(row[0]) for row in table.rows[:SHOWN]), default=0) <= NAME
     for number, column in enumerate(table.columns):
-        grid.add_column(Text(column), justify="right" if number in table.numbers else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if number in table.numbers else "left"
+        grid.add_column(Text(column), justify=side, overflow="fold", no_wrap=number == 0 and keeps)
     for row in table.rows[:SHOWN]:
         grid.add_row(*(Text(seen(cell)) for cell in row))
     console.print(Padding(grid, (0, 0, 0, 2)), soft_wrap=False)

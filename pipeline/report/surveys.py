@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipeline.report.text import SHOWN, more, plain, shortened, show_findings, table
+from pipeline.report.text import SHOWN, more, one_line, plain, shortened, show_findings, table
 from pipeline.survey_views import (
     AnalyzeView,
     GenerateView,
@@ -45,7 +45,7 @@ def show_generated(view: GenerateView, console: Console) -> None:
 
 def show_person(view: ShowView, person: PersonView, console: Console) -> None:
     """What of a plan concerns one person, and why."""
-    console.print(f"[bold]{plain(view.plan)}[/] for {plain(view.okta_app)}")
+    console.print(f"[bold]{one_line(view.plan)}[/] for {one_line(view.okta_app)}")
     _person(console, person)
 
 
@@ -80,16 +80,16 @@ def _rejected(console: Console, rows: list[RejectedView]) -> None:
 
 
 def _person(console: Console, person: PersonView) -> None:
-    console.print(f"{plain(person.principal)} gets at least:")
+    console.print(f"{one_line(person.principal)} gets at least:")
     for entitlement, values in person.values.items():
-        console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
+        console.print(f"  {one_line(entitlement)}: {', '.join(map(one_line, values))}")
     for entitlement, values in person.removals.items():
-        console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
+        console.print(f"  loses {one_line(entitlement)}: {', '.join(map(one_line, values))}")
     for each in person.because:
-        what = f"{plain(each.entitlement)} {plain(each.value)}{'' if each.given else ' (not given)'}"
-        rows = [f"{plain(row.source)}:{row.line} ({row.verdict})" for row in each.rows]
+        what = f"{one_line(each.entitlement)} {one_line(each.value)}{'' if each.given else ' (not given)'}"
+        rows = [f"{one_line(row.source)}:{row.line} ({row.verdict})" for row in each.rows]
         console.print(f"  {what}: {shortened(rows) if rows else 'in the plan alone'}")
     for source in person.unread:
-        console.print(f"  [yellow]{plain(source)} is not there any more; its rows are not shown[/]")
+        console.print(f"  [yellow]{one_line(source)} is not there any more; its rows are not shown[/]")
     for end in person.expires:
-        console.print(f"  until {plain(end)}")
+        console.print(f"  until {one_line(end)}")

@@ -224,17 +224,7 @@ def _(view: VerifyView, console: Console) -> None:
 
 @_render.register
 def _(view: RunsView, console: Console) -> None:
-    if view.run is not None:
-        show_review(review_runs(view), console)
-        return
-    if not view.runs:
-        console.print("No runs in this workspace.")
-    rows = table("run", "plan", "org", "started", "state", "outcomes")
-    for each in view.runs:
-        outcomes = ", ".join(f"{count} {name}" for name, count in sorted(each.outcomes.items()))
-        rows.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
-    if view.runs:
-        console.print(rows)
+    show_review(review_runs(view), console)
 
 
 @_render.register

@@ -9,9 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.envelope import FindingView
-from pipeline.visible import visible
+from pipeline.visible import cut, visible
 
 MINUTE_S = 60
+LONG = 160
+"""Characters of one text that are shown."""
 SHOWN = 20
 """Rows shown of a long list; --json has them all."""
 
@@ -19,6 +21,11 @@ SHOWN = 20
 def plain(text: str) -> str:
     """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
     return escape(visible(text, keep="\n"))
+
+
+def one_line(text: str) -> str:
+    """`plain` on one line, cut to what a line can hold."""
+    return escape(cut(visible(text), LONG))
 
 
 def open_console(*, stderr: bool = False) -> Console:

@@ -39,11 +39,13 @@ class Gathering:
         self._values: dict[tuple[str, str], int] = {}
         self._sets: dict[frozenset[int], int] = {_EMPTY: 0}
         self._listed: list[frozenset[int]] = [_EMPTY]
-        self._seen: dict[tuple[tuple[str, tuple[str, ...]], ...], int] = {(): 0}
+        self._seen: dict[tuple[tuple[str, tuple[str, ...]], ...], int] = {}
         self._drafts: dict[str, _Draft] = {}
 
     def values(self, lists: Lists) -> int:
         """The number of the set of these values."""
+        if not lists:
+            return 0
         key = tuple([(entitlement, tuple(values)) for entitlement, values in lists.items()])
         number = self._seen.get(key)
         if number is None:
