@@ -32,13 +32,14 @@ def _text(view: View) -> str:
     from rich.console import Console
 
     from pipeline.report.terminal import render
+    from pipeline.report.text import WIDE
 
     console = Console(
-        record=False, width=120, highlight=False, soft_wrap=True, emoji=False, color_system=None
+        record=False, width=WIDE, highlight=False, soft_wrap=True, emoji=False, color_system=None
     )
     with console.capture() as captured:
         render(view, console)
-    return captured.get()
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def _review(view: View) -> Review:

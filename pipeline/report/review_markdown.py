@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.review.model import Cohort, People, Review, Risk, RiskRow, Table
 from pipeline.review.tally import named, tallies
-from pipeline.review.words import about, effects, people_counted, some
+from pipeline.review.words import about, effects, people_counted, some, worded
 from pipeline.visible import cut, visible
 
 MOST = 60_000
@@ -88,7 +88,7 @@ def _head(review: Review, link: str | None) -> Iterator[str]:
     yield f"**{review.lead}**"
     yield ""
     if review.counts:
-        yield f"| {' | '.join(each.label for each in review.counts)} |"
+        yield f"| {' | '.join(worded(each.number, each.label) for each in review.counts)} |"
         yield f"|{' ---: |' * len(review.counts)}"
         yield f"| {' | '.join(_weighed(each.number, each.tone.value) for each in review.counts)} |"
         yield ""
@@ -120,7 +120,7 @@ def _listed(page: _Page, head: Sequence[str], rows: Iterable[str], count: int, s
 
 
 def _risk_head(risk: Risk) -> tuple[str, ...]:
-    return (f"### {risk.title}: {risk.count:,} {risk.unit}", "", risk.why, "")
+    return (f"### {risk.title}: {risk.count:,} {worded(risk.count, risk.unit)}", "", risk.why, "")
 
 
 def _risk_row(row: RiskRow) -> str:

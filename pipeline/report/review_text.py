@@ -16,7 +16,7 @@ from rich.text import Text
 
 from pipeline.report.text import LONG, SHOWN
 from pipeline.review.model import Cohort, People, Review, Risk, Table, Tone
-from pipeline.review.words import about, effects, people_counted, some
+from pipeline.review.words import about, effects, people_counted, some, worded
 from pipeline.visible import cut, visible
 
 NAME = 40
@@ -32,7 +32,9 @@ def show_review(review: Review, console: Console) -> None:
     console.print(Text(seen(review.lead)))
     counts = [each for each in review.counts if each.number]
     if counts:
-        parts = [(f"{each.number:,} {each.label}", TONE_STYLES[each.tone]) for each in counts]
+        parts = [
+            (f"{each.number:,} {worded(each.number, each.label)}", TONE_STYLES[each.tone]) for each in counts
+        ]
         console.print(_joined(parts))
     for risk in review.risks:
         _risk(risk, console)
@@ -68,7 +70,9 @@ def _heading(text: str, rest: str, style: str, console: Console) -> None:
 
 
 def _risk(risk: Risk, console: Console) -> None:
-    _heading(seen(risk.title), f": {risk.count:,} {risk.unit}", TONE_STYLES[risk.tone], console)
+    _heading(
+        seen(risk.title), f": {risk.count:,} {worded(risk.count, risk.unit)}", TONE_STYLES[risk.tone], console
+    )
     console.print(Text(f"  {seen(risk.why)}", "dim"))
     for row in risk.rows[:SHOWN]:
         line = Text.assemble(f"  {row.count:>7,}  ", (seen(row.what), "bold"))
@@ -124,5 +128,5 @@ def _table(table: Table, console: Console) -> None:
         grid.add_column(Text(column), justify=side, overflow="fold", no_wrap=number == 0 and keeps)
     for row in table.rows[:SHOWN]:
         grid.add_row(*(Text(seen(cell)) for cell in row))
-    console.print(Padding(grid, (0, 0, 0, 2)), soft_wrap=False)
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False), soft_wrap=False)
     _rest(len(table.rows), console)

@@ -14,6 +14,8 @@ from pipeline.visible import cut, visible
 MINUTE_S = 60
 LONG = 160
 """Characters of one text that are shown."""
+WIDE = 160
+"""Characters of a line where no terminal says how wide it is."""
 SHOWN = 20
 """Rows shown of a long list; --json has them all."""
 
@@ -30,7 +32,10 @@ def one_line(text: str) -> str:
 
 def open_console(*, stderr: bool = False) -> Console:
     """Where text goes. Long lines wrap softly, and ``:name:`` stays what it is: a value may be called so."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
 
 
 def duration(seconds: float) -> str:

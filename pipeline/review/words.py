@@ -37,5 +37,29 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+_ONE = {
+    "values": "value",
+    "changes": "change",
+    "people": "person",
+    "settings": "setting",
+    "findings": "finding",
+    "differences": "difference",
+    "rows": "row",
+    "cohorts": "cohort",
+    "change": "changes",
+    "differ": "differs",
+}
+"""Words of labels and units as they are of one; the last two are what people do."""
+
+
+def worded(number: int, label: str) -> str:
+    """``label``, which is of many, as it is of ``number``."""
+    first, *rest = label.split(" ")
+    if number != 1 or first not in _ONE:
+        return label
+    last = [_ONE.get(each, each) if each in {"change", "differ"} else each for each in rest]
+    return " ".join([_ONE[first], *last])
+
+
 def people_counted(number: int) -> str:
     return counted(number, "person", "people")

@@ -12,10 +12,10 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline import __version__
-from pipeline.report.page.payload import payload
+from pipeline.report.page.payload import WORDS, payload
 from pipeline.review.model import Cohort, People, Review
 from pipeline.review.tally import named, tallies
-from pipeline.review.words import about
+from pipeline.review.words import about, worded
 from pipeline.visible import cut, visible
 
 FEW, ROWS = 12, 50
@@ -31,7 +31,13 @@ SECTIONS = {
 }
 PAPERS = frozenset({"plan_digest", "changes_digest", "old plan_digest", "new plan_digest", "Stored at"})
 """Facts that are compared, not read: they stand at the end."""
-SIGNS = {"-": "loses", "+": "gets", "~": "no longer given", "!": "held back"}
+TALLIED = {
+    "gains": "Gain",
+    "loses": "Lose",
+    "drops": "No longer given",
+    "wants": "Held back",
+    "keeps": "Keep",
+}
 
 
 def review_page(review: Review) -> str:
@@ -53,12 +59,19 @@ def review_page(review: Review) -> str:
         parts=_parts(people) if people else [],
         sections={key: title for key, title in SECTIONS.items() if _has(review, key)},
         named=named,
-        signs=SIGNS,
+        worded=worded,
+        signs=_signs(review.kind),
+        columns=[(title, part) for part, title in TALLIED.items() if any(getattr(e, part) for e in counted)],
         papers=PAPERS,
         few=FEW,
         rows=ROWS,
         version=__version__,
     )
+
+
+def _signs(kind: str) -> dict[str, str]:
+    words = WORDS.get(kind, WORDS["change set"])
+    return {"-": words["loses"], "+": words["gains"], "~": words["drops"], "!": words["wants"]}
 
 
 def _template() -> jinja2.Template:

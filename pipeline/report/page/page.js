@@ -66,6 +66,7 @@
     at = 0;
     firstColumn = 0;
     chooseColumns();
+    fit();
     list.scrollTop = 0;
     draw();
     found.textContent = length === names.length ? count(length) : `${number(length)} of ${count(names.length)}`;
@@ -83,6 +84,8 @@
     return { height, total, view, canvasHeight, ratio, top: list.scrollTop * ratio };
   };
 
+  // As high as its rows, up to what the style allows.
+  const fit = () => { list.style.height = `${Math.max(1, shown.length) * rowHeight() + headHeight() + 2}px`; };
   const draw = () => {
     const { height, view, canvasHeight, top } = scroll();
     canvas.style.height = `${canvasHeight}px`;
@@ -325,6 +328,7 @@
     const kept = at;
     chooseColumns();
     drawColumns();
+    fit();
     move(kept);
   };
   const KEYS = {
@@ -374,7 +378,7 @@
   dialog.addEventListener("close", () => list.focus({ preventScroll: true }));
   byId("as-list").addEventListener("click", () => show(false));
   byId("as-matrix").addEventListener("click", () => show(true));
-  narrow.addEventListener("change", draw);
+  narrow.addEventListener("change", () => { fit(); draw(); });
   new ResizeObserver(() => draw()).observe(list);
   prepare();
   select();
