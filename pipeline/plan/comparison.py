@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from pipeline.address import principal_key
-from pipeline.plan.cohorts import Pair
+from pipeline.plan.cohorts import Pair, by_entitlement
 from pipeline.plan.model import Cohort, Entitlement, Plan
 
 NOTHING: frozenset[Pair] = frozenset()
-_BY_PERSON = {"access": True, "removals": True, "entitlements": True, "findings": True, "totals": True}
-_REASONS = {"mapping": {"ignored": True, "entitlements": {"__all__": {"why"}}}, "assignments": {"users"}}
+_BY_PERSON = {"access", "removals", "entitlements", "findings", "totals"}
+_REASON = re.compile(r"(?:^|\.)mapping\.entitlements\[\d+\]\.why$")
+_IGNORED = re.compile(r"(?:^|\.)mapping\.ignored\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one plan wants of one person."""
+    """What one plan wants of one person. ``terms`` are the parts of ``given`` by when they end ("" is never),
+    ``taken`` what shall go, ``is_named`` whether the person stands in ``assignments.users``.
+    """
 
     name: str
-    given: frozenset[Pair] = NOTHING
+    terms: tuple[tuple[str, frozenset[Pair]], ...] = ()
     taken: frozenset[Pair] = NOTHING
-    ends: tuple[str, ...] = ()
     is_named: bool = False
-    """In ``assignments.users``: the app without a value."""
+
+    @property
+    def given(self) -> frozenset[Pair]:
+        return self.terms[0][1] if len(self.terms) == 1 else NOTHING.union(*(held for _, held in self.terms))
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """When it ends, and what, where not all of it ends at once."""
+        if len(self.terms) == 1:
+            return (self.terms[0][0],) if self.terms[0][0] else ()
+        return tuple(f"{until or 'no end'} for {_listed(held)}" for until, held in self.terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +96,31 @@ def wanted_by_person(plan: Plan) -> dict[str, Wanted]:
     """By canonical key, what the plan wants of everybody it names."""
     found: dict[str, Wanted] = {}
     for cohort in plan.access:
-        pairs, ends = pairs_of(cohort), (cohort.expires,) if cohort.expires else ()
+        terms = ((cohort.expires or "", pairs_of(cohort)),)
         for user in cohort.users:
             key = principal_key(user)
             known = found.get(key)
-            found[key] = (
-                Wanted(user, pairs, NOTHING, ends)
-                if known is None
-                else Wanted(known.name, known.given | pairs, known.taken, tuple(sorted({*known.ends, *ends})))
-            )
+            found[key] = replace(known, terms=_joined(known.terms, terms)) if known else Wanted(user, terms)
     for cohort in plan.removals:
         pairs = pairs_of(cohort)
         for user in cohort.users:
             known = found.get(principal_key(user)) or Wanted(user)
-            found[principal_key(user)] = Wanted(known.name, known.given, known.taken | pairs, known.ends)
+            found[principal_key(user)] = replace(known, taken=known.taken | pairs)
     for user in plan.assignments.users:
         known = found.get(principal_key(user)) or Wanted(user)
-        found[principal_key(user)] = Wanted(known.name, known.given, known.taken, known.ends, is_named=True)
+        found[principal_key(user)] = replace(known, is_named=True)
     return found
+
+
+def _joined(*several: tuple[tuple[str, frozenset[Pair]], ...]) -> tuple[tuple[str, frozenset[Pair]], ...]:
+    joined: dict[str, frozenset[Pair]] = {}
+    for until, held in chain(*several):
+        joined[until] = joined.get(until, NOTHING) | held
+    return tuple(sorted(joined.items()))
+
+
+def _listed(pairs: frozenset[Pair]) -> str:
+    return "; ".join(f"{name}: {', '.join(values)}" for name, values in by_entitlement(pairs).items())
 
 
 def pairs_of(cohort: Cohort) -> frozenset[Pair]:
@@ -117,8 +138,14 @@ def rules_of(plan: Plan) -> dict[str, str]:
     """Whatever the plan says that is about no single person: dotted key -> JSON. Without reasons, findings
     and totals, which change nothing.
     """
-    fields = plan.model_dump(mode="json", by_alias=True, exclude={**_BY_PERSON, **_REASONS})  # type: ignore[arg-type]
-    rules = dict(_flat("", fields))
+    fields = plan.model_dump(mode="json", by_alias=True, exclude=_BY_PERSON)
+    fields["assignments"].pop("users")
+    fields["limits"]["privileged"].sort()
+    rules = {
+        rule: '"ignored"' if _IGNORED.search(rule) else content
+        for rule, content in _flat("", fields)
+        if not _REASON.search(rule)
+    }
     for each in plan.entitlements:
         texts = each.model_dump(mode="json", exclude={"values"})
         rules |= dict(_flat(f"entitlements.{each.external_value}", texts))
@@ -151,4 +178,4 @@ def _flat(place: str, content: object) -> Iterator[tuple[str, str]]:
 
 
 def _meaning(wanted: Wanted) -> tuple[object, ...]:
-    return wanted.given, wanted.taken, wanted.ends, wanted.is_named
+    return wanted.terms, wanted.taken, wanted.is_named

@@ -11,6 +11,7 @@ from pipeline.plan.cohorts import Pair, by_entitlement
 from pipeline.plan.comparison import PersonDifference, PlanDifference, compare_plans
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.lines import plan_lines
+from pipeline.plan.model import Plan
 from pipeline.review_views import ComparedPersonView, CompareView, RuleView
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
@@ -20,11 +21,16 @@ def compare(desk: Desk, old_given: str, new_given: str) -> CompareView:
     """What changes from one plan to another, by person and value. Raises InputError where one is invalid."""
     old_path, old = read_plan(desk, old_given)
     new_path, new = read_plan(desk, new_given)
+    return compare_views(desk.shown(old_path), old, desk.shown(new_path), new)
+
+
+def compare_views(old_name: str, old: Plan, new_name: str, new: Plan) -> CompareView:
+    """`compare` of plans that are read already, under the names that people know them by."""
     found = compare_plans(old, new)
     people = [_person(each) for each in found.people]
     return CompareView(
-        old=desk.shown(old_path),
-        new=desk.shown(new_path),
+        old=old_name,
+        new=new_name,
         old_digest=plan_digest(old),
         plan_digest=plan_digest(new),
         okta_app=new.okta_app.label or new.okta_app.id or "",
