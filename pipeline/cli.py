@@ -8,19 +8,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__, cli_review
-from pipeline.cli_answers import (
-    Shape,
-    answer,
-    answer_async,
-    guarded,
-    open_desk,
-    person_at_terminal,
-    switches,
-)
+from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp, cli_review
+from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
-    As,
     AsOf,
     CheckedApp,
     Concurrency,
@@ -31,15 +22,14 @@ from pipeline.cli_options import (
     Json,
     LeaseWait,
     Limits,
-    Link,
     MappingFile,
     Org,
-    Output,
     PlanName,
     Port,
     RateShare,
     Recheck,
     RejectsMax,
+    RequireApproval,
     Resumed,
     ReviewedChanges,
     Since,
@@ -59,6 +49,7 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
+cli_evidence.register(okta_plan)
 
 
 def _show_version(wanted: bool) -> None:
@@ -173,6 +164,10 @@ def validate(plans: Annotated[list[str], typer.Argument(metavar="PLAN...")], jso
 cli_review.register(okta_plan)
 
 
+cli_approvals.register(okta_plan)
+cli_mcp.register(okta_plan)
+
+
 @okta_plan.command()
 def apply(
     plan: PlanName,
@@ -185,6 +180,7 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -202,6 +198,7 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 
@@ -227,21 +224,6 @@ def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
     from pipeline.use_cases import online
 
     answer_async("verify", json, org, lambda desk: online.verify(desk, plan))
-
-
-@okta_plan.command()
-def runs(
-    run: Annotated[str | None, typer.Argument(metavar="RUN")] = None,
-    as_: As = None,
-    output: Output = None,
-    link: Link = None,
-    json: Json = False,
-) -> None:
-    """The runs of this workspace, or the report of one."""
-    from pipeline.use_cases import history
-
-    shape = Shape.of(as_, json=json, output=output, link=link)
-    answer("runs", shape, lambda: history.runs(open_desk(), run))
 
 
 @okta_plan.command()
@@ -333,5 +315,5 @@ def _run() -> int | None:
     except typer.TyperException as error:
         return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return show_unforeseen(error, debug=switches.debug)
+        return show_unforeseen(error, debug=switches.debug, mask=switches.mask)
     return code

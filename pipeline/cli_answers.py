@@ -16,10 +16,12 @@ from pipeline.telling_errors import show_error
 
 if TYPE_CHECKING:
     from pipeline.envelope import View
+    from pipeline.masking import Mask
     from pipeline.use_cases.applying import Person
     from pipeline.use_cases.desk import Desk
 
 R = TypeVar("R")
+V = TypeVar("V", bound="View")
 
 
 @dataclass(slots=True)
@@ -29,6 +31,12 @@ class Switches:
     workspace: Path | None = None
     debug: bool = False
     log_file: Path | None = None
+    mask: Mask | None = None
+    """Of the desk that was opened; None before there is one."""
+
+    def masked(self, view: V) -> V:
+        """``view`` as it may be shown."""
+        return self.mask.view(view) if self.mask else view
 
 
 switches = Switches()
@@ -59,7 +67,9 @@ def open_desk(org: Path | None = None) -> Desk:
     """What a verb is called with: this workspace, and the org of an org file where one is given."""
     from pipeline.use_cases.live import live_desk
 
-    return live_desk(switches.workspace, org, switches.log_file)
+    desk = live_desk(switches.workspace, org, switches.log_file)
+    switches.mask = desk.mask
+    return desk
 
 
 def person_at_terminal(json: bool) -> Person:
@@ -69,7 +79,7 @@ def person_at_terminal(json: bool) -> Person:
     from pipeline.use_cases.applying import Person
 
     can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
-    return Person(ask=ask if can_ask else None, show=show_progress())
+    return Person(ask=(lambda view: ask(switches.masked(view))) if can_ask else None, show=show_progress())
 
 
 def answer_async(
@@ -86,7 +96,7 @@ def answer(command: str, shape: Shape | bool, call: Callable[[], View]) -> None:
     command has no other formats.
     """
     wanted = Shape.of(None, json=shape) if isinstance(shape, bool) else shape
-    view = guarded(command, wanted.is_json, call)
+    view = switches.masked(guarded(command, wanted.is_json, call))
     guarded(command, wanted.is_json, lambda: _tell(view, wanted))
     raise typer.Exit(view.exit_code)
 
@@ -113,5 +123,5 @@ def guarded(command: str, json: bool, call: Callable[[], R]) -> R:
     try:
         return call()
     except OktaPlanError as error:
-        show_error(error, command, json=json, debug=switches.debug)
+        show_error(error, command, json=json, debug=switches.debug, mask=switches.mask)
         raise typer.Exit(int(error.exit_code)) from None

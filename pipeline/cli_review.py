@@ -110,4 +110,4 @@ def textconv(
     """A plan as one line for each person and value, for git diff (docs/git.md)."""
     from pipeline.use_cases.comparing import text_of
 
-    typer.echo(guarded("textconv", False, lambda: text_of(file)), nl=False)
+    typer.echo(guarded("textconv", False, lambda: text_of(open_desk(), file)), nl=False)

@@ -9,7 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.install_views import InstallView
+from pipeline.record_views import EvidenceView
 from pipeline.review_views import CompareView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
@@ -104,6 +107,7 @@ class DiffView(View):
     """Values that the plan calls privileged, as ``Entitlement/value``."""
     kept: int = 0
     forecast: ForecastView | None = None
+    notices: list[str] = []
 
 
 class MissingView(Part):
@@ -188,6 +192,8 @@ class ApplyView(View):
     verification: VerificationView | None = None
     resume: str | None = None
     """The command that goes on where this run stopped."""
+    notices: list[str] = []
+    """What there is to say of the approval: why it does not count, or where its use is counted."""
 
 
 class SimulateView(View):
@@ -306,14 +312,18 @@ class ResetView(View):
 VIEWS: tuple[type[View], ...] = (
     AnalyzeView,
     ApplyView,
+    ApprovalsView,
+    ApproveView,
     ArchiveView,
     CheckView,
     CompareView,
     DemoView,
     DiffView,
     ErrorAnswer,
+    EvidenceView,
     FilesView,
     GenerateView,
+    InstallView,
     ResetView,
     RunsView,
     SchemaView,

@@ -183,7 +183,7 @@ def _risks(view: DiffView, people: People) -> Iterator[Risk]:
             for entitlement, values in each.adds.items()
         ),
     )
-    yield from finding_risks(view.findings)
+    yield from finding_risks(view.findings, view.notices)
 
 
 def held_risks(held: Iterable[HeldView]) -> Iterator[Risk]:
@@ -207,8 +207,8 @@ def held_risks(held: Iterable[HeldView]) -> Iterator[Risk]:
     )
 
 
-def finding_risks(findings: Iterable[FindingView]) -> Iterator[Risk]:
-    """What was found on the way, errors first."""
+def finding_risks(findings: Iterable[FindingView], notices: Iterable[str] = ()) -> Iterator[Risk]:
+    """What was found on the way, errors first, and what else is to be known."""
     order = ("error", "warning", "note")
     listed = sorted(findings, key=lambda each: order.index(each.severity))
     yield from risk_of(
@@ -216,10 +216,13 @@ def finding_risks(findings: Iterable[FindingView]) -> Iterator[Risk]:
         "Worth knowing",
         "findings",
         "Found while reading the plan and the tenant.",
-        (
-            RiskRow(what=f"{each.severity}: {each.code}", count=1, detail=each.detail or each.summary)
-            for each in listed
-        ),
+        [
+            *(
+                RiskRow(what=f"{each.severity}: {each.code}", count=1, detail=each.detail or each.summary)
+                for each in listed
+            ),
+            *(RiskRow(what="note", count=1, detail=each) for each in notices),
+        ],
         Tone.QUIET,
     )
 

@@ -171,7 +171,7 @@ def _risks(view: RunsView, people: People) -> Iterator[Risk]:
         Tone.TAKES,
     )
     yield from held_risks(view.held)
-    yield from finding_risks(view.told.findings if view.told else [])
+    yield from finding_risks(*((view.told.findings, view.told.notices) if view.told else ([],)))
 
 
 def _unlike_the_plan(view: RunsView) -> Iterator[Risk]:

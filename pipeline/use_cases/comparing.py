@@ -44,18 +44,20 @@ def compare_views(old_name: str, old: Plan, new_name: str, new: Plan) -> Compare
     )
 
 
-def text_of(path: Path) -> str:
+def text_of(desk: Desk, path: Path) -> str:
     """A plan anywhere on the disk, as one line for each person and value; a file that is no valid plan as it
     is, so that its difference can still be seen. Raises InputError where it cannot be read.
     """
     from pipeline.plan.file import load_plan
 
     try:
-        return "".join(f"{line}\n" for line in plan_lines(load_plan(path).plan))
+        plan = load_plan(path).plan
     except InputError:
         if not path.is_file():
             raise
-        return path.read_text("utf-8", errors="replace")
+        return desk.mask.text(path.read_text("utf-8", errors="replace"))
+    desk.mask.learn(plan.people)
+    return desk.mask.text("".join(f"{line}\n" for line in plan_lines(plan)))
 
 
 def _person(each: PersonDifference) -> ComparedPersonView:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from pipeline.changes.codec import from_json
-from pipeline.changes.model import Change, ChangeSet
+from pipeline.changes.model import Change, ChangeSet, names_in
 from pipeline.errors import ErrorCode, InputError
 from pipeline.run.entries import Begin, End, Held, Note
 from pipeline.run.folder import ListedRun, RunFolder, find_run, list_runs
@@ -31,6 +31,8 @@ def runs(desk: Desk, run: str | None) -> RunsView:
         raise listed.problem
     header = listed.state.header if listed.state else None
     changes = _changes(desk, folder)
+    if desk.mask.on and changes:
+        desk.mask.learn(names_in(changes))
     outcomes = _outcomes(folder)
     return RunsView(
         run=run,

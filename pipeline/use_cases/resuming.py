@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pipeline.changes.codec import changes_digest, from_json
@@ -13,7 +14,12 @@ from pipeline.plan.model import Plan
 from pipeline.run.entries import Header
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, find_run
+from pipeline.run.journal import Journal
+from pipeline.run.result import EarlierRun
+from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.run.tenant import Tenant
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.leasing import Leased
 from pipeline.use_cases.reviewing import read_json
 
 AFRESH = "Apply the plan without --resume: it is compared with the tenant afresh."
@@ -65,6 +71,31 @@ def refuse_elsewhere(header: Header, snapshot: Snapshot) -> None:
     if header.okta_app_id != snapshot.okta_app.id:
         found = f"the plan's app is now {snapshot.okta_app.id}, not {header.okta_app_id}"
         raise _refused(ErrorCode.OTHER_RUN, header.run_id, found)
+
+
+async def settle_earlier(
+    desk: Desk, plan: Plan, leased: Leased, tenant: Tenant, places: Callable[[], Awaitable[Snapshot]]
+) -> list[EarlierRun]:
+    """Read back what unfinished runs of this plan had begun, and close them: before anything is compared, so
+    that one reading serves. ``places`` reads the entitlements, where something was begun.
+    """
+    settled: list[EarlierRun] = []
+    while folder := unfinished_run(
+        desk.runtime.runs_dir,
+        plan_name=plan.name,
+        plan_digest=plan_digest(plan),
+        org_id=leased.org_id,
+        app_id=leased.app_id,
+    ):
+        state = folder.state()
+        entitlements = (await places()).entitlements if state.open else ()
+        changes = from_json(read_json(folder.changes), desk.shown(folder.changes))
+        journal, _ = Journal.reopen(folder.journal, desk.runtime.clock)
+        with journal:
+            earlier = await settle_open(state, changes, journal, tenant, entitlements, desk.runtime.clock)
+            close(journal, earlier)
+        settled.append(earlier)
+    return settled
 
 
 def _stored(desk: Desk, folder: RunFolder, name: str, digest: str) -> ChangeSet:

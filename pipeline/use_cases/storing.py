@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.run.folder import write_private
+from pipeline.run.folder import make_private, write_private
 from pipeline.use_cases.desk import Desk
 
 
@@ -26,7 +26,7 @@ def write_text(desk: Desk, output: Path, text: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         write_private(path, text)
     except OSError as error:
         raise InputError(

@@ -18,10 +18,10 @@ from pipeline.plan.file import write_plan
 from pipeline.plan.lines import plan_lines
 from pipeline.plan.model import Assignments, GrantOptions, Limits, Move, OktaAppRef, Plan, SourceRef
 from pipeline.review.of_comparison import review_comparison
-from pipeline.use_cases.comparing import text_of
 from tests.builders import cohort, entitlement, plan, value
 from tests.changes.test_properties import plans
 from tests.effort import examples
+from tests.review.commands import okta_plan
 
 ALICE, BOB = "alice@acme.example.com", "bob@acme.example.com"
 
@@ -120,8 +120,6 @@ NEW = plan(
 
 
 def test_the_comparison_tells_what_is_given_taken_and_only_dropped(tmp_path: Path) -> None:
-    from tests.review.commands import okta_plan
-
     written(tmp_path, "old", OLD)
     written(tmp_path, "new", NEW)
     answer = okta_plan(tmp_path, "compare", "old", "new", "--format", "json").json()
@@ -175,7 +173,9 @@ def test_git_diff_shows_people_and_values(tmp_path: Path) -> None:
 def test_a_file_that_is_no_plan_is_shown_to_git_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text("schema: okta-plan/v1\nname: [\n", "utf-8")
-    assert text_of(path) == "schema: okta-plan/v1\nname: [\n"
+    said = okta_plan(tmp_path, "textconv", str(path))
+    assert (said.exit_code, said.stdout) == (0, "schema: okta-plan/v1\nname: [\n")
+    assert okta_plan(tmp_path, "textconv", str(tmp_path / "missing.yaml")).exit_code == 1
 
 
 @settings(max_examples=examples(30), deadline=None)
