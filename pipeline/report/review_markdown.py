@@ -143,9 +143,11 @@ def _cohorts(page: _Page, people: People) -> None:
 
 def _cohort(people: People, cohort: Cohort) -> str:
     standing = about(cohort)
-    head = f"- **{people_counted(cohort.people)}**{f', {code(standing)}' if standing else ''}"
+    alone = cohort.people == 1
+    who = code(cohort.first[0]) if alone else f"**{people_counted(cohort.people)}**"
+    head = f"- {who}{f', {code(standing)}' if standing else ''}"
     changes = [f"  - {SIGNS[sign]} {code(f'{sign} {text}')}" for sign, text in effects(people, cohort)]
-    return "\n".join((head, *changes, f"  - {_first(cohort.first, cohort.people)}"))
+    return "\n".join((head, *changes, *(() if alone else (f"  - {_first(cohort.first, cohort.people)}",))))
 
 
 def _values(page: _Page, people: People) -> None:

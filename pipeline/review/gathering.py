@@ -93,7 +93,7 @@ class Gathering:
         ordered = sorted(self._drafts.items(), key=lambda item: (_rank(item[1], touching), item[0]))
         drafts = [draft for _, draft in ordered]
         keys = [self._key(draft) for draft in drafts]
-        cohorts, numbers = _cohorts(keys, drafts)
+        cohorts, numbers = _cohorts(keys, drafts, [len(each) for each in self._listed])
         return People(
             values=tuple(
                 GrantedValue(*pair, is_privileged=self._is_privileged(pair), is_new=pair in self._new)
@@ -156,12 +156,16 @@ def _rank(draft: _Draft, touching: Collection[int]) -> int:
     return _PRIVILEGED if draft.gains in touching else _PLAIN
 
 
-def _cohorts(keys: Sequence[_Key], drafts: Sequence[_Draft]) -> tuple[tuple[Cohort, ...], dict[_Key, int]]:
-    """What to look at first, then the largest; and the number of each."""
+def _cohorts(
+    keys: Sequence[_Key], drafts: Sequence[_Draft], sizes: Sequence[int]
+) -> tuple[tuple[Cohort, ...], dict[_Key, int]]:
+    """What to look at first, then the largest; and the number of each. ``sizes`` are those of the sets."""
     counts: dict[_Key, int] = {}
+    stays: dict[_Key, int] = {}
     first: dict[_Key, list[str]] = {}
     for key, draft in zip(keys, drafts, strict=True):
         counts[key] = counts.get(key, 0) + 1
+        stays[key] = stays.get(key, 0) + sizes[draft.keeps]
         if counts[key] <= FIRST:
             first.setdefault(key, []).append(draft.name)
     made = {
@@ -173,6 +177,7 @@ def _cohorts(keys: Sequence[_Key], drafts: Sequence[_Draft]) -> tuple[tuple[Coho
             wants=key[4],
             held=key[5],
             ends=key[6],
+            stays=stays[key],
             people=count,
             first=tuple(first[key]),
         )

@@ -66,6 +66,8 @@ class Cohort:
     held: str
     """Why it is; "" where nothing is."""
     ends: str
+    stays: int
+    """(person, value) pairs that they hold before and after."""
     people: int
     first: tuple[str, ...]
     """The first few of them."""

@@ -44,7 +44,7 @@ def _people(view: CompareView) -> People:
             each.principal,
             gains=gathering.values(each.adds),
             loses=gathering.values(each.takes),
-            drops=gathering.values(each.drops),
+            drops=gathering.values(_beyond(each.drops, each.takes)),
             keeps=gathering.values(each.keeps),
             standing=STANDING[each.state],
             ends=_ending(each),
@@ -57,6 +57,15 @@ def _people(view: CompareView) -> People:
             text = f"The new plan {verb} this person for the app without a value."
             gathering.note(each.principal, Note("remark", "app only", text))
     return gathering.people()
+
+
+def _beyond(lists: ValueLists, others: ValueLists) -> ValueLists:
+    """``lists`` without what stands in ``others``: what is taken away is no longer given anyway."""
+    left = {
+        entitlement: [each for each in values if each not in others.get(entitlement, [])]
+        for entitlement, values in lists.items()
+    }
+    return {entitlement: values for entitlement, values in left.items() if values}
 
 
 def listed(lists: ValueLists) -> str:

@@ -23,8 +23,9 @@ def effects(people: People, cohort: Cohort) -> Iterator[tuple[str, str]]:
 
 
 def about(cohort: Cohort) -> str:
-    """Where these people stand, what holds them back, when it ends; "" where there is nothing to say."""
-    return ", ".join(filter(None, (cohort.standing, cohort.held, cohort.ends)))
+    """Where these people stand, what holds them back, when it ends, what stays; "" where that is nothing."""
+    stays = counted(cohort.stays, "value stays", "values stay") if cohort.stays else ""
+    return ", ".join(filter(None, (cohort.standing, cohort.held, cohort.ends, stays)))
 
 
 def some(texts: Sequence[str], most: int = SHOWN) -> str:

@@ -139,7 +139,7 @@ def test_a_reader_sees_the_removal_before_all_else() -> None:
     from pipeline.use_cases.comparing import compare_views
 
     review = review_comparison(compare_views("old.yaml", OLD, "new.yaml", NEW))
-    assert [risk.key for risk in review.risks] == ["revocations", "rules", "drops", "new"]
+    assert [risk.key for risk in review.risks] == ["revocations", "rules", "new"]
     assert review.people is not None
     assert review.people.names == (ALICE, BOB)
 
