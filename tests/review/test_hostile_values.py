@@ -10,7 +10,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pipeline.formats import Format
+from pipeline.report.markdown import run_report
 from pipeline.report.rendering import in_format
+from pipeline.views import RunsView
 from pipeline.visible import cut, visible
 from tests.review.hostile import HOSTILE, LONG
 from tests.review.made import KINDS, saying
@@ -116,6 +118,17 @@ def test_in_markdown_a_value_stands_in_code_only(kind: str) -> None:
         assert "evil" not in loose
         assert "pwned" not in loose
         assert "@" not in loose
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_nor_does_the_report_in_the_folder_of_a_run(text: str) -> None:
+    view = saying("run", text)
+    assert isinstance(view, RunsView)
+    assert view.told is not None
+    report = run_report(view.told)
+    assert not hidden(report)
+    assert not {token.type for token in tokens(report)} & {"link_open", "image", "html_inline", "html_block"}
+    assert "evil" not in "".join(token.content for token in tokens(report) if token.type == "text")
 
 
 @pytest.mark.parametrize("kind", KINDS)
