@@ -90,8 +90,11 @@ class Gathering:
         places = self._places()
         privileged = {self._values[pair] for pair in self._values if self._is_privileged(pair)}
         touching = {n for n, each in enumerate(self._listed) if each & privileged}
-        ordered = sorted(self._drafts.items(), key=lambda item: (_rank(item[1], touching), item[0]))
-        drafts = [draft for _, draft in ordered]
+        ranked: tuple[list[_Draft], ...] = ([], [], [], [])
+        for who in sorted(self._drafts):
+            draft = self._drafts[who]
+            ranked[_rank(draft, touching)].append(draft)
+        drafts = [draft for each in ranked for draft in each]
         keys = [self._key(draft) for draft in drafts]
         cohorts, numbers = _cohorts(keys, drafts, [len(each) for each in self._listed])
         return People(
@@ -135,6 +138,8 @@ class Gathering:
         return self._number(self._listed[one] | self._listed[other]) if one else other
 
     def _key(self, draft: _Draft) -> _Key:
+        if not draft.notes:
+            return (draft.standing, draft.gains, draft.loses, draft.drops, 0, "", draft.ends)
         stopped = [note for note in draft.notes if note.kind != "remark"]
         wants = 0
         for note in stopped:
