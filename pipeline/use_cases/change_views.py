@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.changes.model import Change, Holding, added, removed
+from typing import Any
+
+from pipeline.address import Kind
+from pipeline.changes.model import Action, Change, Holding, added, beside_values, removed
 from pipeline.views import ChangeView
+
+OF_PEOPLE = frozenset({Kind.ASSIGNMENT, Kind.GRANT, Kind.REMOVAL})
 
 
 def change_view(change: Change) -> ChangeView:
@@ -21,6 +26,20 @@ def change_view(change: Change) -> ChangeView:
         expires=person.expires if person else None,
         expires_before=person.expires_before if person else None,
     )
+
+
+def covered(change: Change) -> dict[str, Any]:
+    """The fields of its view that say whom ``change`` concerns and until when, as far as the changes_digest
+    covers them: a file whose names of people were edited must not be approved for the wrong ones.
+    """
+    ends = dict(beside_values(change)).get("expires") if change.action is Action.RETIME else None
+    return {
+        "principal": change.address.key if change.address.kind in OF_PEOPLE else None,
+        "also": [],
+        "keeps": value_lists(kept(change)) if change.address.kind in OF_PEOPLE else {},
+        "expires": ends,
+        "expires_before": None,
+    }
 
 
 def kept(change: Change) -> Holding:
