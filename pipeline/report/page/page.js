@@ -23,7 +23,7 @@
   };
   const number = (count) => count.toLocaleString("en");
   const count = (amount) => `${number(amount)} ${amount === 1 ? "person" : "people"}`;
-  const members = all.sets.map((each) => new Set(each));
+  const holds = (set, value) => all.sets[set].includes(value);
   const keepsOf = (person) => (all.keepsOf.length ? all.keepsOf[person] : 0);
   const label = (value) => `${all.entitlements[all.values[value][0]]}: ${all.values[value][1]}`;
   const isPrivileged = (value) => (all.values[value][2] & 1) !== 0;
@@ -50,7 +50,7 @@
   const select = () => {
     const wanted = choice.value === "" ? -1 : Number(choice.value);
     const passes = all.cohorts.map((each, place) => (cohort === null || cohort === place) && filter(each));
-    const concerns = all.cohorts.map((each) => wanted < 0 || PARTS.some(([part]) => members[each[part]].has(wanted)));
+    const concerns = all.cohorts.map((each) => wanted < 0 || PARTS.some(([part]) => holds(each[part], wanted)));
     const text = search.value.trim().toLowerCase();
     if (text && folded === null) folded = all.names.toLowerCase().split("\n");
     const chosen = new Int32Array(names.length);
@@ -58,7 +58,7 @@
     for (let person = 0; person < names.length; person++) {
       const own = all.cohortOf[person];
       if (!passes[own]) continue;
-      if (!concerns[own] && !members[keepsOf(person)].has(wanted)) continue;
+      if (!concerns[own] && !holds(keepsOf(person), wanted)) continue;
       if (text && !folded[person].includes(text) && !alsoNamed(person, text)) continue;
       chosen[length++] = person;
     }
@@ -190,8 +190,8 @@
     const own = all.cohorts[all.cohortOf[person]];
     const said = [];
     for (const value of columns.slice(firstColumn, firstColumn + COLUMNS)) {
-      const part = PARTS.find(([each]) => members[own[each]].has(value));
-      const sign = part ? part[1] : members[keepsOf(person)].has(value) ? "=" : "";
+      const part = PARTS.find(([each]) => holds(own[each], value));
+      const sign = part ? part[1] : holds(keepsOf(person), value) ? "=" : "";
       const cell = make("i", sign === "-" ? MINUS : sign);
       cell.dataset.sign = cell.textContent;
       cell.setAttribute("aria-hidden", "true");
