@@ -79,7 +79,7 @@ def world_of(seed: int) -> World:
     grants = _grant_options(rng)
     okta_app = _okta_app(rng, users, has, policies=10 if grants["policy_users"] == "convert" else 2)
     _let_end_sooner(okta_app, access)
-    removals = _removals(rng, users, access) if rng.random() < 0.2 else []
+    removals = _removals(rng, users, access) if rng.random() < 0.15 else []
     plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
         "name": "t",
@@ -293,7 +293,7 @@ def _assignments(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[st
 
 def _grant_options(rng: random.Random) -> dict[str, Any]:
     return {
-        "policy_users": rng.choices(["hold", "convert"], [8, 2])[0],
+        "policy_users": rng.choices(["hold", "convert"], [17, 3])[0],
         "with_additive": rng.choices(["hold", "canary"], [7, 3])[0],
         "type": rng.choices(["custom", "additive"], [6, 1])[0],
     }
