@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +25,7 @@ from pipeline.plan.model import Plan
 from pipeline.report.markdown import run_report
 from pipeline.run.entries import Header, Note
 from pipeline.run.executor import execute
-from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
+from pipeline.run.folder import RunFolder, lines_of_json, new_run_id, not_applied_csv
 from pipeline.run.journal import Journal, iso_utc
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import Outcome, Progress, RunResult
@@ -179,9 +178,9 @@ class _Job:
             note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
-        folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
+        folder.write(folder.changes, lines_of_json(to_json(changes)))
         if reviewed != changes:
-            folder.write(folder.reviewed, json.dumps(to_json(reviewed), ensure_ascii=False, indent=1) + "\n")
+            folder.write(folder.reviewed, lines_of_json(to_json(reviewed)))
         clock = self._desk.runtime.clock
         with Journal.create(folder.journal, self._header(changes, reviewed), clock) as journal:
             result = await self._execute(journal, snapshot, changes, reviewed)
