@@ -15,8 +15,8 @@ from tests.effort import examples
 from tests.simulation.swarm import reproduce, seeds_from, try_some
 from tests.simulation.trouble import ADMIN_CHANGES, KINDS
 
-SEEDS, SEEDS_SOAKED = 500, 50_000
-CHUNK = 100
+SEEDS, SEEDS_SOAKED = 2_000, 50_000
+CHUNK = 50
 BASE = 20261125
 """OKTA_PLAN_SEED takes its place, to try others."""
 SEEDS_THAT_MEET_ALL, LEAST = 2_000, 3
