@@ -49,8 +49,14 @@ def test_whatever_happens_the_eight_rules_hold(start: int, counts: Path) -> None
     told = [path.read_text("utf-8") for path in counts.glob("*.json")]
     if len(told) * CHUNK >= COUNT >= SEEDS_THAT_MEET_ALL:
         seen = sum((Counter[str](json.loads(text)) for text in told), Counter[str]())
-        too_rare = {what: seen[what] for what in expected() if seen[what] < LEAST}
-        assert not too_rare, f"what should occur {LEAST} times or more, but in all {COUNT} seeds: {seen}"
+        assert not too_rare(seen), (
+            f"what should occur {LEAST} times or more, but in all {COUNT} seeds: {seen}"
+        )
+
+
+def too_rare(seen: Counter[str]) -> dict[str, int]:
+    """What should have occurred LEAST times or more, and how often it did."""
+    return {what: seen[what] for what in expected() if seen[what] < LEAST}
 
 
 def expected() -> Iterator[str]:
