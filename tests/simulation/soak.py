@@ -16,7 +16,7 @@ from tests.simulation.test_swarm import BASE, CHUNK, SEEDS_SOAKED, too_rare
 
 
 def main(log: Path, count: int) -> int:
-    """Judges what is left, and tells about all; 1 where a rule was broken or something hardly ever occurred."""
+    """Judges what is left and tells about all; 1 where a rule was broken or something hardly occurred."""
     known = judged_before(log)
     left = [(start, count) for start in range(0, count, CHUNK) if start not in known]
     with multiprocessing.Pool() as pool, log.open("a", encoding="utf-8") as file:
