@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.emulator.fault_kinds import FaultSet
 from tests.effort import examples
-from tests.simulation.swarm import reproduce, seeds_from, try_some
+from tests.simulation.swarm import reproduce, seeds_from, try_one, try_some
 from tests.simulation.trouble import ADMIN_CHANGES, KINDS
 
 SEEDS, SEEDS_SOAKED = 2_000, 50_000
@@ -23,6 +23,9 @@ SEEDS_THAT_MEET_ALL, LEAST = 2_000, 3
 """In so many seeds, everything that can go wrong does so often."""
 NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name"}
 """Hold reasons that the emulator cannot bring about."""
+
+ONCE_BROKEN = (985302063,)
+"""Seeds that did, in the order in which they were found."""
 
 COUNT = examples(SEEDS, soaked=SEEDS_SOAKED)
 
@@ -52,6 +55,12 @@ def test_whatever_happens_the_eight_rules_hold(start: int, counts: Path) -> None
         assert not too_rare(seen), (
             f"what should occur {LEAST} times or more, but in all {COUNT} seeds: {seen}"
         )
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_what_once_broke_a_rule_holds(seed: int) -> None:
+    _, told = try_one(seed)
+    assert not told, reproduce(seed)
 
 
 def too_rare(seen: Counter[str]) -> dict[str, int]:
