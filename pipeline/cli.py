@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__
+from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -29,6 +29,7 @@ from pipeline.cli_options import (
     RateShare,
     Recheck,
     RejectsMax,
+    RequireApproval,
     Resumed,
     ReviewedChanges,
     Since,
@@ -48,6 +49,7 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
+cli_evidence.register(okta_plan)
 
 
 def _show_version(wanted: bool) -> None:
@@ -203,6 +205,10 @@ def diff(
     )
 
 
+cli_approvals.register(okta_plan)
+cli_mcp.register(okta_plan)
+
+
 @okta_plan.command()
 def apply(
     plan: PlanName,
@@ -215,6 +221,7 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -232,6 +239,7 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 
@@ -257,14 +265,6 @@ def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
     from pipeline.use_cases import online
 
     answer_async("verify", json, org, lambda desk: online.verify(desk, plan))
-
-
-@okta_plan.command()
-def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json: Json = False) -> None:
-    """The runs of this workspace, or the report of one."""
-    from pipeline.use_cases import history
-
-    answer("runs", json, lambda: history.runs(open_desk(), run))
 
 
 @okta_plan.command()
@@ -356,5 +356,5 @@ def _run() -> int | None:
     except typer.TyperException as error:
         return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return show_unforeseen(error, debug=switches.debug)
+        return show_unforeseen(error, debug=switches.debug, mask=switches.mask)
     return code

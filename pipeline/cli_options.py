@@ -58,6 +58,9 @@ LeaseWait = Annotated[float, typer.Option(min=0, metavar="S", help="Wait so long
 AcceptHeld = Annotated[
     list[str] | None, typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable.")
 ]
+RequireApproval = Annotated[
+    bool, typer.Option("--require-approval", help="Refuse what the approval beside the plan does not cover.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
 Db = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")]
 Limits = Annotated[str | None, typer.Option(metavar="observed|none|FILE")]

@@ -11,6 +11,7 @@ OktaPlanError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from pipeline.findings import Finding, Location
@@ -59,6 +60,7 @@ class ErrorCode(StrEnum):
     # settings
     SETTINGS_INVALID = "settings_invalid"
     NO_CREDENTIAL = "no_credential"
+    NO_WORKSPACE = "no_workspace"
     ORG_FILE_INVALID = "org_file_invalid"
     SHARED_UNUSABLE = "shared_unusable"
     S3_DISABLED = "s3_disabled"
@@ -81,6 +83,20 @@ class ErrorCode(StrEnum):
     LIMIT_EXCEEDED = "limit_exceeded"
     LEASE_HELD = "lease_held"
     NOT_CONFIRMED = "not_confirmed"
+    APPROVAL_MISSING = "approval_missing"
+    APPROVAL_INVALID = "approval_invalid"
+    APPROVAL_OF_OTHER_PLAN = "approval_of_other_plan"
+    APPROVAL_OF_OTHER_CHANGES = "approval_of_other_changes"
+    APPROVAL_EXPIRED = "approval_expired"
+    APPROVAL_USED_UP = "approval_used_up"
+    APPROVAL_EXCEEDED = "approval_exceeded"
+    APPROVAL_UNSIGNED = "approval_unsigned"
+    APPROVAL_BAD_SIGNATURE = "approval_bad_signature"
+    APPROVAL_UNKNOWN_SIGNER = "approval_unknown_signer"
+    APPROVAL_BY_AUTHOR = "approval_by_author"
+    APPROVAL_BY_FORM = "approval_by_form"
+    APPROVAL_OF_OTHER_PART = "approval_of_other_part"
+    NOT_NAMED = "not_named"
     FREEZE = "freeze"
     NOT_APPLIED = "not_applied"
     # runs
@@ -89,8 +105,10 @@ class ErrorCode(StrEnum):
     RUN_UNFINISHED = "run_unfinished"
     OTHER_RUN = "other_run"
     JOURNAL_DAMAGED = "journal_damaged"
+    EVIDENCE_DAMAGED = "evidence_damaged"
     RUN_STOPPED = "run_stopped"
     LEASE_LOST = "lease_lost"
+    SPENDING_DAMAGED = "spending_damaged"
     CANARY_FAILED = "canary_failed"
     # command line
     USAGE = "usage"
@@ -111,6 +129,7 @@ class OktaPlanError(Exception):
         location: Location | None = None,
         next_step: str | None = None,
         findings: tuple[Finding, ...] = (),
+        people: Iterable[str] = (),
     ) -> None:
         super().__init__(summary)
         self.code = code
@@ -119,6 +138,8 @@ class OktaPlanError(Exception):
         self.location = location
         self.next_step = next_step
         self.findings = findings
+        self.people = tuple(people)
+        """Names of people that its texts may hold, so that they can be masked."""
 
 
 class InputError(OktaPlanError):

@@ -9,7 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.install_views import InstallView
+from pipeline.record_views import EvidenceView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -91,6 +94,7 @@ class DiffView(View):
     changes: list[ChangeView] = []
     kept: int = 0
     forecast: ForecastView | None = None
+    notices: list[str] = []
 
 
 class MissingView(Part):
@@ -175,6 +179,8 @@ class ApplyView(View):
     verification: VerificationView | None = None
     resume: str | None = None
     """The command that goes on where this run stopped."""
+    notices: list[str] = []
+    """What there is to say of the approval: why it does not count, or where its use is counted."""
 
 
 class SimulateView(View):
@@ -282,13 +288,17 @@ class ResetView(View):
 VIEWS: tuple[type[View], ...] = (
     AnalyzeView,
     ApplyView,
+    ApprovalsView,
+    ApproveView,
     ArchiveView,
     CheckView,
     DemoView,
     DiffView,
     ErrorAnswer,
+    EvidenceView,
     FilesView,
     GenerateView,
+    InstallView,
     ResetView,
     RunsView,
     SchemaView,

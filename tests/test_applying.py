@@ -82,7 +82,14 @@ def test_a_run_leaves_its_papers_for_its_owner_only(tmp_path: Path) -> None:
     view = org.apply()
     folder = tmp_path / "plans" / ".runs" / str(view.run)
     papers = {each.name: each for each in folder.iterdir()}
-    assert set(papers) == {"journal.jsonl", "changes.json", "report.json", "report.md", "not-applied.csv"}
+    assert set(papers) == {
+        "journal.jsonl",
+        "changes.json",
+        "report.json",
+        "report.md",
+        "not-applied.csv",
+        "plan.yaml",
+    }
     assert {each.stat().st_mode & 0o077 for each in papers.values()} == {0}
     assert json.loads(papers["report.json"].read_text("utf-8"))["run"] == view.run
     assert "nobody@x.com" in papers["not-applied.csv"].read_text("utf-8")

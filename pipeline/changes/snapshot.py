@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -124,6 +124,8 @@ class Lookup:
     status: LookupStatus
     user: OktaUser | None = None
     detail: str = ""
+    named: tuple[str, ...] = ()
+    """Logins that ``detail`` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,15 @@ class Snapshot:
     """Logins and e-mails, case-folded, and ids of users from whom nothing is taken."""
     bases: Mapping[str, BaseAccess] = field(default_factory=dict)
     """By Okta user id: the policy grants of those who are to be converted, where they could be read."""
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Every name by which people were looked up or found."""
+        for lookup in self.people.values():
+            yield lookup.principal
+            yield from lookup.named
+            if lookup.user is not None:
+                yield from (lookup.user.login, lookup.user.email)
 
     def is_complete(self, listing: str) -> bool:
         return any(each.name == listing and each.complete for each in self.listings)

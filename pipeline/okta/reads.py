@@ -180,10 +180,10 @@ class Reads:
             raise failed("Reading what a person has on the app (the answer is about another)", answer)
         return body.value()
 
-    async def users_listed(self, search: str) -> Listed[UserBody]:
-        """All users a search finds."""
+    async def users_listed(self, search: str, *, pages_max: int | None = None) -> Listed[UserBody]:
+        """All users a search finds; an incomplete listing where they take more than ``pages_max`` pages."""
         call = Call("GET", "/api/v1/users", query=(("search", search), ("limit", "200")))
-        return await list_all(self._client, call, UserBody, "users")
+        return await list_all(self._client, call, UserBody, "users", pages_max=pages_max)
 
     async def directory(self, pages_max: int) -> tuple[OktaUser, ...] | None:
         """All users of the org; None where that cannot be read to its end in so many pages.

@@ -7,8 +7,14 @@ from functools import singledispatch
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
+from pipeline.install_views import InstallView
+from pipeline.record_views import EvidenceView
+from pipeline.report.approvals import show_approvals, show_approved
+from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
+from pipeline.report.records import show_evidence
 from pipeline.report.sources import show_archive, show_files
 from pipeline.report.surveys import show_generated, show_plan, show_survey
 from pipeline.report.text import (
@@ -146,6 +152,7 @@ def _(view: DiffView, console: Console) -> None:
     more(console, len(view.changes))
     _held(console, view.held)
     show_findings(console, view.findings)
+    _notices(console, view.notices)
     if view.changes:
         _forecast(console, view.forecast)
         console.print(
@@ -174,6 +181,7 @@ def _(view: ApplyView, console: Console) -> None:
     show_findings(console, view.findings)
     if view.verification:
         _verification(console, view.verification)
+    _notices(console, view.notices)
     for name, path in view.paths.items():
         console.print(f"{name}: {plain(path)}")
     if view.error:
@@ -241,6 +249,26 @@ def _(view: UndoView, console: Console) -> None:
 
 
 @_render.register
+def _(view: EvidenceView, console: Console) -> None:
+    show_evidence(view, console)
+
+
+@_render.register
+def _(view: InstallView, console: Console) -> None:
+    show_install(view, console)
+
+
+@_render.register
+def _(view: ApproveView, console: Console) -> None:
+    show_approved(view, console)
+
+
+@_render.register
+def _(view: ApprovalsView, console: Console) -> None:
+    show_approvals(view, console)
+
+
+@_render.register
 def _(view: SchemaView, console: Console) -> None:
     for name in view.schemas:
         console.print(view.paths.get(name, name))
@@ -254,6 +282,11 @@ def _(view: ResetView, console: Console) -> None:
 @_render.register
 def _(view: DemoView, console: Console) -> None:
     console.print(f"That was the whole story, in {len(view.steps)} commands.")
+
+
+def _notices(console: Console, notices: list[str]) -> None:
+    for each in notices:
+        console.print(f"[cyan]note[/] {plain(each)}")
 
 
 def _scopes(console: Console, scopes: list[ScopeView]) -> None:

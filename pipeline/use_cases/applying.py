@@ -4,86 +4,55 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline import __version__
 from pipeline.address import Address
-from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
-from pipeline.changes.forecast import RECHECK_S, Means
+from pipeline.changes.codec import reviewer_of
+from pipeline.changes.forecast import Forecast, Means
 from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
-from pipeline.envelope import to_json as view_json
-from pipeline.errors import ErrorCode, RefusedError, TenantError
+from pipeline.errors import OktaPlanError, TenantError
 from pipeline.okta.scopes import to_apply
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.model import Plan
-from pipeline.report.markdown import run_report
-from pipeline.run.entries import Header, Note
+from pipeline.run.entries import Closed, Note
 from pipeline.run.executor import execute
-from pipeline.run.folder import RunFolder, lines_of_json, new_run_id, not_applied_csv
-from pipeline.run.journal import Journal, iso_utc
+from pipeline.run.folder import RunFolder, new_run_id
+from pipeline.run.journal import Journal
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
-from pipeline.run.result import Outcome, Progress, RunResult
+from pipeline.run.result import Outcome, RunResult
 from pipeline.run.resume import settle_open
 from pipeline.run.roster import Roster
+from pipeline.use_cases.agreeing import agreed
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
+from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.archiving import note_in_place
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import Leased, app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
-    diff_view,
     forecast_view,
     foresee,
     observe,
-    store_changes,
     subject_of,
     verification_view,
 )
+from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
-from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere, settle_earlier
-from pipeline.use_cases.reviewing import (
-    accepted_reasons,
-    bad_option,
-    read_json,
-    refuse_other,
-    refuse_yes_alone,
-)
+from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
+from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere, settle_earlier
+from pipeline.use_cases.reviewing import accepted_reasons, bad_option
 from pipeline.use_cases.signals import stop_on_signals
-from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
-from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
+from pipeline.use_cases.spent import settle
+from pipeline.use_cases.tenant import Tenant, open_tenant
+from pipeline.views import ApplyView, ForecastView, VerificationView
 
-
-@dataclass(frozen=True, slots=True)
-class ApplyRequest:
-    """What ``apply`` was asked for. ``changes`` is the reviewed change set's file; ``only`` one of PARTS."""
-
-    plan: str
-    changes: Path | None = None
-    only: str | None = None
-    yes: bool = False
-    rate_share: float = 0.70
-    concurrency: int = CONCURRENCY
-    recheck_s: float = RECHECK_S
-    lease_wait_s: float = 0.0
-    accept_held: tuple[str, ...] = ()
-    resume: str | None = None
-    """The unfinished run to go on with, instead of comparing afresh."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
-    nobody can be asked); ``show`` follows the progress.
-    """
-
-    ask: Callable[[DiffView], bool] | None = None
-    show: Callable[[Progress], None] = lambda _progress: None
+__all__ = ["ApplyRequest", "Person", "apply"]
 
 
 async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
@@ -99,8 +68,9 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     path, plan = read_plan(desk, request.plan)
     if request.resume is not None:
         request = _resuming(desk, request, plan)
-    run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
-    stop = asyncio.Event()
+    permit, notices = open_permit(desk, request, path, plan)
+    run_id = request.resume or request.run or new_run_id(desk.runtime.clock, desk.runtime.rng)
+    stop = person.stop or asyncio.Event()
     async with (
         open_tenant(
             desk,
@@ -121,6 +91,8 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             leased=leased,
             run_id=run_id,
             stop=stop,
+            permit=permit,
+            notices=notices,
         )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
@@ -152,6 +124,8 @@ class _Job:
         leased: Leased,
         run_id: str,
         stop: asyncio.Event,
+        permit: Permit | None,
+        notices: tuple[str, ...],
     ) -> None:
         self._desk = desk
         self._request = request
@@ -162,13 +136,18 @@ class _Job:
         self._leased = leased
         self._run_id = run_id
         self._stop = stop
+        self._permit = permit
+        self._notices = notices
+        self._only = request.only
         self._live = OktaTenant(tenant.reads, tenant.writes)
 
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
         earlier = await settle_earlier(self._desk, self._plan, self._leased, self._live, self._places)
         snapshot, changes = await observe(self._desk, self._tenant, self._plan)
+        cover = await self._covered(changes)
         refuse_over_limits(self._plan, changes, snapshot)
-        reviewed = await self._reviewed(snapshot, changes)
+        foreseen = foresee(changes, snapshot, self._means)
+        reviewed = cover.reviewed if cover else await self._agreed(changes, foreseen)
         subject = {
             **subject_of(self._desk, self._path, changes),
             "org_id": changes.org_id,
@@ -178,11 +157,20 @@ class _Job:
             note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
-        folder.write(folder.changes, lines_of_json(to_json(changes)))
-        if reviewed != changes:
-            folder.write(folder.reviewed, lines_of_json(to_json(reviewed)))
+        used = self._permit if cover else None
+        keep_inputs(folder, self._path, changes, reviewed, used.approval if used else None)
         clock = self._desk.runtime.clock
-        with Journal.create(folder.journal, self._header(changes, reviewed), clock) as journal:
+        header = journal_header(
+            self._desk,
+            self._path,
+            self._run_id,
+            changes=changes,
+            reviewed=reviewed,
+            only=self._only,
+            approval_digest=used.digest if used else "",
+        )
+        with Journal.create(folder.journal, header, clock) as journal:
+            await self._reserve(journal, changes, cover)
             result = await self._execute(journal, snapshot, changes, reviewed)
         verified = await self._verified(partial(self._afterwards, snapshot, changes), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -191,12 +179,12 @@ class _Job:
             folder.run_id,
             result,
             verified=verified,
-            forecast=self._forecast(snapshot, changes),
+            forecast=forecast_view(foreseen),
             findings=changes.findings,
             accepted=accepted,
-            is_part=self._request.only is not None,
+            is_part=self._only is not None,
         )
-        return self._kept(folder, result, view)
+        return await self._kept(folder, result, view)
 
     async def resume(self, accepted: frozenset[HoldReason]) -> ApplyView:
         """The rest of the run's own change set. Only what began and did not end is read back, and the
@@ -218,6 +206,7 @@ class _Job:
                 self._desk.runtime.clock,
             )
             done = folder.state().outcomes
+            await self._go_on(unfinished, done)
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
         verified = await self._verified(self._read, result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -231,9 +220,59 @@ class _Job:
             forecast=self._forecast(snapshot, replace(changes, changes=rest)),
             findings=changes.findings,
             accepted=accepted,
-            is_part=self._request.only is not None,
+            is_part=self._only is not None,
         )
-        return self._kept(folder, result, view)
+        return await self._kept(folder, result, view)
+
+    async def _covered(self, changes: ChangeSet) -> Cover | None:
+        """What the approval beside the plan covers; None where none counts, and none is required."""
+        if self._permit is None:
+            return None
+        try:
+            cover = await self._permit.cover(changes, self._request.only)
+        except OktaPlanError as error:
+            if self._request.require_approval:
+                raise
+            self._permit, self._notices = None, (does_not_count(error),)
+            return None
+        self._only = cover.only
+        return cover
+
+    async def _agreed(self, changes: ChangeSet, foreseen: Forecast) -> ChangeSet:
+        return await agreed(
+            self._desk,
+            self._request,
+            self._person,
+            path=self._path,
+            changes=changes,
+            foreseen=foreseen,
+            notices=self._notices,
+        )
+
+    async def _reserve(self, journal: Journal, changes: ChangeSet, cover: Cover | None) -> None:
+        """Count what is about to be sent. Where another run was faster, this one ends before it began."""
+        if self._permit is None or cover is None:
+            return
+        try:
+            await self._permit.reserve(self._run_id, changes, cover)
+        except OktaPlanError:
+            journal.append(Closed(counts={}))
+            raise
+
+    async def _go_on(self, unfinished: Unfinished, done: Mapping[Address, Outcome]) -> None:
+        if self._permit is None:
+            return
+        try:
+            await self._permit.go_on(unfinished, done)
+        except OktaPlanError as error:
+            if self._request.require_approval:
+                raise
+            self._notices = (does_not_count(error),)
+
+    async def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
+        notices = [*self._notices, *await settle(self._desk, folder.run_id)]
+        view = view.model_copy(update={"notices": notices})
+        return keep_reports(self._desk, self._path, folder, result, view)
 
     async def _places(self) -> Snapshot:
         """The org, the app and its entitlements: all that a run that goes on needs to know."""
@@ -267,24 +306,6 @@ class _Job:
         except TenantError as error:
             return error
 
-    def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
-        """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on."""
-        paths = {
-            "journal": self._desk.shown(folder.journal),
-            "report": self._desk.shown(folder.report_md),
-            "not_applied": self._desk.shown(folder.not_applied),
-        }
-        resume = f"Go on with `{self._resume_command(folder)}`." if result.stopped else None
-        view = view.model_copy(update={"paths": paths, "resume": resume})
-        folder.write(folder.report_json, view_json(view))
-        folder.write(folder.report_md, run_report(view))
-        folder.write(folder.not_applied, not_applied_csv(result))
-        return view
-
-    def _resume_command(self, folder: RunFolder) -> str:
-        org = f" --org {self._desk.shown(self._desk.org_file)}" if self._desk.org_file else ""
-        return f"okta-plan apply {self._desk.shown(self._path)} --resume {folder.run_id}{org}"
-
     def _forecast(self, snapshot: Snapshot, changes: ChangeSet) -> ForecastView:
         return forecast_view(foresee(changes, snapshot, self._means))
 
@@ -292,52 +313,6 @@ class _Job:
     def _means(self) -> Means:
         asked = self._request
         return Means(asked.rate_share, asked.concurrency, asked.recheck_s)
-
-    async def _reviewed(self, snapshot: Snapshot, changes: ChangeSet) -> ChangeSet:
-        """The change set that a person agreed to. Raises RefusedError where none did."""
-        if self._request.changes is not None:
-            path = self._desk.inside(self._request.changes)
-            reviewed = from_json(read_json(path), self._desk.shown(path))
-            refuse_other(reviewed, changes)
-            return reviewed
-        store_changes(self._desk, changes)
-        if not changes.changes:
-            return changes
-        if self._request.yes:
-            refuse_yes_alone(changes)
-            return changes
-        if self._person.ask is None:
-            raise RefusedError(
-                ErrorCode.NOT_CONFIRMED,
-                "Nobody confirmed the change set",
-                f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on.",
-                next_step="Review them with `okta-plan diff`, then use --changes FILE, or --yes.",
-            )
-        view = diff_view(self._desk, self._path, changes, foresee(changes, snapshot, self._means))
-        if not await asyncio.to_thread(self._person.ask, view):
-            raise RefusedError(
-                ErrorCode.NOT_CONFIRMED,
-                "The change set was not confirmed",
-                "The question was answered with no; nothing was sent.",
-            )
-        return changes
-
-    def _header(self, changes: ChangeSet, reviewed: ChangeSet) -> Header:
-        return Header(
-            tool_version=__version__,
-            run_id=self._run_id,
-            org_id=changes.org_id,
-            org_host=changes.org_host,
-            okta_app_id=changes.okta_app_id,
-            plan_name=self._plan.name,
-            plan_path=self._desk.shown(self._path),
-            plan_digest=changes.plan_digest,
-            changes_digest=changes_digest(changes),
-            reviewed_digest=changes_digest(reviewed),
-            only=self._request.only,
-            started_at=iso_utc(self._desk.runtime.clock.now()),
-            embedded=self._desk.org_file is not None,
-        )
 
     async def _execute(
         self,
@@ -351,7 +326,7 @@ class _Job:
         clock = self._desk.runtime.clock
         result = await execute(
             changes,
-            waves_of(changes, self._request.only),
+            waves_of(changes, self._only),
             OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
             journal,
             clock,

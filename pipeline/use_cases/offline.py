@@ -12,8 +12,8 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
 from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.evidence import explained
 from pipeline.use_cases.sources import sources_of
+from pipeline.use_cases.witnessing import explained
 from pipeline.views import ValidatedPlan, ValidateView
 
 
@@ -34,6 +34,7 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
     source is not what the plan was made of any more.
     """
     path, plan = read_plan(desk, given)
+    desk.mask.learn([user] if user else [])
     view = ShowView(
         plan=desk.shown(path),
         plan_digest=plan_digest(plan),
@@ -69,7 +70,9 @@ def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
     from pipeline.plan.file import load_plan
 
     path = desk.plan_path(given)
-    return path, load_plan(path, shown_as=desk.shown(path)).plan
+    plan = load_plan(path, shown_as=desk.shown(path)).plan
+    desk.mask.learn(plan.people)
+    return path, plan
 
 
 def _validated(desk: Desk, given: str) -> ValidatedPlan:
@@ -82,7 +85,9 @@ def _validated(desk: Desk, given: str) -> ValidatedPlan:
     except InputError as error:
         if not error.findings:
             raise
+        desk.mask.learn(error.people)
         return ValidatedPlan(path=shown, ok=False, findings=[FindingView.of(each) for each in error.findings])
+    desk.mask.learn(loaded.plan.people)
     return ValidatedPlan(
         path=shown,
         ok=True,

@@ -67,7 +67,7 @@ async def check(desk: Desk, app_text: str | None) -> CheckView:
         missing = await tenant.client.missing_scopes()
         if missing & scopes.TO_READ:
             raise scope_missing(missing, "Each scope was asked for alone")
-        credential = await _who(tenant)
+        credential = await _who(desk, tenant)
         okta_app = await tenant.reads.okta_app(app_reference(app_text)) if app_text else None
         return CheckView(
             org_id=org_id,
@@ -84,9 +84,10 @@ async def check(desk: Desk, app_text: str | None) -> CheckView:
         )
 
 
-async def _who(tenant: Tenant) -> str:
+async def _who(desk: Desk, tenant: Tenant) -> str:
     if tenant.client.service_app is None:
         me = await tenant.reads.me()
+        desk.mask.learn([me.login] if me else [])
         return f"API token of {me.login}" if me else "API token, its owner unknown"
     # A service app is no user (okta-api.md 1.1), so something it must be able to read tells that it may.
     await tenant.reads.probe()
@@ -147,7 +148,7 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     )
 
 
-def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) -> DiffView:
+def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast | None) -> DiffView:
     """The change set as data: what a person reviews."""
     return DiffView(
         **subject_of(desk, path, changes),
@@ -167,7 +168,7 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) ->
         held=held_views(changes.holds),
         kept=len(changes.keeps),
         findings=[FindingView.of(finding) for finding in changes.findings],
-        forecast=forecast_view(foreseen),
+        forecast=forecast_view(foreseen) if foreseen else None,
     )
 
 
@@ -181,6 +182,7 @@ async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, Cha
         desk.runtime.clock,
         protected=desk.settings.protected | await _own_user(tenant, plan),
     )
+    desk.mask.learn(snapshot.names)
     refuse_unless_ready(plan, snapshot)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
