@@ -133,8 +133,8 @@ class _Run:
         return is_done and bool(self.catalog.resolve(change.after)[1])
 
     async def learn_new_ids(self) -> None:
-        """Read the entitlements again after some were created or got values, or where it is unknown what became
-        of a write of theirs: only then another one may follow.
+        """Read the entitlements again after some were created or got values, or where nobody knows what
+        became of a write of theirs: only then another one may follow.
         """
         if not (self.new_structure or self.is_unsure) or self._is_stopping():
             return
