@@ -81,6 +81,8 @@ def next_link(answer: Answer) -> str | None:
         if isinstance(following, dict) and isinstance(following.get("href"), str):
             return str(following["href"])
     for line in answer.headers.get("link", []):
+        if "next" not in line:
+            continue
         links = httpx.Response(200, headers={"Link": line}).links
         if "next" in links:
             return links["next"].get("url")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pipeline import __version__
@@ -14,7 +13,7 @@ from pipeline.plan.approval import Approval
 from pipeline.plan.approval_text import dump_approval
 from pipeline.report.markdown import run_report
 from pipeline.run.entries import Header
-from pipeline.run.folder import RunFolder, not_applied_csv
+from pipeline.run.folder import RunFolder, lines_of_json, not_applied_csv
 from pipeline.run.journal import iso_utc
 from pipeline.run.result import RunResult
 from pipeline.use_cases.desk import Desk
@@ -65,7 +64,7 @@ def keep_inputs(
 
 
 def _text(changes: ChangeSet) -> str:
-    return json.dumps(changes_json(changes), ensure_ascii=False, indent=1) + "\n"
+    return lines_of_json(changes_json(changes))
 
 
 def keep_reports(desk: Desk, path: Path, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.run.folder import make_private, write_private
+from pipeline.run.folder import lines_of_json, make_private, write_private
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write ``document`` whole or not at all, for its owner only. Raises InputError where that fails."""
     try:
         make_private(path.parent)
-        write_private(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+        write_private(path, lines_of_json(document))
     except OSError as error:
         raise InputError(
             ErrorCode.FILE_UNWRITABLE,

@@ -55,7 +55,7 @@ def some_faults(rng: random.Random) -> tuple[Fault, ...]:
     count = rng.choice([0, 1, 1, 2, 3, 4])
     kinds = rng.choices(list(_KINDS), [_WEIGHTS.get(kind, 2) for kind in _KINDS], k=count)
     found = [{"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds]
-    if rng.random() < 0.03:
+    if rng.random() < 0.05:
         found.append(
             {"kind": "server_error", "match": "GET /api/v1/users/{id}", "status": 503, "probability": 0.9}
         )
@@ -107,12 +107,13 @@ def _admin_change(rng: random.Random) -> Fault:
     """At times of what is about to be written, after it was compared and before it is read again."""
     draw, when = rng.random(), rng.choice(["before", "after"])
     if draw < 0.25:
-        change = rng.choice(["assign_group", "assign_group", *ADMIN_CHANGES[:6]])
+        change = rng.choice(["assign_group"] * 5 + list(ADMIN_CHANGES[:6]))
         return {"match": f"GET {GRANTS}", "change": change, "when": when, "after": rng.choice([0, 1])}
     if draw < 0.5:
         return {"match": f"GET {GRANT}", "change": rng.choice(ADMIN_CHANGES[:6]), "when": when, "after": 0}
     when = rng.choice(["before", "between", "between", "after"])
-    return {**_any_call(rng), "change": rng.choice(ADMIN_CHANGES), "when": when}
+    change = rng.choices(ADMIN_CHANGES, [_CHANGE_WEIGHTS.get(each, 1) for each in ADMIN_CHANGES])[0]
+    return {**_any_call(rng), "change": change, "when": when}
 
 
 _KINDS: dict[str, Callable[[random.Random], Fault]] = {
@@ -132,6 +133,7 @@ _KINDS: dict[str, Callable[[random.Random], Fault]] = {
     "lost_index": lambda rng: {"for_s": rng.choice([5.0, 600.0])},
     "admin_change": _admin_change,
 }
+_CHANGE_WEIGHTS = {"deprovision": 3, "unassign": 2, "remove_entitlement_value": 2}
 _WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 16}
 KINDS = tuple(_KINDS)
 OF_PAGES = ("repeated_page", "page_loop", "skipped_page", "early_end")
