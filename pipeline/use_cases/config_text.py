@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from json.decoder import scanstring
 from typing import Any
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -102,7 +101,7 @@ def _members(text: str, start: int) -> Iterator[_Member]:
     decoder = json.JSONDecoder()
     at = _skip(text, start + 1)
     while text[at] != "}":
-        name, at = scanstring(text, at + 1)
+        name, at = decoder.raw_decode(text, at)
         at = _skip(text, _skip(text, at) + 1)
         _, end = decoder.raw_decode(text, at)
         yield _Member(name, at, end)
