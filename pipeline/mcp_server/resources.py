@@ -72,7 +72,9 @@ class Shown:
     async def source(self, path: str) -> str:
         from pipeline.use_cases.sources import rows_of
 
-        found = await self._read(path, lambda desk: rows_of(desk, source_place(desk, path, None), 0, ROWS))
+        found = await self._read(
+            f"source {path}", lambda desk: rows_of(desk, source_place(desk, path, None), 0, ROWS)
+        )
         rows = [{"line": line, "cells": list(cells)} for line, cells in found.rows]
         return self._json(
             {"path": found.path, "total": found.total, "columns": list(found.columns), "rows": rows}
@@ -98,7 +100,7 @@ class Shown:
 
     async def _read(self, what: str, call: Callable[[Desk], T]) -> T:
         try:
-            return await self._door.work("resource", what, call)
+            return await self._door.look("resource", what, call)
         except StillWorking:
             raise ResourceError("It takes longer than a call may. Read it again in 30 s.") from None
         except OktaPlanError as error:

@@ -1,4 +1,4 @@
-"""Text of others in answers: visible, bounded, never a part of a sentence; answers that fit, whatever they hold."""
+"""Text of others in answers: visible, bounded, never part of a sentence; and answers that always fit."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_every_answer_fits_and_its_cursor_goes_on_where_it_was_cut(
     told = result.structured_content
     assert len(json.dumps([text_of(result), told], ensure_ascii=False)) <= CHARACTERS_MAX_ANSWER
     assert told["next_cursor"] == f"{digest}:{first + len(told['rows'])}"
-    assert ChangesAnswer.model_validate(told)
+    assert ChangesAnswer.model_validate(told).total == answer.total
     assert json.loads(text_of(result).split("\n", 1)[1]) == told
     assert not rows or told["rows"]
 
