@@ -70,4 +70,4 @@ mcpb: $(VENV)/.dev $(TOOLS)
 	$(BIN)/python -m mcp_tools.bundle
 
 clean:
-	rm -rf $(VENV) .okta-plan mcp_tools/node_modules
+	rm -rf $(VENV) .okta-plan mcp_tools/node_modules dist
