@@ -14,7 +14,7 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pipeline.errors import OktaPlanError
 from pipeline.mcp_server.answers import Answer, result_of
 from pipeline.mcp_server.door import Door
-from pipeline.mcp_server.jobs import StillWorking
+from pipeline.mcp_server.jobs import StillWorking, begin_call
 from pipeline.mcp_server.refusals import refusal
 
 P = ParamSpec("P")
@@ -78,6 +78,7 @@ def offered(
         @functools.wraps(method)
         async def tool(*args: P.args, **kwargs: P.kwargs) -> CallToolResult:
             here: HasDoor = args[0]  # type: ignore[assignment]  # the object of the method
+            begin_call()
             try:
                 answer = await method(*args, **kwargs)
             except StillWorking:

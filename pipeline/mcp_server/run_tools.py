@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RunId = Annotated[str, Field(description="Run from apply_plan or run_status", max_length=40)]
 WAIT_S_MAX = 45
-WAITED_S_MAX = 42.0
+WAITED_S_MAX = 38.0
 """What a call waits of that, so that it is answered in time."""
 NEEDS_PERSON = {"anthropic/requiresUserInteraction": True}
 STATES = Literal[
