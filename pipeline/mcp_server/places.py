@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pipeline.use_cases.desk import Desk
 
 PLAN_ENDINGS = (".yaml", ".yml")
+NO_PLANS = (".approval.yaml", ".mapping.yaml", ".approval.yml", ".mapping.yml")
+"""What stands beside plans under their names."""
 
 
 def source_place(desk: Desk, given: str, listed: Mapping[int, str] | None) -> str:
@@ -46,7 +48,7 @@ def list_plans(desk: Desk) -> list[Path]:
         path
         for path in (folder.iterdir() if folder.is_dir() else ())
         if path.name.endswith(PLAN_ENDINGS)
-        and not path.name.endswith(tuple(f".approval{ending}" for ending in PLAN_ENDINGS))
+        and not path.name.endswith(NO_PLANS)
         and path.is_file()
         and path.resolve().is_relative_to(folder.resolve())
     ]
