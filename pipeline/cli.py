@@ -99,9 +99,10 @@ def files(
     json: Json = False,
 ) -> None:
     """Numbered list of the sources in csv/; --sync fetches from S3 first."""
+    from pipeline.report.progress import show_fetching
     from pipeline.use_cases import sources
 
-    answer("files", json, lambda: sources.files(open_desk(), sync=sync))
+    answer("files", json, lambda: sources.files(open_desk(), sync=sync, tell=show_fetching()))
 
 
 @okta_plan.command()

@@ -36,6 +36,7 @@ class FindingCode(StrEnum):
     BAD_DATE = "bad_date"
     NO_VALUE_TEXT = "no_value_text"
     SPREADSHEET_DAMAGE = "spreadsheet_damage"
+    MOJIBAKE = "mojibake"
     OVER_LONG_VALUE = "over_long_value"
     UNKNOWN_COLUMN = "unknown_column"
     # a plan file
