@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.errors import ErrorCode
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -80,6 +81,23 @@ class ForecastView(Part):
     concurrency: int
 
 
+class RefusalView(Part):
+    """Why a guard would refuse the change set now: its arithmetic, and what lets this pass once."""
+
+    guard: str
+    code: ErrorCode
+    detail: str
+    override: str
+
+
+class AllowedView(Part):
+    """One override of this run: ``--allow GUARD=VALUE --reason REASON``."""
+
+    guard: str
+    value: str
+    reason: str
+
+
 class DiffView(View):
     schema_: Annotated[Literal["okta-plan/diff/v1"], Field(alias="schema")] = "okta-plan/diff/v1"
     command: Literal["diff"] = "diff"
@@ -90,6 +108,8 @@ class DiffView(View):
     observed_at: str = ""
     changes: list[ChangeView] = []
     kept: int = 0
+    refusals: list[RefusalView] = []
+    """What ``apply`` would be refused for."""
     forecast: ForecastView | None = None
 
 
@@ -164,6 +184,7 @@ class ApplyView(View):
     org_id: str = ""
     org_host: str = ""
     outcomes: Counts = {}
+    allowed: list[AllowedView] = []
     revoked: list[MissingView] = []
     """Values that this run took away."""
     problems: list[OutcomeView] = []

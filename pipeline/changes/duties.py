@@ -172,8 +172,8 @@ def _unchecked(snapshot: Snapshot) -> Iterator[Finding]:
                 FindingCode.SOD_UNCHECKED,
                 Severity.WARNING,
                 "One of Okta's risk rules was not checked",
-                f'The risk rule "{rule.name}" ({rule.id}) is {rule.status} in Okta, so it says nothing. '
-                "Correct it there.",
+                f'The risk rule "{rule.name}" ({rule.id}) is {rule.status}. '
+                "See in Okta what it is to forbid.",
             )
 
 

@@ -11,8 +11,6 @@ from pipeline.errors import ErrorCode
 from pipeline.freeze import NO_FREEZE, Freeze
 from pipeline.plan.model import Plan
 
-AGE_H_MAX = 24.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -26,7 +24,7 @@ class Case:
     now_s: float
     permissions: Permissions = NOTHING_ALLOWED
     reviewed_at_s: float | None = None
-    age_h_max: float = AGE_H_MAX
+    age_h_max: float = 24.0
     freeze: Freeze = NO_FREEZE
     approval_required: bool = False
 

@@ -10,6 +10,8 @@ from pipeline.plan.duties import Rule
 
 RISK_RULES = "risk_rules"
 """The listing of the app's risk rules; it is there only where somebody may get something."""
+OF_UNKNOWN_KIND = "of a kind that this version does not know"
+"""The status of a risk rule whose criteria could not be understood."""
 
 
 class GrantType(StrEnum):

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.changes.snapshot import (
+    RISK_RULES,
     AppUser,
     EntitlementManagement,
     Listing,
     Lookup,
+    OktaApp,
     Reading,
+    RiskRule,
     Snapshot,
 )
 from pipeline.clock import Clock
@@ -20,6 +23,7 @@ from pipeline.okta.pace import Pace
 from pipeline.okta.people import find_people
 from pipeline.okta.policies import with_policy_bases
 from pipeline.okta.reads import Reads
+from pipeline.plan.duties import Rule
 from pipeline.plan.model import Plan
 
 
@@ -31,9 +35,12 @@ async def read_snapshot(
     clock: Clock,
     *,
     protected: frozenset[str] = frozenset(),
+    rules: tuple[Rule, ...] = (),
+    allowed_conflicts: frozenset[str] = frozenset(),
 ) -> Snapshot:
     """The snapshot for ``plan``; ``observed_at_s`` is when reading began, so nothing in it is older.
-    ``protected`` are names and ids of people from whom nothing is taken.
+    ``protected`` are names and ids of people from whom nothing is taken; ``rules`` are the workspace's own of
+    separation of duties, ``allowed_conflicts`` ids of those that may be broken.
 
     Where entitlement management is not on, the governance listings are empty and not complete. Raises
     TenantError where the org or the app cannot be read, CredentialError where the credential is refused.
@@ -46,10 +53,16 @@ async def read_snapshot(
     principals = [user for cohort in (*plan.access, *plan.removals) for user in cohort.users]
     principals += plan.assignments.users
     match = plan.mapping.user.match if plan.mapping else ("login", "email")
-    (entitlements, structure), (grants, granted), ((app_users, assigned), people) = await asyncio.gather(
+    (
+        (entitlements, structure),
+        (grants, granted),
+        ((app_users, assigned), people),
+        (risk_rules, ruled, unread),
+    ) = await asyncio.gather(
         reads.entitlements(okta_app.id),
         reads.grants(okta_app.id),
         _app_users_and_people(reads, okta_app.id, principals, match, pace),
+        _risk_rules(reads, plan, okta_app),
     )
     snapshot = Snapshot(
         org_id=org_id,
@@ -59,8 +72,12 @@ async def read_snapshot(
         people=people,
         app_users=app_users,
         grants=grants,
-        listings=(*structure, assigned, granted),
+        listings=(*structure, assigned, granted, *((ruled,) if ruled else ())),
         observed_at_s=observed_at_s,
+        rules=rules,
+        risk_rules=risk_rules,
+        risk_rules_unread=unread,
+        allowed_conflicts=allowed_conflicts,
     )
     return replace(
         await with_policy_bases(reads, plan, snapshot),
@@ -90,6 +107,13 @@ async def _app_users_and_people(
     return (app_users, listing), people
 
 
+async def _risk_rules(
+    reads: Reads, plan: Plan, okta_app: OktaApp
+) -> tuple[tuple[RiskRule, ...], Listing | None, str]:
+    """A plan that gives nobody anything makes no conflict, so then they are not asked for."""
+    return await reads.risk_rules(okta_app) if plan.access else ((), None, "")
+
+
 async def read_again(reads: Reads, before: Snapshot) -> Snapshot:
     """``before`` with what a run may have changed read anew: structure, app users and grants. Raises
     TenantError where a listing cannot be read.
@@ -103,5 +127,10 @@ async def read_again(reads: Reads, before: Snapshot) -> Snapshot:
         entitlements=entitlements,
         app_users=app_users,
         grants=grants,
-        listings=(*structure, assigned, granted),
+        listings=(
+            *structure,
+            assigned,
+            granted,
+            *(each for each in before.listings if each.name == RISK_RULES),
+        ),
     )

@@ -10,6 +10,7 @@ from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.diff import diff as compare
 from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
 from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed, revoked
+from pipeline.changes.permissions import NOTHING_ALLOWED, Permissions
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import PersonValue, Verification
@@ -26,6 +27,7 @@ from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.generating import app_reference
+from pipeline.use_cases.guarding import case_of, read_policies, refusal_views
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
@@ -117,6 +119,7 @@ async def diff(
         snapshot, changes = await observe(desk, tenant, plan)
     foreseen = foresee(changes, snapshot, Means(rate_share, concurrency))
     view = diff_view(desk, path, changes, foreseen)
+    view = view.model_copy(update={"refusals": refusal_views(case_of(desk, plan, changes, snapshot))})
     paths = {"changes": desk.shown(store_changes(desk, changes))}
     if output is not None:
         copy = desk.inside(output)
@@ -171,17 +174,25 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) ->
     )
 
 
-async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
-    """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
+async def observe(
+    desk: Desk, tenant: Tenant, plan: Plan, permissions: Permissions = NOTHING_ALLOWED
+) -> tuple[Snapshot, ChangeSet]:
+    """Read the plan's slice of the tenant and compare. ``permissions`` say which conflicts of duties are not
+    held, and from whom something may be taken after all. Raises RefusedError where nothing may be compared,
+    InputError where a policy cannot be used.
+    """
+    rules = read_policies(desk)
     snapshot = await read_snapshot(
         tenant.reads,
         plan,
         tenant.host,
         tenant.client.pace,
         desk.runtime.clock,
-        protected=desk.settings.protected | await _own_user(tenant, plan),
+        protected=(desk.settings.protected - permissions.protected) | await _own_user(tenant, plan),
+        rules=rules,
+        allowed_conflicts=frozenset(each.casefold() for each in permissions.conflicts),
     )
-    refuse_unless_ready(plan, snapshot)
+    refuse_unless_ready(plan, snapshot, permissions)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
 

@@ -1,0 +1,131 @@
+"""Guards with what the desk knows: the time, the settings, the policies of the workspace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.changes.guards import refusals, refuse_guarded
+from pipeline.changes.model import ChangeSet
+from pipeline.changes.permissions import NOTHING_ALLOWED, Guard, Permissions
+from pipeline.changes.refusing import Case
+from pipeline.changes.snapshot import Snapshot
+from pipeline.errors import ErrorCode, StoppedError
+from pipeline.freeze import Window
+from pipeline.plan.model import Plan
+from pipeline.run.journal import iso_utc
+from pipeline.use_cases.desk import Desk
+from pipeline.views import AllowedView, RefusalView
+
+if TYPE_CHECKING:
+    from pipeline.plan.duties import Rule
+
+POLICIES = "policies"
+
+
+def read_policies(desk: Desk) -> tuple[Rule, ...]:
+    """The rules of separation of duties in ``policies/`` of the workspace. Raises InputError where a file of
+    them cannot be used.
+    """
+    from pipeline.plan.file import load_policies
+
+    return load_policies(desk.workspace / POLICIES, shown_as=POLICIES)
+
+
+def case_of(
+    desk: Desk,
+    plan: Plan,
+    changes: ChangeSet,
+    snapshot: Snapshot,
+    permissions: Permissions = NOTHING_ALLOWED,
+    *,
+    reviewed_at_s: float | None = None,
+    approval_required: bool = False,
+) -> Case:
+    """What guards are asked with, now. Raises InputError where a setting of theirs cannot be used."""
+    return Case(
+        plan=plan,
+        change_set=changes,
+        snapshot=snapshot,
+        now_s=desk.runtime.clock.now(),
+        permissions=permissions,
+        reviewed_at_s=reviewed_at_s,
+        age_h_max=desk.settings.changes_age_h,
+        freeze=desk.settings.freeze,
+        approval_required=approval_required,
+    )
+
+
+def refuse_where_guarded(case: Case) -> None:
+    """Raises RefusedError (exit 4) with the arithmetic of every guard that says no. Nothing is refused where
+    nothing would be sent.
+    """
+    if case.change_set.changes:
+        refuse_guarded(case)
+
+
+def refusal_views(case: Case) -> list[RefusalView]:
+    """What ``apply`` would be refused for now."""
+    if not case.change_set.changes:
+        return []
+    return [
+        RefusalView(guard=each.guard, code=each.code, detail=each.detail, override=each.override)
+        for each in refusals(case)
+    ]
+
+
+def allowed_views(permissions: Permissions) -> list[AllowedView]:
+    return [AllowedView(guard=e.guard, value=e.value, reason=e.reason) for e in permissions.record]
+
+
+@dataclass(slots=True)
+class Watch:
+    """Whether a freeze window began while a run was under way."""
+
+    began: Window | None = None
+
+    def halt(self) -> StoppedError | None:
+        """Why the run had to stop, where it was for a freeze."""
+        if self.began is None:
+            return None
+        return StoppedError(
+            ErrorCode.FREEZE,
+            "A freeze began",
+            f"{self.began.text} of OKTA_PLAN_FREEZE began at {iso_utc(self.began.start_s)} and lasts until "
+            f"{iso_utc(self.began.end_s)}. Nothing more was sent.",
+            next_step="Go on when it is over.",
+        )
+
+
+@asynccontextmanager
+async def freeze_watched(desk: Desk, permissions: Permissions, stop: asyncio.Event) -> AsyncIterator[Watch]:
+    """Sets ``stop`` when a freeze window begins, or the override of one that lasts on ends."""
+    watch = Watch()
+    task = asyncio.create_task(_wait_for_freeze(desk, permissions, stop, watch))
+    try:
+        yield watch
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _wait_for_freeze(desk: Desk, permissions: Permissions, stop: asyncio.Event, watch: Watch) -> None:
+    freeze, clock = desk.settings.freeze, desk.runtime.clock
+    override = permissions.overrides.get(Guard.FREEZE)
+    while True:
+        now_s = clock.now()
+        allowed_until_s = override.limit if override else now_s
+        looked_at_s = max(now_s, allowed_until_s)
+        window = freeze.window_at(now_s) if now_s >= allowed_until_s else None
+        if window is not None:
+            watch.began = window
+            stop.set()
+            return
+        starts_s = looked_at_s if freeze.window_at(looked_at_s) else freeze.next_start_s(looked_at_s)
+        if starts_s is None:
+            return
+        await clock.sleep(max(starts_s - now_s, 0.001))
