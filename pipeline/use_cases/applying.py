@@ -5,89 +5,56 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline import __version__
 from pipeline.address import Address
-from pipeline.changes.codec import changes_digest, from_json, reviewer_of, to_json
-from pipeline.changes.forecast import RECHECK_S, Means
+from pipeline.changes.codec import from_json, reviewer_of, to_json
+from pipeline.changes.forecast import Means
 from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
-from pipeline.envelope import to_json as view_json
-from pipeline.errors import ErrorCode, RefusedError, TenantError
+from pipeline.errors import TenantError
 from pipeline.okta.scopes import to_apply
 from pipeline.okta.snapshot import read_again
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
-from pipeline.report.markdown import run_report
-from pipeline.run.entries import Header, Note
+from pipeline.run.entries import Note
 from pipeline.run.executor import execute
 from pipeline.run.fold import RunState
-from pipeline.run.folder import RunFolder, new_run_id, not_applied_csv
-from pipeline.run.journal import Journal, iso_utc
+from pipeline.run.folder import RunFolder, new_run_id
+from pipeline.run.journal import Journal
 from pipeline.run.lease import Lease
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
-from pipeline.run.result import EarlierRun, Outcome, Progress, RunResult
+from pipeline.run.result import EarlierRun, Outcome, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
+from pipeline.use_cases.agreeing import agreed
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
+from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.archiving import note_in_place
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
-    diff_view,
     forecast_view,
     foresee,
     observe,
-    store_changes,
     subject_of,
     verification_view,
 )
+from pipeline.use_cases.papers import journal_header, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
-from pipeline.use_cases.reviewing import (
-    accepted_reasons,
-    bad_option,
-    read_json,
-    refuse_other,
-    refuse_yes_alone,
-)
+from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json
 from pipeline.use_cases.signals import stop_on_signals
-from pipeline.use_cases.tenant import CONCURRENCY, Tenant, open_tenant
-from pipeline.views import ApplyView, DiffView, ForecastView, VerificationView
+from pipeline.use_cases.tenant import Tenant, open_tenant
+from pipeline.views import ApplyView, ForecastView, VerificationView
 
-
-@dataclass(frozen=True, slots=True)
-class ApplyRequest:
-    """What ``apply`` was asked for. ``changes`` is the reviewed change set's file; ``only`` one of PARTS."""
-
-    plan: str
-    changes: Path | None = None
-    only: str | None = None
-    yes: bool = False
-    rate_share: float = 0.70
-    concurrency: int = CONCURRENCY
-    recheck_s: float = RECHECK_S
-    lease_wait_s: float = 0.0
-    accept_held: tuple[str, ...] = ()
-    resume: str | None = None
-    """The unfinished run to go on with, instead of comparing afresh."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
-    nobody can be asked); ``show`` follows the progress.
-    """
-
-    ask: Callable[[DiffView], bool] | None = None
-    show: Callable[[Progress], None] = lambda _progress: None
+__all__ = ["ApplyRequest", "Person", "apply"]
 
 
 async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
@@ -166,7 +133,10 @@ class _Job:
         if earlier:
             snapshot, changes = await observe(self._desk, self._tenant, self._plan)
         refuse_over_limits(self._plan, changes, snapshot)
-        reviewed = await self._reviewed(snapshot, changes)
+        foreseen = foresee(changes, snapshot, self._means)
+        reviewed = await agreed(
+            self._desk, self._request, self._person, path=self._path, changes=changes, foreseen=foreseen
+        )
         subject = {
             **subject_of(self._desk, self._path, changes),
             "org_id": changes.org_id,
@@ -180,7 +150,15 @@ class _Job:
         if reviewed != changes:
             folder.write(folder.reviewed, json.dumps(to_json(reviewed), ensure_ascii=False, indent=1) + "\n")
         clock = self._desk.runtime.clock
-        with Journal.create(folder.journal, self._header(changes, reviewed), clock) as journal:
+        header = journal_header(
+            self._desk,
+            self._path,
+            self._run_id,
+            changes=changes,
+            reviewed=reviewed,
+            only=self._request.only,
+        )
+        with Journal.create(folder.journal, header, clock) as journal:
             result = await self._execute(journal, snapshot, changes, reviewed)
         verified = await self._verified(partial(read_again, self._tenant.reads, snapshot), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -189,12 +167,12 @@ class _Job:
             folder.run_id,
             result,
             verified=verified,
-            forecast=self._forecast(snapshot, changes),
+            forecast=forecast_view(foreseen),
             findings=changes.findings,
             accepted=accepted,
             is_part=self._request.only is not None,
         )
-        return self._kept(folder, result, view)
+        return keep_reports(self._desk, self._path, folder, result, view)
 
     async def resume(self, accepted: frozenset[HoldReason]) -> ApplyView:
         """The rest of the run's own change set. Only what began and did not end is read back, and the
@@ -224,7 +202,7 @@ class _Job:
             accepted=accepted,
             is_part=self._request.only is not None,
         )
-        return self._kept(folder, result, view)
+        return keep_reports(self._desk, self._path, folder, result, view)
 
     async def _places(self) -> Snapshot:
         """The org, the app and its entitlements: all that a run that goes on needs to know."""
@@ -277,24 +255,6 @@ class _Job:
         except TenantError as error:
             return error
 
-    def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
-        """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on."""
-        paths = {
-            "journal": self._desk.shown(folder.journal),
-            "report": self._desk.shown(folder.report_md),
-            "not_applied": self._desk.shown(folder.not_applied),
-        }
-        resume = f"Go on with `{self._resume_command(folder)}`." if result.stopped else None
-        view = view.model_copy(update={"paths": paths, "resume": resume})
-        folder.write(folder.report_json, view_json(view))
-        folder.write(folder.report_md, run_report(view))
-        folder.write(folder.not_applied, not_applied_csv(result))
-        return view
-
-    def _resume_command(self, folder: RunFolder) -> str:
-        org = f" --org {self._desk.shown(self._desk.org_file)}" if self._desk.org_file else ""
-        return f"okta-plan apply {self._desk.shown(self._path)} --resume {folder.run_id}{org}"
-
     def _forecast(self, snapshot: Snapshot, changes: ChangeSet) -> ForecastView:
         return forecast_view(foresee(changes, snapshot, self._means))
 
@@ -302,52 +262,6 @@ class _Job:
     def _means(self) -> Means:
         asked = self._request
         return Means(asked.rate_share, asked.concurrency, asked.recheck_s)
-
-    async def _reviewed(self, snapshot: Snapshot, changes: ChangeSet) -> ChangeSet:
-        """The change set that a person agreed to. Raises RefusedError where none did."""
-        if self._request.changes is not None:
-            path = self._desk.inside(self._request.changes)
-            reviewed = from_json(read_json(path), self._desk.shown(path))
-            refuse_other(reviewed, changes)
-            return reviewed
-        store_changes(self._desk, changes)
-        if not changes.changes:
-            return changes
-        if self._request.yes:
-            refuse_yes_alone(changes)
-            return changes
-        if self._person.ask is None:
-            raise RefusedError(
-                ErrorCode.NOT_CONFIRMED,
-                "Nobody confirmed the change set",
-                f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on.",
-                next_step="Review them with `okta-plan diff`, then use --changes FILE, or --yes.",
-            )
-        view = diff_view(self._desk, self._path, changes, foresee(changes, snapshot, self._means))
-        if not await asyncio.to_thread(self._person.ask, view):
-            raise RefusedError(
-                ErrorCode.NOT_CONFIRMED,
-                "The change set was not confirmed",
-                "The question was answered with no; nothing was sent.",
-            )
-        return changes
-
-    def _header(self, changes: ChangeSet, reviewed: ChangeSet) -> Header:
-        return Header(
-            tool_version=__version__,
-            run_id=self._run_id,
-            org_id=changes.org_id,
-            org_host=changes.org_host,
-            okta_app_id=changes.okta_app_id,
-            plan_name=self._plan.name,
-            plan_path=self._desk.shown(self._path),
-            plan_digest=changes.plan_digest,
-            changes_digest=changes_digest(changes),
-            reviewed_digest=changes_digest(reviewed),
-            only=self._request.only,
-            started_at=iso_utc(self._desk.runtime.clock.now()),
-            embedded=self._desk.org_file is not None,
-        )
 
     async def _execute(
         self,

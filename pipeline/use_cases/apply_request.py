@@ -1,0 +1,39 @@
+"""What ``apply`` was asked for, and how the person who asked is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.changes.forecast import RECHECK_S
+from pipeline.run.result import Progress
+from pipeline.use_cases.tenant import CONCURRENCY
+from pipeline.views import DiffView
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """What ``apply`` was asked for. ``changes`` is the reviewed change set's file; ``only`` one of PARTS."""
+
+    plan: str
+    changes: Path | None = None
+    only: str | None = None
+    yes: bool = False
+    rate_share: float = 0.70
+    concurrency: int = CONCURRENCY
+    recheck_s: float = RECHECK_S
+    lease_wait_s: float = 0.0
+    accept_held: tuple[str, ...] = ()
+    resume: str | None = None
+    """The unfinished run to go on with, instead of comparing afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
+    nobody can be asked); ``show`` follows the progress.
+    """
+
+    ask: Callable[[DiffView], bool] | None = None
+    show: Callable[[Progress], None] = lambda _progress: None

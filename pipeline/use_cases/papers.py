@@ -1,0 +1,58 @@
+"""What a run leaves in its folder: the first line of its journal, and its reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import __version__
+from pipeline.changes.codec import changes_digest
+from pipeline.changes.model import ChangeSet
+from pipeline.envelope import to_json
+from pipeline.report.markdown import run_report
+from pipeline.run.entries import Header
+from pipeline.run.folder import RunFolder, not_applied_csv
+from pipeline.run.journal import iso_utc
+from pipeline.run.result import RunResult
+from pipeline.use_cases.desk import Desk
+from pipeline.views import ApplyView
+
+
+def journal_header(
+    desk: Desk, path: Path, run_id: str, *, changes: ChangeSet, reviewed: ChangeSet, only: str | None
+) -> Header:
+    """The first line of the journal of a run of the plan at ``path`` that starts now."""
+    return Header(
+        tool_version=__version__,
+        run_id=run_id,
+        org_id=changes.org_id,
+        org_host=changes.org_host,
+        okta_app_id=changes.okta_app_id,
+        plan_name=changes.plan_name,
+        plan_path=desk.shown(path),
+        plan_digest=changes.plan_digest,
+        changes_digest=changes_digest(changes),
+        reviewed_digest=changes_digest(reviewed),
+        only=only,
+        started_at=iso_utc(desk.runtime.clock.now()),
+        embedded=desk.org_file is not None,
+    )
+
+
+def keep_reports(desk: Desk, path: Path, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
+    """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on."""
+    paths = {
+        "journal": desk.shown(folder.journal),
+        "report": desk.shown(folder.report_md),
+        "not_applied": desk.shown(folder.not_applied),
+    }
+    resume = f"Go on with `{_resume_command(desk, path, folder)}`." if result.stopped else None
+    view = view.model_copy(update={"paths": paths, "resume": resume})
+    folder.write(folder.report_json, to_json(view))
+    folder.write(folder.report_md, run_report(view))
+    folder.write(folder.not_applied, not_applied_csv(result))
+    return view
+
+
+def _resume_command(desk: Desk, path: Path, folder: RunFolder) -> str:
+    org = f" --org {desk.shown(desk.org_file)}" if desk.org_file else ""
+    return f"okta-plan apply {desk.shown(path)} --resume {folder.run_id}{org}"
