@@ -12,6 +12,7 @@ from pipeline import __version__
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
+    Allow,
     AsOf,
     CheckedApp,
     Concurrency,
@@ -27,6 +28,7 @@ from pipeline.cli_options import (
     PlanName,
     Port,
     RateShare,
+    Reason,
     Recheck,
     RejectsMax,
     Resumed,
@@ -215,6 +217,8 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    allow: Allow = None,
+    reason: Reason = None,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -232,6 +236,8 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        allow=tuple(allow or ()),
+        reasons=tuple(reason or ()),
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 

@@ -58,6 +58,14 @@ LeaseWait = Annotated[float, typer.Option(min=0, metavar="S", help="Wait so long
 AcceptHeld = Annotated[
     list[str] | None, typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable.")
 ]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GUARD=VALUE", help="Override this guard once (docs/guards.md). Repeatable."),
+]
+Reason = Annotated[
+    list[str] | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; one for each --allow, in its order."),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
 Db = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")]
 Limits = Annotated[str | None, typer.Option(metavar="observed|none|FILE")]

@@ -12,10 +12,11 @@ from pipeline.changes.limits import (
     revoked_percent_max,
     value_max,
 )
-from pipeline.changes.permissions import Guard
+from pipeline.changes.permissions import Guard, Permissions
 from pipeline.changes.refusing import Case, Refusal
 from pipeline.errors import ErrorCode, RefusedError
 from pipeline.findings import Finding, FindingCode, Severity
+from pipeline.freeze import Freeze
 
 SHOWN = 20
 
@@ -53,6 +54,10 @@ def refusal_findings(found: tuple[Refusal, ...], severity: Severity) -> tuple[Fi
     return tuple(Finding(FindingCode.GUARD, severity, each.summary, each.detail) for each in found)
 
 
+def _freeze(case: Case) -> Iterator[Refusal]:
+    yield from in_freeze(case.now_s, case.freeze, case.permissions)
+
+
 def _age(case: Case) -> Iterator[Refusal]:
     if case.reviewed_at_s is None:
         return
@@ -71,17 +76,18 @@ def _age(case: Case) -> Iterator[Refusal]:
         )
 
 
-def _freeze(case: Case) -> Iterator[Refusal]:
-    window = case.freeze.window_at(case.now_s)
-    override = case.permissions.overrides.get(Guard.FREEZE)
-    if window is None or (override is not None and case.now_s < override.limit):
+def in_freeze(now_s: float, freeze: Freeze, permissions: Permissions) -> Iterator[Refusal]:
+    """Whether there is a freeze now (epoch seconds) that no override allows."""
+    window = freeze.window_at(now_s)
+    override = permissions.overrides.get(Guard.FREEZE)
+    if window is None or (override is not None and now_s < override.limit):
         return
     allowed = f" --allow {Guard.FREEZE} allowed it until {_utc(override.limit)}." if override else ""
     yield Refusal(
         Guard.FREEZE,
         ErrorCode.FREEZE,
         "There is a freeze now",
-        f"It is {_utc(case.now_s)}; {window.text} of OKTA_PLAN_FREEZE lasts from {_utc(window.start_s)} to "
+        f"It is {_utc(now_s)}; {window.text} of OKTA_PLAN_FREEZE lasts from {_utc(window.start_s)} to "
         f"{_utc(window.end_s)}.{allowed}",
         f"--allow {Guard.FREEZE}={_utc(window.end_s)}",
         "Wait until it is over",

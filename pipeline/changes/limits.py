@@ -56,7 +56,7 @@ def changed_percent_max(case: Case) -> Iterator[Refusal]:
         source = case.source(Guard.CHANGED_PERCENT_MAX, "limits.changed_percent_max", own)
         yield _over(
             Guard.CHANGED_PERCENT_MAX,
-            f"{changed} people would change, {len(present)} have access now: {changed} / {len(present)} = "
+            f"{_people(changed)} would change, {len(present)} have access now: {changed} / {len(present)} = "
             f"{percent:.2f} %. {source} is {most:.10g}.",
             percent,
         )
@@ -76,7 +76,7 @@ def value_max(case: Case) -> Iterator[Refusal]:
         gaining = gains[in_tenant[name]] if name in in_tenant else 0
         if gaining > most:
             source = case.source(guard, "limits.value_max", own)
-            yield _over(guard, f"{gaining} people would gain {name}; {source} allows {most:.10g}.", gaining)
+            yield _over(guard, f"{_people(gaining)} would gain {name}; {source} allows {most:.10g}.", gaining)
 
 
 def privileged(case: Case) -> Iterator[Refusal]:
@@ -91,14 +91,14 @@ def privileged(case: Case) -> Iterator[Refusal]:
         texts = full.get(pair, frozenset())
         every = texts | bare.get(pair, frozenset())
         by = next((each.text for each in patterns if each.matches(every)), None)
-        if by is None or texts & named:
+        if by is None or texts & named or ("*" not in by and by.strip().casefold() in named):
             continue
         name = "/".join(pair)
         yield Refusal(
             Guard.PRIVILEGED,
             ErrorCode.PRIVILEGED_VALUE,
             "A privileged value is not named",
-            f'{people} people would gain {name}, privileged by "{by}" in limits.privileged; 0 of the '
+            f'{_people(people)} would gain {name}, privileged by "{by}" in limits.privileged; 0 of the '
             f"{len(named)} values named are it.",
             f"--allow {Guard.PRIVILEGED}={name}",
             "Name it in the approval",
@@ -118,6 +118,10 @@ def _bare_texts(plan: Plan, structure: Structure) -> dict[Pair, Texts]:
             if isinstance(meant, Meant):
                 found[meant.pair] = found.get(meant.pair, frozenset()) | bare_texts_of(value)
     return found
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
 
 
 def _lost(case: Case) -> int:

@@ -64,6 +64,15 @@ class Permissions:
     protected: frozenset[str] = frozenset()
     record: tuple[Allowance, ...] = ()
 
+    @property
+    def on_record(self) -> tuple[Allowance, ...]:
+        """``record``, and the overrides that are not in it."""
+        known = {each.guard for each in self.record}
+        others = (
+            Allowance(guard, f"{each.limit:.10g}", each.reason) for guard, each in self.overrides.items()
+        )
+        return (*self.record, *(each for each in others if each.guard not in known))
+
     def limit(self, guard: str, own: float) -> float:
         """``own``, or the limit that an override raises it to; an override never lowers it."""
         override = self.overrides.get(guard)

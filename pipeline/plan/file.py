@@ -11,6 +11,7 @@ from pipeline.findings import Finding, Location, Severity
 from pipeline.plan.duties import Rule
 from pipeline.plan.mapping_reading import ReadPins, read_pins
 from pipeline.plan.model import Plan
+from pipeline.plan.policy import is_policy
 from pipeline.plan.policy_reading import read_policy, repeated_rules
 from pipeline.plan.reading import ReadPlan, read_plan
 from pipeline.plan.yaml_events import SIZE_MAX, LineMap
@@ -99,7 +100,7 @@ def load_policies(folder: Path, *, shown_as: str) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     problems: list[Finding] = []
     for name in names:
-        if name.endswith((".yaml", ".yml")) and not name.startswith("."):
+        if is_policy(name):
             read = read_policy(_text(folder / name, f"{shown_as}/{name}", SIZE_MAX), f"{shown_as}/{name}")
             rules += read.rules
             problems += read.findings

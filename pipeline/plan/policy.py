@@ -12,6 +12,11 @@ SCHEMA: Literal["okta-plan-policy/v1"] = "okta-plan-policy/v1"
 ID_CHARS_MAX = 100
 
 
+def is_policy(name: str) -> bool:
+    """Whether a file of this name in the folder of policies is one."""
+    return name.endswith((".yaml", ".yml")) and not name.startswith(".")
+
+
 def _duty(given: object) -> object:
     return (given,) if isinstance(given, str) else given
 

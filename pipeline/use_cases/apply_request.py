@@ -27,6 +27,9 @@ class ApplyRequest:
     accept_held: tuple[str, ...] = ()
     resume: str | None = None
     """The unfinished run to go on with, instead of comparing afresh."""
+    allow: tuple[str, ...] = ()
+    """Overrides of guards, GUARD=VALUE each; ``reasons`` has one for each of them."""
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from pipeline.address import Address
 from pipeline.changes.codec import from_json, reviewer_of, to_json
 from pipeline.changes.forecast import Means
-from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
+from pipeline.changes.permissions import Permissions
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
@@ -32,11 +32,20 @@ from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import EarlierRun, Outcome, RunResult
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.roster import Roster
-from pipeline.use_cases.agreeing import agreed
+from pipeline.use_cases.agreeing import agreed, read_changes
+from pipeline.use_cases.allowing import permissions_given
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.archiving import note_in_place
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.guarding import (
+    Watch,
+    allowed_views,
+    case_of,
+    freeze_watched,
+    refuse_in_freeze,
+    refuse_where_guarded,
+)
 from pipeline.use_cases.leasing import app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
@@ -67,6 +76,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     accepted = accepted_reasons(desk, request.accept_held)
     if request.only is not None and request.only not in PARTS:
         raise bad_option("--only", request.only, PARTS)
+    permissions = permissions_given(request.allow, request.reasons)
     path, plan = read_plan(desk, request.plan)
     if request.resume is not None:
         request = _resuming(desk, request, plan)
@@ -81,9 +91,20 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             run=run_id,
         ) as tenant,
         app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
+        freeze_watched(desk, permissions, stop) as watch,
     ):
         job = _Job(
-            desk, request, person, tenant=tenant, path=path, plan=plan, lease=lease, run_id=run_id, stop=stop
+            desk,
+            request,
+            person,
+            tenant=tenant,
+            path=path,
+            plan=plan,
+            lease=lease,
+            run_id=run_id,
+            stop=stop,
+            permissions=permissions,
+            watch=watch,
         )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
@@ -115,7 +136,11 @@ class _Job:
         lease: Lease,
         run_id: str,
         stop: asyncio.Event,
+        permissions: Permissions,
+        watch: Watch,
     ) -> None:
+        self._permissions = permissions
+        self._watch = watch
         self._desk = desk
         self._request = request
         self._person = person
@@ -128,11 +153,11 @@ class _Job:
         self._live = OktaTenant(tenant.reads, tenant.writes)
 
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
-        snapshot, changes = await observe(self._desk, self._tenant, self._plan)
+        snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
         earlier = await self._settle_earlier(snapshot)
         if earlier:
-            snapshot, changes = await observe(self._desk, self._tenant, self._plan)
-        refuse_over_limits(self._plan, changes, snapshot)
+            snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
+        self._refuse_where_guarded(snapshot, changes)
         foreseen = foresee(changes, snapshot, self._means)
         reviewed = await agreed(
             self._desk, self._request, self._person, path=self._path, changes=changes, foreseen=foreseen
@@ -141,6 +166,7 @@ class _Job:
             **subject_of(self._desk, self._path, changes),
             "org_id": changes.org_id,
             "earlier": earlier_views(earlier),
+            "allowed": allowed_views(self._permissions.on_record),
         }
         if not changes.changes and not changes.holds:
             note_in_place(self._desk, changes, self._run_id)
@@ -157,6 +183,7 @@ class _Job:
             changes=changes,
             reviewed=reviewed,
             only=self._request.only,
+            allowed=self._permissions.on_record,
         )
         with Journal.create(folder.journal, header, clock) as journal:
             result = await self._execute(journal, snapshot, changes, reviewed)
@@ -181,10 +208,13 @@ class _Job:
         snapshot = await self._places()
         unfinished = find_unfinished(self._desk, self._run_id, self._plan)
         refuse_elsewhere(unfinished.header, snapshot)
+        allowed = (*unfinished.header.allowed, *self._permissions.on_record)
+        refuse_in_freeze(self._desk, self._permissions)
         folder, changes = unfinished.folder, unfinished.changes
         journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
         with journal:
-            journal.append(Note(what="resumed"))
+            given = "; ".join(map(str, self._permissions.on_record))
+            journal.append(Note(what="resumed", detail=f"allowed {given}" if given else ""))
             earlier = await self._settle(unfinished.state, changes, journal, snapshot)
             done = folder.state().outcomes
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
@@ -193,7 +223,7 @@ class _Job:
         rest = tuple(each for each in changes.changes if not _is_done(done.get(each.address)))
         view = applied_view(
             {**subject_of(self._desk, self._path, changes), "org_id": changes.org_id}
-            | {"earlier": earlier_views([earlier])},
+            | {"earlier": earlier_views([earlier]), "allowed": allowed_views(allowed)},
             folder.run_id,
             result,
             verified=verified,
@@ -211,13 +241,27 @@ class _Job:
         org_id = await reads.organization()
         okta_app = await reads.okta_app(self._plan.okta_app)
         snapshot = Snapshot(org_id, self._tenant.host, okta_app, (), {}, {}, {}, (), at_s)
-        refuse_unless_ready(self._plan, snapshot)
+        refuse_unless_ready(self._plan, snapshot, self._permissions)
         entitlements = await self._live.entitlements(okta_app.id)
         return replace(snapshot, entitlements=entitlements, bucket_limits=self._tenant.budget.limits())
 
     async def _read(self) -> Snapshot:
-        snapshot, _ = await observe(self._desk, self._tenant, self._plan)
+        snapshot, _ = await observe(self._desk, self._tenant, self._plan, self._permissions)
         return snapshot
+
+    def _refuse_where_guarded(self, snapshot: Snapshot, changes: ChangeSet) -> None:
+        given = self._request.changes
+        reviewed_at_s = read_changes(self._desk, given).observed_at_s if given is not None else None
+        case = case_of(
+            self._desk,
+            self._plan,
+            changes,
+            snapshot,
+            self._permissions,
+            reviewed_at_s=reviewed_at_s,
+            only=self._request.only,
+        )
+        refuse_where_guarded(case)
 
     async def _settle(
         self, state: RunState, changes: ChangeSet, journal: Journal, snapshot: Snapshot
@@ -287,7 +331,9 @@ class _Job:
             concurrency=self._request.concurrency,
             turn=WriteTurns(self._tenant.client.pace).turn,
         )
-        return replace(result, halt=result.halt or lease_lost(self._lease)) if result.stopped else result
+        if not result.stopped:
+            return result
+        return replace(result, halt=result.halt or lease_lost(self._lease) or self._watch.halt())
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
         """None where nobody has listed the app's users: then each row is read by id."""

@@ -1,16 +1,15 @@
-"""Guards with what the desk knows: the time, the settings, the policies of the workspace."""
+"""Guards with what the desk knows: the time and the settings."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-from pipeline.changes.guards import refusals, refuse_guarded
+from pipeline.changes.guards import in_freeze, refusals, refuse_guarded, refused
 from pipeline.changes.model import ChangeSet
-from pipeline.changes.permissions import NOTHING_ALLOWED, Guard, Permissions
+from pipeline.changes.permissions import NOTHING_ALLOWED, Allowance, Guard, Permissions
 from pipeline.changes.refusing import Case
 from pipeline.changes.snapshot import Snapshot
 from pipeline.errors import ErrorCode, StoppedError
@@ -18,21 +17,8 @@ from pipeline.freeze import Window
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.parts import part_of
 from pipeline.views import AllowedView, RefusalView
-
-if TYPE_CHECKING:
-    from pipeline.plan.duties import Rule
-
-POLICIES = "policies"
-
-
-def read_policies(desk: Desk) -> tuple[Rule, ...]:
-    """The rules of separation of duties in ``policies/`` of the workspace. Raises InputError where a file of
-    them cannot be used.
-    """
-    from pipeline.plan.file import load_policies
-
-    return load_policies(desk.workspace / POLICIES, shown_as=POLICIES)
 
 
 def case_of(
@@ -44,11 +30,15 @@ def case_of(
     *,
     reviewed_at_s: float | None = None,
     approval_required: bool = False,
+    only: str | None = None,
 ) -> Case:
-    """What guards are asked with, now. Raises InputError where a setting of theirs cannot be used."""
+    """What guards are asked with, now; ``only``: the part of ``changes`` that is to be sent. Raises
+    InputError where a setting of theirs cannot be used.
+    """
+    asked_for = tuple(each for each in changes.changes if only in (None, part_of(each)))
     return Case(
         plan=plan,
-        change_set=changes,
+        change_set=replace(changes, changes=asked_for),
         snapshot=snapshot,
         now_s=desk.runtime.clock.now(),
         permissions=permissions,
@@ -67,6 +57,13 @@ def refuse_where_guarded(case: Case) -> None:
         refuse_guarded(case)
 
 
+def refuse_in_freeze(desk: Desk, permissions: Permissions) -> None:
+    """Raises RefusedError (exit 4) in a freeze window that no override allows."""
+    found = tuple(in_freeze(desk.runtime.clock.now(), desk.settings.freeze, permissions))
+    if found:
+        raise refused(found)
+
+
 def refusal_views(case: Case) -> list[RefusalView]:
     """What ``apply`` would be refused for now."""
     if not case.change_set.changes:
@@ -77,8 +74,9 @@ def refusal_views(case: Case) -> list[RefusalView]:
     ]
 
 
-def allowed_views(permissions: Permissions) -> list[AllowedView]:
-    return [AllowedView(guard=e.guard, value=e.value, reason=e.reason) for e in permissions.record]
+def allowed_views(allowed: Iterable[Allowance]) -> list[AllowedView]:
+    """Overrides as data."""
+    return [AllowedView(guard=each.guard, value=each.value, reason=each.reason) for each in allowed]
 
 
 @dataclass(slots=True)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.address import principal_key
 from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError
+from pipeline.findings import Severity
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
 from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.evidence import explained
+from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.sources import sources_of
 from pipeline.views import ValidatedPlan, ValidateView
 
+if TYPE_CHECKING:
+    from pipeline.plan.duties import Rule
+
 
 def validate(desk: Desk, plans: list[str]) -> ValidateView:
-    """Every problem of every plan, with file:line; exit code 1 where there is an error."""
-    checked = [_validated(desk, given) for given in plans]
+    """Every problem of every plan, with file:line, what its cohorts combine against the policies among them;
+    exit code 1 where there is an error. Raises InputError where a policy cannot be used.
+    """
+    rules = read_policies(desk)
+    checked = [_validated(desk, given, rules) for given in plans]
     ok = all(each.ok for each in checked)
     return ValidateView(
         ok=ok,
@@ -72,7 +81,8 @@ def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
     return path, load_plan(path, shown_as=desk.shown(path)).plan
 
 
-def _validated(desk: Desk, given: str) -> ValidatedPlan:
+def _validated(desk: Desk, given: str, rules: Sequence[Rule]) -> ValidatedPlan:
+    from pipeline.plan.duty_rules import check_duties
     from pipeline.plan.file import load_plan
 
     path = desk.plan_path(given)
@@ -83,11 +93,12 @@ def _validated(desk: Desk, given: str) -> ValidatedPlan:
         if not error.findings:
             raise
         return ValidatedPlan(path=shown, ok=False, findings=[FindingView.of(each) for each in error.findings])
+    duties = check_duties(loaded.plan, rules, loaded.lines, shown)
     return ValidatedPlan(
         path=shown,
-        ok=True,
+        ok=not any(each.severity is Severity.ERROR for each in duties),
         plan_digest=plan_digest(loaded.plan),
-        findings=[FindingView.of(each) for each in loaded.findings],
+        findings=[FindingView.of(each) for each in (*loaded.findings, *duties)],
     )
 
 

@@ -27,8 +27,9 @@ from pipeline.run.journal import iso_utc
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.generating import app_reference
-from pipeline.use_cases.guarding import case_of, read_policies, refusal_views
+from pipeline.use_cases.guarding import case_of, refusal_views
 from pipeline.use_cases.offline import read_plan
+from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
 from pipeline.views import (

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import __version__
 from pipeline.changes.codec import changes_digest
 from pipeline.changes.model import ChangeSet
+from pipeline.changes.permissions import Allowance
 from pipeline.envelope import to_json
 from pipeline.report.markdown import run_report
 from pipeline.run.entries import Header
@@ -18,7 +19,14 @@ from pipeline.views import ApplyView
 
 
 def journal_header(
-    desk: Desk, path: Path, run_id: str, *, changes: ChangeSet, reviewed: ChangeSet, only: str | None
+    desk: Desk,
+    path: Path,
+    run_id: str,
+    *,
+    changes: ChangeSet,
+    reviewed: ChangeSet,
+    only: str | None,
+    allowed: tuple[Allowance, ...] = (),
 ) -> Header:
     """The first line of the journal of a run of the plan at ``path`` that starts now."""
     return Header(
@@ -33,6 +41,7 @@ def journal_header(
         changes_digest=changes_digest(changes),
         reviewed_digest=changes_digest(reviewed),
         only=only,
+        allowed=allowed,
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,
     )
