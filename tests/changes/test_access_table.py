@@ -9,7 +9,7 @@ import pytest
 from pipeline.changes.diff import diff
 from pipeline.changes.model import Action, ChangeSet, HoldReason, added
 from pipeline.changes.snapshot import LookupStatus, OktaGrant
-from pipeline.plan.model import Assignments, GrantOptions, Limits, Plan
+from pipeline.plan.model import Assignments, GrantOptions, Plan
 from tests.builders import (
     OBSERVED_AT_S,
     app_user,

@@ -191,8 +191,10 @@ EDGES: list[tuple[str, Callable[[], Case], Permissions, str | None]] = [
         "age: above",
         lambda: reviewed(24.5),
         NOTHING_ALLOWED,
-        "The tenant was read at 2025-12-30T23:30:00Z, it is 2026-01-01T00:00:00Z now: 24.50 h later. "
-        "OKTA_PLAN_CHANGES_AGE_H allows 24 h.",
+        (
+            "The tenant was read at 2025-12-30T23:30:00Z, it is 2026-01-01T00:00:00Z now: 24.50 h later. "
+            "OKTA_PLAN_CHANGES_AGE_H allows 24 h."
+        ),
     ),
     ("age: override", lambda: reviewed(24.5), raised(Guard.AGE_H, 24.5), None),
     ("age: setting of 0", lambda: replace(reviewed(0.01), age_h_max=0), NOTHING_ALLOWED, "allows 0 h"),
@@ -201,8 +203,10 @@ EDGES: list[tuple[str, Callable[[], Case], Permissions, str | None]] = [
         "freeze: as it begins",
         lambda: frozen(0),
         NOTHING_ALLOWED,
-        "It is 2026-01-01T00:00:00Z; 2026-01-01T00:00Z/2026-01-01T01:00Z of OKTA_PLAN_FREEZE lasts from "
-        "2026-01-01T00:00:00Z to 2026-01-01T01:00:00Z.",
+        (
+            "It is 2026-01-01T00:00:00Z; 2026-01-01T00:00Z/2026-01-01T01:00Z of OKTA_PLAN_FREEZE lasts from "
+            "2026-01-01T00:00:00Z to 2026-01-01T01:00:00Z."
+        ),
     ),
     ("freeze: its last second", lambda: frozen(3599), NOTHING_ALLOWED, "OKTA_PLAN_FREEZE"),
     ("freeze: as it ends", lambda: frozen(3600), NOTHING_ALLOWED, None),
