@@ -23,7 +23,6 @@ from pipeline.okta.pace import Pace
 from pipeline.okta.people import find_people
 from pipeline.okta.policies import with_policy_bases
 from pipeline.okta.reads import Reads
-from pipeline.plan.duties import Rule
 from pipeline.plan.model import Plan
 
 
@@ -35,12 +34,9 @@ async def read_snapshot(
     clock: Clock,
     *,
     protected: frozenset[str] = frozenset(),
-    rules: tuple[Rule, ...] = (),
-    allowed_conflicts: frozenset[str] = frozenset(),
 ) -> Snapshot:
     """The snapshot for ``plan``; ``observed_at_s`` is when reading began, so nothing in it is older.
-    ``protected`` are names and ids of people from whom nothing is taken; ``rules`` are the workspace's own of
-    separation of duties, ``allowed_conflicts`` ids of those that may be broken.
+    ``protected`` are names and ids of people from whom nothing is taken.
 
     Where entitlement management is not on, the governance listings are empty and not complete. Raises
     TenantError where the org or the app cannot be read, CredentialError where the credential is refused.
@@ -74,10 +70,8 @@ async def read_snapshot(
         grants=grants,
         listings=(*structure, assigned, granted, *((ruled,) if ruled else ())),
         observed_at_s=observed_at_s,
-        rules=rules,
         risk_rules=risk_rules,
         risk_rules_unread=unread,
-        allowed_conflicts=allowed_conflicts,
     )
     return replace(
         await with_policy_bases(reads, plan, snapshot),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +191,9 @@ async def observe(
         tenant.client.pace,
         desk.runtime.clock,
         protected=(desk.settings.protected - permissions.protected) | await _own_user(tenant, plan),
-        rules=rules,
-        allowed_conflicts=frozenset(each.casefold() for each in permissions.conflicts),
     )
+    allowed = frozenset(each.casefold() for each in permissions.conflicts)
+    snapshot = replace(snapshot, rules=rules, allowed_conflicts=allowed)
     refuse_unless_ready(plan, snapshot, permissions)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
