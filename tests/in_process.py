@@ -25,6 +25,7 @@ from pipeline.views import (
     DiffView,
     SimulateView,
     UndoView,
+    ValidateView,
     VerifyView,
 )
 from tests import virtual_time
@@ -85,6 +86,12 @@ class Tenant:
             return generating.generate(
                 desk, [csv], generating.Wanted(okta_app=okta_app, force=True, **wanted)
             )
+
+        return self._run(offline_on_loop)
+
+    def validate(self, *plans: str) -> ValidateView:
+        async def offline_on_loop(desk: Desk) -> ValidateView:
+            return offline.validate(desk, list(plans or ("t",)))
 
         return self._run(offline_on_loop)
 
