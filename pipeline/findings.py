@@ -58,7 +58,6 @@ class FindingCode(StrEnum):
     PROVISIONING_PUSHES = "provisioning_pushes"
     SOD_CONFLICT = "sod_conflict"
     SOD_UNCHECKED = "sod_unchecked"
-    GUARD = "guard"
     USER_STATUS = "user_status"
     EXTRA_ACCESS = "extra_access"
     MISSING_ACCESS = "missing_access"

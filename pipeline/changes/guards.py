@@ -15,7 +15,6 @@ from pipeline.changes.limits import (
 from pipeline.changes.permissions import Guard, Permissions
 from pipeline.changes.refusing import Case, Refusal
 from pipeline.errors import ErrorCode, RefusedError
-from pipeline.findings import Finding, FindingCode, Severity
 from pipeline.freeze import Freeze
 
 SHOWN = 20
@@ -36,22 +35,17 @@ def refuse_guarded(case: Case) -> None:
 def refused(found: tuple[Refusal, ...]) -> RefusedError:
     """The error that tells all of ``found``; its code is that of the first."""
     first = found[0]
-    details = [each.detail for each in found[:SHOWN]]
-    ways = [f'{each.remedy}, or this once: {each.override} --reason "...".' for each in found[:SHOWN]]
-    if len(found) > SHOWN:
-        details.append(f"And {len(found) - SHOWN} more.")
+    if len(found) == 1:
+        next_step = f'{first.remedy}, or this once: {first.override} --reason "...".'
+        return RefusedError(first.code, first.summary, first.detail, next_step=next_step)
+    more = [f"And {len(found) - SHOWN} more."] if len(found) > SHOWN else []
+    ways = [f'{each.override} --reason "..."' for each in found[:SHOWN]]
     return RefusedError(
         first.code,
-        first.summary if len(found) == 1 else f"{len(found)} guards refuse this change set",
-        "\n".join(details),
-        next_step="\n".join(ways),
-        findings=refusal_findings(found, Severity.ERROR) if len(found) > 1 else (),
+        f"{len(found)} guards refuse this change set",
+        "\n".join([*(each.detail for each in found[:SHOWN]), *more]),
+        next_step="\n".join(["Correct the plan and have it reviewed, or allow each this once:", *ways]),
     )
-
-
-def refusal_findings(found: tuple[Refusal, ...], severity: Severity) -> tuple[Finding, ...]:
-    """``found`` as findings, for those who only look."""
-    return tuple(Finding(FindingCode.GUARD, severity, each.summary, each.detail) for each in found)
 
 
 def _freeze(case: Case) -> Iterator[Refusal]:

@@ -94,12 +94,12 @@ def privileged(case: Case) -> Iterator[Refusal]:
         if by is None or texts & named or ("*" not in by and by.strip().casefold() in named):
             continue
         name = "/".join(pair)
+        none_of = f"none of the {len(named)} values named is it" if named else "no value is named"
         yield Refusal(
             Guard.PRIVILEGED,
             ErrorCode.PRIVILEGED_VALUE,
             "A privileged value is not named",
-            f'{_people(people)} would gain {name}, privileged by "{by}" in limits.privileged; 0 of the '
-            f"{len(named)} values named are it.",
+            f'{_people(people)} would gain {name}, privileged by "{by}" in limits.privileged; {none_of}.',
             f"--allow {Guard.PRIVILEGED}={name}",
             "Name it in the approval",
         )
