@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__
+from pipeline import __version__, cli_approvals
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -31,6 +31,7 @@ from pipeline.cli_options import (
     Reason,
     Recheck,
     RejectsMax,
+    RequireApproval,
     Resumed,
     ReviewedChanges,
     Since,
@@ -205,6 +206,9 @@ def diff(
     )
 
 
+cli_approvals.register(okta_plan)
+
+
 @okta_plan.command()
 def apply(
     plan: PlanName,
@@ -219,6 +223,7 @@ def apply(
     accept_held: AcceptHeld = None,
     allow: Allow = None,
     reason: Reason = None,
+    require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
 ) -> None:
@@ -238,6 +243,7 @@ def apply(
         accept_held=tuple(accept_held or ()),
         allow=tuple(allow or ()),
         reasons=tuple(reason or ()),
+        require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 

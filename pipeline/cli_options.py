@@ -66,6 +66,9 @@ Reason = Annotated[
     list[str] | None,
     typer.Option("--reason", metavar="TEXT", help="Why; one for each --allow, in its order."),
 ]
+RequireApproval = Annotated[
+    bool, typer.Option("--require-approval", help="Refuse what the approval beside the plan does not cover.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
 Db = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")]
 Limits = Annotated[str | None, typer.Option(metavar="observed|none|FILE")]

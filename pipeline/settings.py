@@ -88,6 +88,15 @@ class Settings(BaseSettings):
             )
         return hours
 
+    allowed_signers: Annotated[str, Field(validation_alias="OKTA_PLAN_ALLOWED_SIGNERS")] = ""
+    """The path of an allowed-signers file of ssh-keygen; where it is given, only signed approvals count."""
+    okta_plan_form_approval: Annotated[str, Field(validation_alias="OKTA_PLAN_FORM_APPROVAL")] = ""
+
+    @property
+    def form_approval(self) -> bool:
+        """Whether a form may approve at all."""
+        return self.okta_plan_form_approval.strip().casefold() == "true"
+
     @property
     def protected(self) -> frozenset[str]:
         """The people of ``okta_plan_protected``, case-folded."""

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
 from pipeline.errors import ErrorCode
 from pipeline.source_views import ArchiveView, FilesView
@@ -111,6 +112,7 @@ class DiffView(View):
     refusals: list[RefusalView] = []
     """What ``apply`` would be refused for."""
     forecast: ForecastView | None = None
+    notices: list[str] = []
 
 
 class MissingView(Part):
@@ -196,6 +198,8 @@ class ApplyView(View):
     verification: VerificationView | None = None
     resume: str | None = None
     """The command that goes on where this run stopped."""
+    notices: list[str] = []
+    """What there is to say of the approval: why it does not count, or where its use is counted."""
 
 
 class SimulateView(View):
@@ -303,6 +307,8 @@ class ResetView(View):
 VIEWS: tuple[type[View], ...] = (
     AnalyzeView,
     ApplyView,
+    ApprovalsView,
+    ApproveView,
     ArchiveView,
     CheckView,
     DemoView,

@@ -29,7 +29,7 @@ PAYMENTS = {
 }
 
 
-def tenant(folder: Path, settings: dict[str, str] | None = None, **plan: object) -> Tenant:
+def tenant(folder: Path, settings: dict[str, str] | None = None, **plan: Any) -> Tenant:
     org = furnish(folder, {"plan": PLAN | plan, "org": ORG})
     org.settings = {"OKTA_API_TOKEN": "sandbox-token"} | (settings or {})
     return org
@@ -47,7 +47,7 @@ def at(second: float) -> str:
     return datetime.fromtimestamp(EPOCH_S + second, UTC).isoformat().replace("+00:00", "Z")
 
 
-GUARDED: list[tuple[dict[str, object], ErrorCode, str]] = [
+GUARDED: list[tuple[dict[str, Any], ErrorCode, str]] = [
     ({"limits": {"changed_percent_max": 50}}, ErrorCode.LIMIT_EXCEEDED, "changed_percent_max=300"),
     ({"limits": {"value_max": {"Role/Admin": 1}}}, ErrorCode.LIMIT_EXCEEDED, "value_max/Role/Admin=2"),
     ({"limits": {"privileged": ["Role/Ow*"]}}, ErrorCode.PRIVILEGED_VALUE, "privileged=Role/Owner"),
@@ -56,7 +56,7 @@ GUARDED: list[tuple[dict[str, object], ErrorCode, str]] = [
 
 @pytest.mark.parametrize(("plan", "code", "override"), GUARDED, ids=[each[2] for each in GUARDED])
 def test_a_guard_refuses_before_the_first_write_and_yields_to_its_override(
-    plan: dict[str, object], code: ErrorCode, override: str, tmp_path: Path
+    plan: dict[str, Any], code: ErrorCode, override: str, tmp_path: Path
 ) -> None:
     org = tenant(tmp_path, **plan)
     shown = org.diff()
@@ -194,7 +194,9 @@ def test_a_freeze_that_begins_halts_the_run_which_goes_on_afterwards(
     begins_s = 25.0 if allowed_until_s is None else -60.0
     org = tenant(tmp_path, {"OKTA_PLAN_FREEZE": f"{at(begins_s)}/{at(7200)}"})
     org.wrap = Slow
-    allow = {} if allowed_until_s is None else {"allow": (f"freeze={at(25)}",), "reasons": (WHY,)}
+    allow: dict[str, Any] = (
+        {} if allowed_until_s is None else {"allow": (f"freeze={at(25)}",), "reasons": (WHY,)}
+    )
     view = org.apply(concurrency=1, **allow)
     assert view.exit_code == 5
     assert view.error is not None
@@ -221,7 +223,7 @@ def test_a_protected_person_keeps_all_until_named(tmp_path: Path) -> None:
     )
     assert [each.reason for each in org.diff().held] == ["protected"]
     assert org.apply().exit_code == 3
-    given = {"allow": (f"protected={CID.upper()}",), "reasons": (WHY,)}
+    given: dict[str, Any] = {"allow": (f"protected={CID.upper()}",), "reasons": (WHY,)}
     assert refused(lambda: org.apply(**given)).code is ErrorCode.NOT_CONFIRMED, "--yes covers no revoke"
     assert org.writes() == 0
 

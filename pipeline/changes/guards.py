@@ -55,16 +55,18 @@ def _freeze(case: Case) -> Iterator[Refusal]:
 def _age(case: Case) -> Iterator[Refusal]:
     if case.reviewed_at_s is None:
         return
-    age_h = (case.now_s - case.reviewed_at_s) / 3600
+    until_s = case.now_s if case.approved_at_s is None else case.approved_at_s
+    age_h = (until_s - case.reviewed_at_s) / 3600
     most = case.permissions.limit(Guard.AGE_H, case.age_h_max)
     if age_h > most:
+        what = f"it is {_utc(until_s)} now" if case.approved_at_s is None else f"approved at {_utc(until_s)}"
         source = case.source(Guard.AGE_H, "OKTA_PLAN_CHANGES_AGE_H", case.age_h_max)
         yield Refusal(
             Guard.AGE_H,
             ErrorCode.CHANGES_TOO_OLD,
             "The change set is too old",
-            f"The tenant was read at {_utc(case.reviewed_at_s)}, it is {_utc(case.now_s)} now: {age_h:.2f} h "
-            f"later. {source} allows {most:.10g} h.",
+            f"The tenant was read at {_utc(case.reviewed_at_s)}, {what}: {age_h:.2f} h later. "
+            f"{source} allows {most:.10g} h.",
             f"--allow {Guard.AGE_H}={int(age_h) + 1}",
             "Run `okta-plan diff` again and review the new change set",
         )

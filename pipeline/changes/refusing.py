@@ -24,6 +24,8 @@ class Case:
     now_s: float
     permissions: Permissions = NOTHING_ALLOWED
     reviewed_at_s: float | None = None
+    approved_at_s: float | None = None
+    """When what is reviewed was approved: it ages until then, and the approval expires by itself."""
     age_h_max: float = 24.0
     freeze: Freeze = NO_FREEZE
     approval_required: bool = False

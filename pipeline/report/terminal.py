@@ -7,7 +7,9 @@ from functools import singledispatch
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
+from pipeline.report.approvals import show_approvals, show_approved
 from pipeline.report.markdown import verified_line
 from pipeline.report.sources import show_archive, show_files
 from pipeline.report.surveys import show_generated, show_plan, show_survey
@@ -148,6 +150,7 @@ def _(view: DiffView, console: Console) -> None:
     show_findings(console, view.findings)
     for refusal in view.refusals:
         console.print(f"[bold red]apply will refuse:[/] {plain(refusal.detail)}")
+    _notices(console, view.notices)
     if view.changes:
         _forecast(console, view.forecast)
         console.print(
@@ -178,6 +181,7 @@ def _(view: ApplyView, console: Console) -> None:
     show_findings(console, view.findings)
     if view.verification:
         _verification(console, view.verification)
+    _notices(console, view.notices)
     for name, path in view.paths.items():
         console.print(f"{name}: {plain(path)}")
     if view.error:
@@ -245,6 +249,16 @@ def _(view: UndoView, console: Console) -> None:
 
 
 @_render.register
+def _(view: ApproveView, console: Console) -> None:
+    show_approved(view, console)
+
+
+@_render.register
+def _(view: ApprovalsView, console: Console) -> None:
+    show_approvals(view, console)
+
+
+@_render.register
 def _(view: SchemaView, console: Console) -> None:
     for name in view.schemas:
         console.print(view.paths.get(name, name))
@@ -258,6 +272,11 @@ def _(view: ResetView, console: Console) -> None:
 @_render.register
 def _(view: DemoView, console: Console) -> None:
     console.print(f"That was the whole story, in {len(view.steps)} commands.")
+
+
+def _notices(console: Console, notices: list[str]) -> None:
+    for each in notices:
+        console.print(f"[cyan]note[/] {plain(each)}")
 
 
 def _scopes(console: Console, scopes: list[ScopeView]) -> None:

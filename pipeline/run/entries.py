@@ -42,6 +42,8 @@ class Header(Line):
     changes_digest: str
     reviewed_digest: str = ""
     """The changes_digest of what a person had agreed to; "" in journals that cannot be resumed."""
+    approval_digest: str = ""
+    """Of the approval that the run uses, if it uses one."""
     only: str | None = None
     """The part of the change set that was asked for."""
     allowed: tuple[Allowance, ...] = ()

@@ -16,10 +16,17 @@ from pipeline.use_cases.reviewing import read_json, refuse_other, refuse_yes_alo
 
 
 async def agreed(
-    desk: Desk, request: ApplyRequest, person: Person, *, path: Path, changes: ChangeSet, foreseen: Forecast
+    desk: Desk,
+    request: ApplyRequest,
+    person: Person,
+    *,
+    path: Path,
+    changes: ChangeSet,
+    foreseen: Forecast,
+    notices: tuple[str, ...] = (),
 ) -> ChangeSet:
     """The change set that a person agreed to: that of ``--changes``, else ``changes`` where ``--yes`` or an
-    answer says so. Raises RefusedError where nobody agreed.
+    answer says so. ``notices`` are told before the question. Raises RefusedError where nobody agreed.
     """
     if request.changes is not None:
         reviewed = read_changes(desk, request.changes)
@@ -35,10 +42,13 @@ async def agreed(
         raise RefusedError(
             ErrorCode.NOT_CONFIRMED,
             "Nobody confirmed the change set",
-            f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on.",
-            next_step="Review them with `okta-plan diff`, then use --changes FILE, or --yes.",
+            f"{len(changes.changes)} changes would be sent, and there is no terminal to ask on."
+            + "".join(f" {notice}" for notice in notices),
+            next_step="Review them with `okta-plan diff`, then approve them with `okta-plan approve`, or use "
+            "--changes FILE, or --yes.",
         )
-    if not await asyncio.to_thread(person.ask, diff_view(desk, path, changes, foreseen)):
+    view = diff_view(desk, path, changes, foreseen).model_copy(update={"notices": list(notices)})
+    if not await asyncio.to_thread(person.ask, view):
         raise RefusedError(
             ErrorCode.NOT_CONFIRMED,
             "The change set was not confirmed",

@@ -30,6 +30,8 @@ class ApplyRequest:
     allow: tuple[str, ...] = ()
     """Overrides of guards, GUARD=VALUE each; ``reasons`` has one for each of them."""
     reasons: tuple[str, ...] = ()
+    require_approval: bool = False
+    """Send only what the approval beside the plan covers, and nothing without one."""
 
 
 @dataclass(frozen=True, slots=True)

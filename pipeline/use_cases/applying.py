@@ -10,19 +10,18 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.address import Address
-from pipeline.changes.codec import from_json, reviewer_of, to_json
-from pipeline.changes.forecast import Means
+from pipeline.changes.codec import reviewer_of, to_json
+from pipeline.changes.forecast import Forecast, Means
 from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.permissions import Permissions
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
-from pipeline.errors import TenantError
+from pipeline.errors import OktaPlanError, TenantError
 from pipeline.okta.scopes import to_apply
 from pipeline.okta.snapshot import read_again
-from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
-from pipeline.run.entries import Note
+from pipeline.run.entries import Closed, Note
 from pipeline.run.executor import execute
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id
@@ -30,7 +29,7 @@ from pipeline.run.journal import Journal
 from pipeline.run.lease import Lease
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import EarlierRun, Outcome, RunResult
-from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.run.resume import settle_open
 from pipeline.run.roster import Roster
 from pipeline.use_cases.agreeing import agreed, read_changes
 from pipeline.use_cases.allowing import permissions_given
@@ -57,9 +56,11 @@ from pipeline.use_cases.online import (
 )
 from pipeline.use_cases.papers import journal_header, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
-from pipeline.use_cases.resuming import find_unfinished, refuse_elsewhere
-from pipeline.use_cases.reviewing import accepted_reasons, bad_option, read_json
+from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
+from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere, settle_earlier
+from pipeline.use_cases.reviewing import accepted_reasons, bad_option
 from pipeline.use_cases.signals import stop_on_signals
+from pipeline.use_cases.spent import settle
 from pipeline.use_cases.tenant import Tenant, open_tenant
 from pipeline.views import ApplyView, ForecastView, VerificationView
 
@@ -80,6 +81,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     path, plan = read_plan(desk, request.plan)
     if request.resume is not None:
         request = _resuming(desk, request, plan)
+    permit, notices = open_permit(desk, request, path, plan)
     run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
     stop = asyncio.Event()
     async with (
@@ -91,7 +93,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             run=run_id,
         ) as tenant,
         app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
-        freeze_watched(desk, permissions, stop) as watch,
+        freeze_watched(desk, stop) as watch,
     ):
         job = _Job(
             desk,
@@ -105,6 +107,8 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             stop=stop,
             permissions=permissions,
             watch=watch,
+            permit=permit,
+            notices=notices,
         )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
@@ -138,9 +142,12 @@ class _Job:
         stop: asyncio.Event,
         permissions: Permissions,
         watch: Watch,
+        permit: Permit | None,
+        notices: tuple[str, ...],
     ) -> None:
-        self._permissions = permissions
+        self._given = permissions
         self._watch = watch
+        self._allow(permissions | permit.permissions if permit else permissions)
         self._desk = desk
         self._request = request
         self._person = person
@@ -150,18 +157,27 @@ class _Job:
         self._lease = lease
         self._run_id = run_id
         self._stop = stop
+        self._permit = permit
+        self._notices = notices
+        self._only = request.only
         self._live = OktaTenant(tenant.reads, tenant.writes)
+
+    def _allow(self, permissions: Permissions) -> None:
+        self._permissions = self._watch.permissions = permissions
 
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
         snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
-        earlier = await self._settle_earlier(snapshot)
+        earlier = await settle_earlier(self._desk, self._plan, self._live, snapshot)
         if earlier:
             snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
-        self._refuse_where_guarded(snapshot, changes)
+        cover = await self._covered(changes)
+        if cover is None and self._permissions != self._given:
+            # what only the approval allowed may not have been compared so
+            self._allow(self._given)
+            snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
+        self._refuse_where_guarded(snapshot, changes, cover)
         foreseen = foresee(changes, snapshot, self._means)
-        reviewed = await agreed(
-            self._desk, self._request, self._person, path=self._path, changes=changes, foreseen=foreseen
-        )
+        reviewed = cover.reviewed if cover else await self._agreed(changes, foreseen)
         subject = {
             **subject_of(self._desk, self._path, changes),
             "org_id": changes.org_id,
@@ -182,10 +198,12 @@ class _Job:
             self._run_id,
             changes=changes,
             reviewed=reviewed,
-            only=self._request.only,
+            only=self._only,
+            approval_digest=self._permit.digest if self._permit and cover else "",
             allowed=self._permissions.on_record,
         )
         with Journal.create(folder.journal, header, clock) as journal:
+            await self._reserve(journal, changes, cover)
             result = await self._execute(journal, snapshot, changes, reviewed)
         verified = await self._verified(partial(read_again, self._tenant.reads, snapshot), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -197,9 +215,9 @@ class _Job:
             forecast=forecast_view(foreseen),
             findings=changes.findings,
             accepted=accepted,
-            is_part=self._request.only is not None,
+            is_part=self._only is not None,
         )
-        return keep_reports(self._desk, self._path, folder, result, view)
+        return await self._kept(folder, result, view)
 
     async def resume(self, accepted: frozenset[HoldReason]) -> ApplyView:
         """The rest of the run's own change set. Only what began and did not end is read back, and the
@@ -217,10 +235,12 @@ class _Job:
             journal.append(Note(what="resumed", detail=f"allowed {given}" if given else ""))
             earlier = await self._settle(unfinished.state, changes, journal, snapshot)
             done = folder.state().outcomes
+            await self._go_on(unfinished, done)
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
         verified = await self._verified(self._read, result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
-        rest = tuple(each for each in changes.changes if not _is_done(done.get(each.address)))
+        ended = {address for address, outcome in done.items() if outcome.is_done}
+        rest = tuple(each for each in changes.changes if each.address not in ended)
         view = applied_view(
             {**subject_of(self._desk, self._path, changes), "org_id": changes.org_id}
             | {"earlier": earlier_views([earlier]), "allowed": allowed_views(allowed)},
@@ -230,8 +250,58 @@ class _Job:
             forecast=self._forecast(snapshot, replace(changes, changes=rest)),
             findings=changes.findings,
             accepted=accepted,
-            is_part=self._request.only is not None,
+            is_part=self._only is not None,
         )
+        return await self._kept(folder, result, view)
+
+    async def _covered(self, changes: ChangeSet) -> Cover | None:
+        """What the approval beside the plan covers; None where none counts, and none is required."""
+        if self._permit is None:
+            return None
+        try:
+            cover = await self._permit.cover(changes, self._request.only)
+        except OktaPlanError as error:
+            if self._request.require_approval:
+                raise
+            self._permit, self._notices = None, (does_not_count(error),)
+            return None
+        self._only = cover.only
+        return cover
+
+    async def _agreed(self, changes: ChangeSet, foreseen: Forecast) -> ChangeSet:
+        return await agreed(
+            self._desk,
+            self._request,
+            self._person,
+            path=self._path,
+            changes=changes,
+            foreseen=foreseen,
+            notices=self._notices,
+        )
+
+    async def _reserve(self, journal: Journal, changes: ChangeSet, cover: Cover | None) -> None:
+        """Count what is about to be sent. Where another run was faster, this one ends before it began."""
+        if self._permit is None or cover is None:
+            return
+        try:
+            await self._permit.reserve(self._run_id, changes, cover)
+        except OktaPlanError:
+            journal.append(Closed(counts={}))
+            raise
+
+    async def _go_on(self, unfinished: Unfinished, done: Mapping[Address, Outcome]) -> None:
+        if self._permit is None:
+            return
+        try:
+            await self._permit.go_on(unfinished, done)
+        except OktaPlanError as error:
+            if self._request.require_approval:
+                raise
+            self._notices = (does_not_count(error),)
+
+    async def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
+        notices = [*self._notices, *await settle(self._desk, folder.run_id)]
+        view = view.model_copy(update={"notices": notices})
         return keep_reports(self._desk, self._path, folder, result, view)
 
     async def _places(self) -> Snapshot:
@@ -249,17 +319,15 @@ class _Job:
         snapshot, _ = await observe(self._desk, self._tenant, self._plan, self._permissions)
         return snapshot
 
-    def _refuse_where_guarded(self, snapshot: Snapshot, changes: ChangeSet) -> None:
+    def _refuse_where_guarded(self, snapshot: Snapshot, changes: ChangeSet, cover: Cover | None) -> None:
         given = self._request.changes
-        reviewed_at_s = read_changes(self._desk, given).observed_at_s if given is not None else None
-        case = case_of(
-            self._desk,
-            self._plan,
-            changes,
-            snapshot,
-            self._permissions,
-            reviewed_at_s=reviewed_at_s,
-            only=self._request.only,
+        reviewed = cover.reviewed if cover else read_changes(self._desk, given) if given else None
+        case = case_of(self._desk, self._plan, changes, snapshot, self._permissions, only=self._only)
+        case = replace(
+            case,
+            reviewed_at_s=reviewed.observed_at_s if reviewed else None,
+            approved_at_s=self._permit.approved_at_s if self._permit and cover else None,
+            approval_required=self._request.require_approval,
         )
         refuse_where_guarded(case)
 
@@ -268,25 +336,6 @@ class _Job:
     ) -> EarlierRun:
         clock = self._desk.runtime.clock
         return await settle_open(state, changes, journal, self._live, snapshot.entitlements, clock)
-
-    async def _settle_earlier(self, snapshot: Snapshot) -> list[EarlierRun]:
-        """Read back what unfinished runs of this plan had begun, and close them."""
-        settled: list[EarlierRun] = []
-        while folder := unfinished_run(
-            self._desk.runtime.runs_dir,
-            plan_name=self._plan.name,
-            plan_digest=plan_digest(self._plan),
-            org_id=snapshot.org_id,
-            app_id=snapshot.okta_app.id,
-        ):
-            changes = from_json(read_json(folder.changes), self._desk.shown(folder.changes))
-            state = folder.state()
-            journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
-            with journal:
-                earlier = await self._settle(state, changes, journal, snapshot)
-                close(journal, earlier)
-            settled.append(earlier)
-        return settled
 
     async def _verified(
         self, read: Callable[[], Awaitable[Snapshot]], result: RunResult
@@ -319,7 +368,7 @@ class _Job:
         clock = self._desk.runtime.clock
         result = await execute(
             changes,
-            waves_of(changes, self._request.only),
+            waves_of(changes, self._only),
             OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
             journal,
             clock,
@@ -347,7 +396,3 @@ class _Job:
             recheck_s=self._request.recheck_s,
             assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
         )
-
-
-def _is_done(outcome: Outcome | None) -> bool:
-    return outcome is not None and outcome.is_done

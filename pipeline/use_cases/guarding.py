@@ -20,6 +20,8 @@ from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.parts import part_of
 from pipeline.views import AllowedView, RefusalView
 
+LOOK_S = 30.0
+
 
 def case_of(
     desk: Desk,
@@ -28,8 +30,6 @@ def case_of(
     snapshot: Snapshot,
     permissions: Permissions = NOTHING_ALLOWED,
     *,
-    reviewed_at_s: float | None = None,
-    approval_required: bool = False,
     only: str | None = None,
 ) -> Case:
     """What guards are asked with, now; ``only``: the part of ``changes`` that is to be sent. Raises
@@ -42,10 +42,8 @@ def case_of(
         snapshot=snapshot,
         now_s=desk.runtime.clock.now(),
         permissions=permissions,
-        reviewed_at_s=reviewed_at_s,
         age_h_max=desk.settings.changes_age_h,
         freeze=desk.settings.freeze,
-        approval_required=approval_required,
     )
 
 
@@ -81,8 +79,9 @@ def allowed_views(allowed: Iterable[Allowance]) -> list[AllowedView]:
 
 @dataclass(slots=True)
 class Watch:
-    """Whether a freeze window began while a run was under way."""
+    """Whether a freeze window began while a run was under way; ``permissions`` may change meanwhile."""
 
+    permissions: Permissions = NOTHING_ALLOWED
     began: Window | None = None
 
     def halt(self) -> StoppedError | None:
@@ -99,10 +98,10 @@ class Watch:
 
 
 @asynccontextmanager
-async def freeze_watched(desk: Desk, permissions: Permissions, stop: asyncio.Event) -> AsyncIterator[Watch]:
+async def freeze_watched(desk: Desk, stop: asyncio.Event) -> AsyncIterator[Watch]:
     """Sets ``stop`` when a freeze window begins, or the override of one that lasts on ends."""
     watch = Watch()
-    task = asyncio.create_task(_wait_for_freeze(desk, permissions, stop, watch))
+    task = asyncio.create_task(_wait_for_freeze(desk, stop, watch))
     try:
         yield watch
     finally:
@@ -111,19 +110,18 @@ async def freeze_watched(desk: Desk, permissions: Permissions, stop: asyncio.Eve
             await task
 
 
-async def _wait_for_freeze(desk: Desk, permissions: Permissions, stop: asyncio.Event, watch: Watch) -> None:
+async def _wait_for_freeze(desk: Desk, stop: asyncio.Event, watch: Watch) -> None:
+    """Looks again at least every LOOK_S, since overrides may be withdrawn."""
     freeze, clock = desk.settings.freeze, desk.runtime.clock
-    override = permissions.overrides.get(Guard.FREEZE)
-    while True:
+    await clock.sleep(0)
+    while watch.began is None and freeze.parts:
         now_s = clock.now()
+        override = watch.permissions.overrides.get(Guard.FREEZE)
         allowed_until_s = override.limit if override else now_s
-        looked_at_s = max(now_s, allowed_until_s)
-        window = freeze.window_at(now_s) if now_s >= allowed_until_s else None
-        if window is not None:
+        window = freeze.window_at(now_s)
+        if window is not None and now_s >= allowed_until_s:
             watch.began = window
             stop.set()
             return
-        starts_s = looked_at_s if freeze.window_at(looked_at_s) else freeze.next_start_s(looked_at_s)
-        if starts_s is None:
-            return
-        await clock.sleep(max(starts_s - now_s, 0.001))
+        next_s = allowed_until_s if window is not None else freeze.next_start_s(now_s)
+        await clock.sleep(LOOK_S if next_s is None else min(LOOK_S, max(next_s - now_s, 0.001)))

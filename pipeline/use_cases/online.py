@@ -152,7 +152,7 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     )
 
 
-def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) -> DiffView:
+def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast | None) -> DiffView:
     """The change set as data: what a person reviews."""
     return DiffView(
         **subject_of(desk, path, changes),
@@ -172,7 +172,7 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast) ->
         held=held_views(changes.holds),
         kept=len(changes.keeps),
         findings=[FindingView.of(finding) for finding in changes.findings],
-        forecast=forecast_view(foreseen),
+        forecast=forecast_view(foreseen) if foreseen else None,
     )
 
 

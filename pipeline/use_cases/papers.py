@@ -26,6 +26,7 @@ def journal_header(
     changes: ChangeSet,
     reviewed: ChangeSet,
     only: str | None,
+    approval_digest: str,
     allowed: tuple[Allowance, ...] = (),
 ) -> Header:
     """The first line of the journal of a run of the plan at ``path`` that starts now."""
@@ -42,6 +43,7 @@ def journal_header(
         reviewed_digest=changes_digest(reviewed),
         only=only,
         allowed=allowed,
+        approval_digest=approval_digest,
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,
     )

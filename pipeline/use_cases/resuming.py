@@ -13,6 +13,10 @@ from pipeline.plan.model import Plan
 from pipeline.run.entries import Header
 from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, find_run
+from pipeline.run.journal import Journal
+from pipeline.run.result import EarlierRun
+from pipeline.run.resume import close, settle_open, unfinished_run
+from pipeline.run.tenant import Tenant
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.reviewing import read_json
 
@@ -79,3 +83,23 @@ def _refused(code: ErrorCode, run: str, why: str) -> RefusedError:
     return RefusedError(
         code, "The run cannot be resumed", f"Run {run} cannot go on: {why}.", next_step=AFRESH
     )
+
+
+async def settle_earlier(desk: Desk, plan: Plan, tenant: Tenant, snapshot: Snapshot) -> list[EarlierRun]:
+    """Read back what unfinished runs of ``plan`` had begun, and close them."""
+    settled: list[EarlierRun] = []
+    while folder := unfinished_run(
+        desk.runtime.runs_dir,
+        plan_name=plan.name,
+        plan_digest=plan_digest(plan),
+        org_id=snapshot.org_id,
+        app_id=snapshot.okta_app.id,
+    ):
+        changes = from_json(read_json(folder.changes), desk.shown(folder.changes))
+        state, clock = folder.state(), desk.runtime.clock
+        journal, _ = Journal.reopen(folder.journal, clock)
+        with journal:
+            earlier = await settle_open(state, changes, journal, tenant, snapshot.entitlements, clock)
+            close(journal, earlier)
+        settled.append(earlier)
+    return settled

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.changes.codec import json_schema
 from pipeline.envelope import View
+from pipeline.plan.approval_text import approval_schema
 from pipeline.plan.schema import mapping_schema, plan_schema, policy_schema
 from pipeline.use_cases.desk import Desk
 from pipeline.views import VIEWS, SchemaView
@@ -31,7 +32,12 @@ def schema(desk: Desk, *, write: bool) -> SchemaView:
 def all_schemas() -> dict[str, dict[str, Any]]:
     """The plan, the change set and every ``--json`` answer, by name."""
     views = {_name(view): view.model_json_schema(by_alias=True, mode="serialization") for view in VIEWS}
-    files = {"plan": plan_schema(), "mapping": mapping_schema(), "policy": policy_schema()}
+    files = {
+        "plan": plan_schema(),
+        "mapping": mapping_schema(),
+        "policy": policy_schema(),
+        "approval": approval_schema(),
+    }
     return {**files, "changes": json_schema(), **views}
 
 
