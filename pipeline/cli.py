@@ -34,6 +34,7 @@ from pipeline.cli_options import (
     RequireApproval,
     Resumed,
     ReviewedChanges,
+    Shown,
     Since,
     SinceAll,
     Yes,
@@ -183,6 +184,7 @@ def diff(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="2: changes can be sent; 3: only holds are left.")
     ] = False,
+    allow: Shown = None,
     rate_share: RateShare = 0.70,
     concurrency: Concurrency = 10,
     org: Org = None,
@@ -200,6 +202,7 @@ def diff(
             plan,
             output=output,
             detailed_exit_code=detailed_exitcode,
+            allow=tuple(allow or ()),
             rate_share=rate_share,
             concurrency=concurrency,
         ),

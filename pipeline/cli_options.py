@@ -62,6 +62,10 @@ Allow = Annotated[
     list[str] | None,
     typer.Option(metavar="GUARD=VALUE", help="Override this guard once (docs/guards.md). Repeatable."),
 ]
+Shown = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="GUARD=VALUE", help="Show it as with this override, to be approved."),
+]
 Reason = Annotated[
     list[str] | None,
     typer.Option("--reason", metavar="TEXT", help="Why; one for each --allow, in its order."),

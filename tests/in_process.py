@@ -98,8 +98,8 @@ class Tenant:
     def check(self, okta_app: str | None = "ERP") -> CheckView:
         return self._run(lambda desk: online.check(desk, okta_app))
 
-    def diff(self, plan: str = "t") -> DiffView:
-        return self._run(lambda desk: online.diff(desk, plan, detailed_exit_code=True))
+    def diff(self, plan: str = "t", allow: tuple[str, ...] = ()) -> DiffView:
+        return self._run(lambda desk: online.diff(desk, plan, detailed_exit_code=True, allow=allow))
 
     def apply(self, plan: str = "t", **request: Any) -> ApplyView:
         asked = applying.ApplyRequest(plan=plan, **{"yes": True, **request})

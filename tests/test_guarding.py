@@ -324,3 +324,63 @@ def test_a_risk_rule_of_a_new_kind_is_told_and_one_about_another_app_is_none_of_
     (finding,) = answering(org, 200, {"data": rules}).diff().findings
     assert finding.code == "sod_unchecked"
     assert "of a kind that this version does not know" in finding.detail
+
+
+def approved(org: Tenant, **given: Any) -> Tenant:
+    from tests.approvals import approve
+
+    approve(org, **given)
+    return org
+
+
+def test_an_approval_that_names_the_rule_allows_the_conflict_that_was_reviewed(tmp_path: Path) -> None:
+    org = tenant(tmp_path, access=[{"values": {"Role": ["Admin", "Owner"]}, "users": [ANN]}])
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "p.yaml").write_text(yaml.safe_dump(PAYMENTS), "utf-8")
+    assert [each.reason for each in org.diff().held] == ["sod_conflict"]
+    assert org.diff(allow=("sod_conflict=no-owner-clerk",)).held == []
+    approved(org)
+    assert [each.reason for each in org.apply(require_approval=True).held] == ["sod_conflict"]
+    assert org.held() == {CID: {"Role": ["Guest"]}}
+    org.diff(allow=("sod_conflict=no-owner-clerk",))
+    approved(org, conflicts=("no-owner-clerk",))
+    assert org.apply(require_approval=True).exit_code == 0
+    assert org.held()[ANN] == {"Role": ["Admin", "Owner"]}
+
+
+def test_an_approval_names_each_value_that_a_pattern_makes_privileged(tmp_path: Path) -> None:
+    org = tenant(tmp_path, limits={"privileged": ["role/*"]})
+    org.diff()
+    approved(org)
+    view = org.apply(require_approval=True)
+    assert view.exit_code == 0
+    assert org.held() == HELD_AFTER
+
+
+def test_an_approval_of_limits_is_recorded_with_the_run(tmp_path: Path) -> None:
+    from pipeline.plan.approval import Allowance
+
+    org = tenant(tmp_path, limits={"value_max": {"Role/Admin": 1}})
+    org.diff()
+    approved(org, allow=(Allowance(guard="value_max/Role/Admin", limit=2, reason=WHY),))
+    view = org.apply(require_approval=True)
+    assert view.exit_code == 0
+    assert_recorded(org, str(view.run), "value_max/Role/Admin=2")
+
+
+def test_a_change_set_ages_until_it_is_approved(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.diff()
+    org.starts_s += 23 * 3600
+    approved(org)
+    org.starts_s += 2 * 3600
+    assert org.apply(require_approval=True).exit_code == 0
+    stale = tmp_path / "stale"
+    stale.mkdir()
+    other = tenant(stale)
+    other.diff()
+    other.starts_s += 25 * 3600
+    approved(other)
+    error = refused(lambda: other.apply(require_approval=True))
+    assert (error.code, other.writes()) == (ErrorCode.CHANGES_TOO_OLD, 0)
+    assert "approved at" in error.detail

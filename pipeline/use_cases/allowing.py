@@ -37,6 +37,11 @@ def permissions_given(allow: Sequence[str], reasons: Sequence[str]) -> Permissio
     return given
 
 
+def is_limit(guard: str) -> bool:
+    """Whether ``guard`` goes up to a number: one of NUMBERS, or ``value_max/ENTITLEMENT/VALUE``."""
+    return guard in NUMBERS or (guard.startswith(f"{Guard.VALUE_MAX}/") and guard.count("/") > 1)
+
+
 def _permission(text: str, reason: str) -> Permissions:
     guard, value = _split(text)
     record = (Allowance(guard, value, reason),)
@@ -45,7 +50,7 @@ def _permission(text: str, reason: str) -> Permissions:
         return build(value, record)
     if guard == Guard.FREEZE:
         return Permissions(overrides={guard: Override(_instant_s(value), reason)}, record=record)
-    if guard in NUMBERS or (guard.startswith(f"{Guard.VALUE_MAX}/") and guard.count("/") > 1):
+    if is_limit(guard):
         return Permissions(overrides={guard: Override(_number(guard, value), reason)}, record=record)
     raise _usage(f"--allow {text}: there is no such guard.", f"Use one of {FORMS}.")
 

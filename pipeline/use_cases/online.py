@@ -25,6 +25,7 @@ from pipeline.okta.token_answers import scope_missing
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
+from pipeline.use_cases.allowing import permissions_given
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.generating import app_reference
@@ -112,16 +113,21 @@ async def diff(
     detailed_exit_code: bool = False,
     rate_share: float = RATE_SHARE,
     concurrency: int = CONCURRENCY,
+    allow: tuple[str, ...] = (),
 ) -> DiffView:
-    """The change set between a plan and the tenant, stored for review. Raises RefusedError (exit 4) where
-    the tenant is another one or the app's entitlements are not managed.
+    """The change set between a plan and the tenant, stored for review; as it would be with the overrides in
+    ``allow``, so that what needs one can be reviewed and approved. Raises UsageError for one that cannot be
+    used, RefusedError (exit 4) where the tenant is another one or the app's entitlements are not managed.
     """
+    permissions = permissions_given(allow, ["to be reviewed"] * len(allow))
     path, plan = read_plan(desk, given)
     async with open_tenant(desk, rate_share=rate_share, concurrency=concurrency) as tenant:
-        snapshot, changes = await observe(desk, tenant, plan)
+        snapshot, changes = await observe(desk, tenant, plan, permissions)
     foreseen = foresee(changes, snapshot, Means(rate_share, concurrency))
     view = diff_view(desk, path, changes, foreseen)
-    view = view.model_copy(update={"refusals": refusal_views(case_of(desk, plan, changes, snapshot))})
+    view = view.model_copy(
+        update={"refusals": refusal_views(case_of(desk, plan, changes, snapshot, permissions))}
+    )
     paths = {"changes": desk.shown(store_changes(desk, changes))}
     if output is not None:
         copy = desk.inside(output)
