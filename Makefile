@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test soak check bench lock clean
+.PHONY: demo test soak check bench lock mcp-tools mcp-tools-lock mcp-check mcpb clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
@@ -50,5 +50,24 @@ lock:
 	$(LOCK) --group build -o requirements.lock
 	$(LOCK) --group build --group dev -c requirements.lock -o requirements-dev.lock
 
+# The official inspector, conformance suite and bundle packer, pinned with all they need; npm brings them.
+TOOLS := mcp_tools/node_modules/.package-lock.json
+NPM := npm --prefix mcp_tools --ignore-scripts --no-audit --no-fund --loglevel=error
+
+mcp-tools: $(TOOLS)
+
+$(TOOLS): mcp_tools/package-lock.json
+	$(NPM) ci
+	@touch $@
+
+mcp-tools-lock:
+	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
+
+mcp-check: $(VENV)/.dev $(TOOLS)
+	$(BIN)/python -m mcp_tools.check
+
+mcpb: $(VENV)/.dev $(TOOLS)
+	$(BIN)/python -m mcp_tools.bundle
+
 clean:
-	rm -rf $(VENV) .okta-plan
+	rm -rf $(VENV) .okta-plan mcp_tools/node_modules

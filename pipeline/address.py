@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,6 +44,10 @@ def principal_key(principal: str) -> str:
     return principal.strip().casefold()
 
 
-def principal_keys(principals: Iterable[str]) -> Iterator[str]:
+def principal_keys(principals: Sequence[str]) -> Iterable[str]:
     """`principal_key` of each, at a fraction of the cost."""
+    text = " ".join(principals).casefold()
+    if text.isprintable() and text.count(" ") == len(principals) - 1:
+        # No principal holds white space, for of all white space the blank alone can be printed.
+        return text.split(" ")
     return map(str.casefold, map(str.strip, principals))

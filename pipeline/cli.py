@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__, cli_approvals
+from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
@@ -52,6 +52,7 @@ okta_plan = typer.Typer(
 )
 emulator = typer.Typer(help="An Okta org in a box.", rich_markup_mode=None)
 okta_plan.add_typer(emulator, name="emulator")
+cli_evidence.register(okta_plan)
 
 
 def _show_version(wanted: bool) -> None:
@@ -210,6 +211,7 @@ def diff(
 
 
 cli_approvals.register(okta_plan)
+cli_mcp.register(okta_plan)
 
 
 @okta_plan.command()
@@ -272,14 +274,6 @@ def verify(plan: PlanName, org: Org = None, json: Json = False) -> None:
     from pipeline.use_cases import online
 
     answer_async("verify", json, org, lambda desk: online.verify(desk, plan))
-
-
-@okta_plan.command()
-def runs(run: Annotated[str | None, typer.Argument(metavar="RUN")] = None, json: Json = False) -> None:
-    """The runs of this workspace, or the report of one."""
-    from pipeline.use_cases import history
-
-    answer("runs", json, lambda: history.runs(open_desk(), run))
 
 
 @okta_plan.command()
@@ -371,5 +365,5 @@ def _run() -> int | None:
     except typer.TyperException as error:
         return show_usage(error, debug=switches.debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return show_unforeseen(error, debug=switches.debug)
+        return show_unforeseen(error, debug=switches.debug, mask=switches.mask)
     return code

@@ -15,10 +15,12 @@ from pipeline.telling_errors import show_error
 
 if TYPE_CHECKING:
     from pipeline.envelope import View
+    from pipeline.masking import Mask
     from pipeline.use_cases.applying import Person
     from pipeline.use_cases.desk import Desk
 
 R = TypeVar("R")
+V = TypeVar("V", bound="View")
 
 
 @dataclass(slots=True)
@@ -28,6 +30,12 @@ class Switches:
     workspace: Path | None = None
     debug: bool = False
     log_file: Path | None = None
+    mask: Mask | None = None
+    """Of the desk that was opened; None before there is one."""
+
+    def masked(self, view: V) -> V:
+        """``view`` as it may be shown."""
+        return self.mask.view(view) if self.mask else view
 
 
 switches = Switches()
@@ -37,7 +45,9 @@ def open_desk(org: Path | None = None) -> Desk:
     """What a verb is called with: this workspace, and the org of an org file where one is given."""
     from pipeline.use_cases.live import live_desk
 
-    return live_desk(switches.workspace, org, switches.log_file)
+    desk = live_desk(switches.workspace, org, switches.log_file)
+    switches.mask = desk.mask
+    return desk
 
 
 def person_at_terminal(json: bool) -> Person:
@@ -47,7 +57,7 @@ def person_at_terminal(json: bool) -> Person:
     from pipeline.use_cases.applying import Person
 
     can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
-    return Person(ask=ask if can_ask else None, show=show_progress())
+    return Person(ask=(lambda view: ask(switches.masked(view))) if can_ask else None, show=show_progress())
 
 
 def answer_async(command: str, json: bool, org: Path | None, call: Callable[[Desk], Awaitable[View]]) -> None:
@@ -62,7 +72,7 @@ def answer(command: str, json: bool, call: Callable[[], View]) -> None:
     from pipeline.envelope import to_json
     from pipeline.report.terminal import render
 
-    view = guarded(command, json, call)
+    view = switches.masked(guarded(command, json, call))
     sys.stdout.write(to_json(view)) if json else render(view)
     raise typer.Exit(view.exit_code)
 
@@ -72,5 +82,5 @@ def guarded(command: str, json: bool, call: Callable[[], R]) -> R:
     try:
         return call()
     except OktaPlanError as error:
-        show_error(error, command, json=json, debug=switches.debug)
+        show_error(error, command, json=json, debug=switches.debug, mask=switches.mask)
         raise typer.Exit(int(error.exit_code)) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,18 +105,22 @@ async def _approve(desk: Desk, asked: _Asked) -> ApproveView:
     scope = approving.scope_of(asked.scope)
     allow = approving.allowances(asked.allow, asked.reason)
     pending = approving.pending(desk, asked.plan, scope=scope, changes=asked.changes)
-    approver = approving.approver_of(desk, asked.approver, asked.sign)
-    show_pending(approving.pending_view(desk, pending), pending.needs.privileged, console)
-    named = ask_to_name(pending.needs.privileged, provisioning=pending.needs.provisioning, console=console)
     given = approving.Given(
-        typed=ask_for_counts(pending.to_type, console),
-        approver=approver,
+        typed="",
+        approver=approving.approver_of(desk, asked.approver, asked.sign),
         reason=asked.reason,
-        privileged=tuple(word for word in pending.needs.privileged if word in named),
         conflicts=asked.conflicts,
-        provisioning=PROVISIONING in named,
         allow=allow,
         expires=asked.expires,
         sign_key=asked.sign,
+    )
+    approving.draft(desk, pending, given)
+    show_pending(desk.mask.view(approving.pending_view(desk, pending)), pending.needs.privileged, console)
+    named = ask_to_name(pending.needs.privileged, provisioning=pending.needs.provisioning, console=console)
+    given = replace(
+        given,
+        privileged=tuple(word for word in pending.needs.privileged if word in named),
+        provisioning=PROVISIONING in named,
+        typed=ask_for_counts(pending.to_type, console),
     )
     return approving.approve(desk, pending, given)

@@ -11,6 +11,7 @@ OktaPlanError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from pipeline.findings import Finding, Location
@@ -60,6 +61,7 @@ class ErrorCode(StrEnum):
     # settings
     SETTINGS_INVALID = "settings_invalid"
     NO_CREDENTIAL = "no_credential"
+    NO_WORKSPACE = "no_workspace"
     ORG_FILE_INVALID = "org_file_invalid"
     SHARED_UNUSABLE = "shared_unusable"
     S3_DISABLED = "s3_disabled"
@@ -107,6 +109,7 @@ class ErrorCode(StrEnum):
     RUN_UNFINISHED = "run_unfinished"
     OTHER_RUN = "other_run"
     JOURNAL_DAMAGED = "journal_damaged"
+    EVIDENCE_DAMAGED = "evidence_damaged"
     RUN_STOPPED = "run_stopped"
     LEASE_LOST = "lease_lost"
     SPENDING_DAMAGED = "spending_damaged"
@@ -130,6 +133,7 @@ class OktaPlanError(Exception):
         location: Location | None = None,
         next_step: str | None = None,
         findings: tuple[Finding, ...] = (),
+        people: Iterable[str] = (),
     ) -> None:
         super().__init__(summary)
         self.code = code
@@ -138,6 +142,8 @@ class OktaPlanError(Exception):
         self.location = location
         self.next_step = next_step
         self.findings = findings
+        self.people = tuple(people)
+        """Names of people that its texts may hold, so that they can be masked."""
 
 
 class InputError(OktaPlanError):

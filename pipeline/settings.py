@@ -91,6 +91,24 @@ class Settings(BaseSettings):
     allowed_signers: Annotated[str, Field(validation_alias="OKTA_PLAN_ALLOWED_SIGNERS")] = ""
     """The path of an allowed-signers file of ssh-keygen; where it is given, only signed approvals count."""
     okta_plan_form_approval: Annotated[str, Field(validation_alias="OKTA_PLAN_FORM_APPROVAL")] = ""
+    okta_plan_mask_pii: Annotated[str, Field(validation_alias="OKTA_PLAN_MASK_PII")] = ""
+
+    @property
+    def masks_people(self) -> bool:
+        """Whether names of people are masked in what is shown. Raises InputError for a text that is neither
+        yes nor no: a misspelt yes must not show them.
+        """
+        text = self.okta_plan_mask_pii.strip().casefold()
+        if text in ("true", "1", "yes", "on"):
+            return True
+        if text in ("", "false", "0", "no", "off"):
+            return False
+        raise InputError(
+            ErrorCode.SETTINGS_INVALID,
+            "OKTA_PLAN_MASK_PII says neither yes nor no",
+            f"OKTA_PLAN_MASK_PII is {self.okta_plan_mask_pii!r}.",
+            next_step="Set it to true or false.",
+        )
 
     @property
     def form_approval(self) -> bool:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
 
+if TYPE_CHECKING:
+    from pipeline.masking import Mask
 
-def show_error(error: OktaPlanError, command: str, *, json: bool, debug: bool) -> None:
-    """Tell what is wrong, on stderr or as JSON; ``debug`` adds the traceback."""
+
+def show_error(
+    error: OktaPlanError, command: str, *, json: bool, debug: bool, mask: Mask | None = None
+) -> None:
+    """Tell what is wrong, on stderr or as JSON; ``debug`` adds the traceback. Names of people are masked."""
     from pipeline.envelope import error_answer, to_json
     from pipeline.report.terminal import render_error
 
+    answer = error_answer(error, command)
+    if mask is not None:
+        mask.learn(error.people)
+        answer = mask.view(answer)
     if debug:
         import traceback
 
-        traceback.print_exception(error, file=sys.stderr)
-    answer = error_answer(error, command)
+        trace = "".join(traceback.format_exception(error))
+        sys.stderr.write(mask.text(trace) if mask else trace)
     sys.stdout.write(to_json(answer)) if json else render_error(answer)
 
 
@@ -39,7 +49,7 @@ def show_usage(error: typer.TyperException, *, debug: bool) -> int:
     return Exit.USAGE
 
 
-def show_unforeseen(error: Exception, *, debug: bool) -> int:
+def show_unforeseen(error: Exception, *, debug: bool, mask: Mask | None = None) -> int:
     """Tell of a defect in a sentence; returns the exit code."""
     command = " ".join(sys.argv[1:2])
     known = OktaPlanError(
@@ -49,5 +59,5 @@ def show_unforeseen(error: Exception, *, debug: bool) -> int:
         next_step="Run the command again with --debug and report what it prints.",
     )
     known.__cause__ = error
-    show_error(known, command, json="--json" in sys.argv, debug=debug)
+    show_error(known, command, json="--json" in sys.argv, debug=debug, mask=mask)
     return Exit.ERROR

@@ -12,6 +12,8 @@ from pydantic import Field
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
 from pipeline.errors import ErrorCode
+from pipeline.install_views import InstallView
+from pipeline.record_views import EvidenceView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -314,8 +316,10 @@ VIEWS: tuple[type[View], ...] = (
     DemoView,
     DiffView,
     ErrorAnswer,
+    EvidenceView,
     FilesView,
     GenerateView,
+    InstallView,
     ResetView,
     RunsView,
     SchemaView,

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.s3_server import S3
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("okta-plan", deadline=None)
+settings.load_profile("okta-plan")
 
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 for name in [each for each in os.environ if each.startswith("AWS_")]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from pipeline.errors import ErrorCode, OktaPlanError
 from tests.in_process import Tenant
+from tests.mortal import MortalTransport
 from tests.test_cases import furnish
 
 ANN = {"login": "ann@x.com", "email": "ann@x.com", "firstName": "A", "lastName": "N", "status": "ACTIVE"}
@@ -74,8 +76,53 @@ def test_a_run_leaves_its_papers_for_its_owner_only(tmp_path: Path) -> None:
     view = org.apply()
     folder = tmp_path / "plans" / ".runs" / str(view.run)
     papers = {each.name: each for each in folder.iterdir()}
-    assert set(papers) == {"journal.jsonl", "changes.json", "report.json", "report.md", "not-applied.csv"}
+    assert set(papers) == {
+        "journal.jsonl",
+        "changes.json",
+        "report.json",
+        "report.md",
+        "not-applied.csv",
+        "plan.yaml",
+    }
     assert {each.stat().st_mode & 0o077 for each in papers.values()} == {0}
     assert json.loads(papers["report.json"].read_text("utf-8"))["run"] == view.run
     assert "nobody@x.com" in papers["not-applied.csv"].read_text("utf-8")
     assert "nobody@x.com" in papers["report.md"].read_text("utf-8")
+
+
+def listings(org: Tenant, sent_before: int = 0) -> Counter[str]:
+    """How often each listing of the app was read from its start, and the org asked who it is."""
+    whole = [
+        each["path"].rpartition("/")[2]
+        for each in org.requests()[sent_before:]
+        if each["method"] == "GET"
+        and "after=" not in each["query"]
+        and "targetPrincipal" not in each["query"]
+    ]
+    return Counter(each for each in whole if each in ("grants", "users", "values", "okta-organization"))
+
+
+def test_with_nothing_to_send_nothing_is_listed_twice(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.apply()
+    before = len(org.requests())
+    again = org.apply()
+    assert [each.reason for each in again.held] == ["user_not_found"]
+    assert again.verification is not None
+    assert (again.verification.pairs_planned, again.verification.pairs_held) == (2, 1)
+    # The app's users and those of the org.
+    assert listings(org, before) == {"grants": 1, "users": 2, "values": 1, "okta-organization": 1}
+
+
+def test_after_a_killed_run_the_tenant_is_compared_once(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=3, after=True)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply()
+    org.wrap = lambda inner: inner
+    before = len(org.requests())
+    view = org.apply()
+    assert dict(view.earlier[0].settled) == {"applied": 1}
+    # Values for settling what was begun, and for comparing; nothing was left to send.
+    assert listings(org, before) == {"grants": 1, "users": 2, "values": 2, "okta-organization": 1}
+    assert org.held() == {"ann@x.com": {"Role": ["Admin"]}}

@@ -143,7 +143,7 @@ def _edited_after_signing(org: Tenant) -> None:
     key = new_key(org.workspace, "bert")
     allow_signers(org, **{"bert@x.com": key})
     given(org, sign_key=key)
-    edit(approval_file(org), expires_at="2026-12-01T00:00:00Z")
+    edit(approval_file(org), expires_at="2026-10-10T00:00:00Z")
 
 
 def _signed_for_another_purpose(org: Tenant) -> None:

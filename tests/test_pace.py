@@ -6,6 +6,7 @@ import math
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,22 +79,27 @@ def test_alone_an_apply_uses_its_share_of_the_slowest_bucket_and_is_never_refuse
 
 
 @pytest.mark.parametrize(("limit", "share", "latency_ms"), [(50, 1.0, 200), (100, 1.0, 50), (50, 0.7, 1500)])
-@pytest.mark.parametrize("seed", [1, 2])
 def test_beside_a_client_that_takes_half_it_finishes_and_is_hardly_ever_refused(
-    limit: int, share: float, latency_ms: int, seed: int, tmp_path: Path
+    limit: int, share: float, latency_ms: int, tmp_path: Path
 ) -> None:
+    """Over several runs: when the other calls is chance, and at times a handful of calls meets it at once."""
     people = limit * 4
-    org = tenant(
-        tmp_path,
-        scene("grant", people, limit, (latency_ms, latency_ms)),
-        seed=seed,
-        shared=KINDS["grant"][1],
-        rate_per_s=limit / 2 / 60,
-    )
-    view = org.apply(rate_share=share)
-    assert (view.exit_code, view.outcomes["applied"]) == (0, people)
-    assert refused_share(org.requests()) < 0.01, f"seed {seed}"
-    assert len(org.held()) == people
+    requests: list[dict[str, Any]] = []
+    for seed in (1, 2):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        org = tenant(
+            folder,
+            scene("grant", people, limit, (latency_ms, latency_ms)),
+            seed=seed,
+            shared=KINDS["grant"][1],
+            rate_per_s=limit / 2 / 60,
+        )
+        view = org.apply(rate_share=share)
+        assert (view.exit_code, view.outcomes["applied"]) == (0, people), f"seed {seed}"
+        assert len(org.held()) == people, f"seed {seed}"
+        requests += org.requests()
+    assert refused_share(requests) < 0.01
 
 
 def test_who_needs_only_a_grant_does_not_wait_behind_those_who_wait_to_be_assigned(tmp_path: Path) -> None:

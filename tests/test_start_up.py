@@ -53,3 +53,22 @@ def test_the_help_that_is_kept_is_what_the_parser_says() -> None:
 def test_the_version_is_told_by_both_ways_in() -> None:
     parsed, _ = started("from pipeline.cli import main; main()", "--version")
     assert parsed == program("--version")[0] == f"okta-plan {__version__}\n"
+
+
+def test_the_mcp_server_is_built_without_what_only_a_tool_needs() -> None:
+    build = (
+        "from pipeline.mcp_server.door import Door; from pipeline.mcp_server.server import build_server;"
+        " build_server(Door(None, None))"
+    )
+    _, loaded = started(build)
+    assert "mcp" in loaded
+    assert not loaded & {
+        "polars",
+        "boto3",
+        "httpx",
+        "yaml",
+        "jinja2",
+        "typer",
+        "keyring",
+        "pipeline.run.executor",
+    }

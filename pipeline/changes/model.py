@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -170,6 +170,17 @@ class ChangeSet:
     holds: tuple[Hold, ...]
     keeps: tuple[Keep, ...]
     findings: tuple[Finding, ...] = ()
+
+
+def names_in(change_set: ChangeSet) -> Iterator[str]:
+    """Every name of a person that stands in ``change_set``."""
+    for change in change_set.changes:
+        if change.person is not None:
+            yield from (change.person.login, *change.person.principals)
+    for hold in change_set.holds:
+        yield from hold.principals
+    for keep in change_set.keeps:
+        yield from keep.principals
 
 
 def holding(pairs: Mapping[str, set[str]] | Mapping[str, tuple[str, ...]]) -> Holding:

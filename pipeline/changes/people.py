@@ -22,17 +22,19 @@ def resolve_person(principal: str, match: tuple[str, ...], candidates: Iterable[
     live = {user.id: user for user in (*exact, *emails) if not user.is_deprovisioned}
     gone = [user for user in exact if user.is_deprovisioned]
     if len(live) > 1:
-        logins = ", ".join(sorted(user.login for user in live.values()))
-        return Lookup(principal, LookupStatus.AMBIGUOUS, detail=f"It names several users: {logins}.")
+        logins = tuple(sorted(user.login for user in live.values()))
+        detail = f"It names several users: {', '.join(logins)}."
+        return Lookup(principal, LookupStatus.AMBIGUOUS, detail=detail, named=logins)
     if live and gone:
         detail = f"By login it is the deactivated {gone[0].login}, by e-mail the live {_only(live).login}."
-        return Lookup(principal, LookupStatus.AMBIGUOUS, detail=detail)
+        named = (gone[0].login, _only(live).login)
+        return Lookup(principal, LookupStatus.AMBIGUOUS, detail=detail, named=named)
     if live:
         return Lookup(principal, LookupStatus.FOUND, user=_only(live))
     gone += [user for user in by_key.get("email", []) if user.is_deprovisioned]
     if gone:
         detail = f"The user {gone[0].login} is deactivated (DEPROVISIONED)."
-        return Lookup(principal, LookupStatus.DEPROVISIONED, detail=detail)
+        return Lookup(principal, LookupStatus.DEPROVISIONED, detail=detail, named=(gone[0].login,))
     keys = " or ".join(match)
     return Lookup(principal, LookupStatus.NOT_FOUND, detail=f"No user has it as {keys}.")
 

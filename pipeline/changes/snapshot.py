@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -156,6 +156,8 @@ class Lookup:
     status: LookupStatus
     user: OktaUser | None = None
     detail: str = ""
+    named: tuple[str, ...] = ()
+    """Logins that ``detail`` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,15 @@ class Snapshot:
     @property
     def risk_rules_torn(self) -> bool:
         return any(each.name == RISK_RULES and not each.complete for each in self.listings)
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Every name by which people were looked up or found."""
+        for lookup in self.people.values():
+            yield lookup.principal
+            yield from lookup.named
+            if lookup.user is not None:
+                yield from (lookup.user.login, lookup.user.email)
 
     def is_complete(self, listing: str) -> bool:
         return any(each.name == listing and each.complete for each in self.listings)

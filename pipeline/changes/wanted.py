@@ -137,7 +137,8 @@ def _lookup(snapshot: Snapshot, wish: Wish) -> Lookup:
         return Lookup(wish.principal, LookupStatus.FAILED, detail="The look-up named no user.")
     if lookup.user.is_deprovisioned:
         detail = f"The user {lookup.user.login} is deactivated (DEPROVISIONED)."
-        return Lookup(wish.principal, LookupStatus.DEPROVISIONED, detail=detail)
+        named = (lookup.user.login,)
+        return Lookup(wish.principal, LookupStatus.DEPROVISIONED, detail=detail, named=named)
     return lookup
 
 

@@ -50,11 +50,16 @@ class Reads:
 
     def __init__(self, client: OktaClient) -> None:
         self._client = client
+        self._org_id: str | None = None
 
     async def organization(self) -> str:
-        """The org's id, from the endpoint that needs no credential (okta-api.md 1.1)."""
-        call = Call("GET", "/.well-known/okta-organization", is_public=True)
-        return _body(await self._client.send(call), OrganizationBody, "the organization").id
+        """The org's id, from the endpoint that needs no credential (okta-api.md 1.1); asked for
+        once, since an origin is of one org.
+        """
+        if self._org_id is None:
+            call = Call("GET", "/.well-known/okta-organization", is_public=True)
+            self._org_id = _body(await self._client.send(call), OrganizationBody, "the organization").id
+        return self._org_id
 
     async def me(self) -> OktaUser | None:
         """The user that owns the token; None for a credential that belongs to no user."""
@@ -179,10 +184,10 @@ class Reads:
             raise failed("Reading what a person has on the app (the answer is about another)", answer)
         return body.value()
 
-    async def users_listed(self, search: str) -> Listed[UserBody]:
-        """All users a search finds."""
+    async def users_listed(self, search: str, *, pages_max: int | None = None) -> Listed[UserBody]:
+        """All users a search finds; an incomplete listing where they take more than ``pages_max`` pages."""
         call = Call("GET", "/api/v1/users", query=(("search", search), ("limit", "200")))
-        return await list_all(self._client, call, UserBody, "users")
+        return await list_all(self._client, call, UserBody, "users", pages_max=pages_max)
 
     async def directory(self, pages_max: int) -> tuple[OktaUser, ...] | None:
         """All users of the org; None where that cannot be read to its end in so many pages.

@@ -44,6 +44,8 @@ class OrganizationBody(Wire):
 class ProfileBody(Wire):
     login: str = ""
     email: str | None = None
+    first_name: Annotated[str | None, Field(alias="firstName")] = None
+    last_name: Annotated[str | None, Field(alias="lastName")] = None
 
 
 class UserBody(Wire):

@@ -134,6 +134,12 @@ def has_expired(approval: Approval, now_s: float) -> bool:
     return datetime.fromisoformat(approval.expires_at).timestamp() <= now_s
 
 
+def lasts_too_long(approval: Approval) -> bool:
+    """Whether it was given an end that ``expiry`` does not give."""
+    approved, ends = (datetime.fromisoformat(each) for each in (approval.approved_at, approval.expires_at))
+    return ends - approved > timedelta(days=EXPIRES_AFTER_DAYS_MAX + 1)
+
+
 def in_words(counts: Mapping[str, int]) -> str:
     """What a person types: ``12 grant, 3 assign``."""
     return ", ".join(f"{count} {action}" for action, count in counts.items())

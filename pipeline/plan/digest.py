@@ -12,32 +12,36 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
 from pipeline.address import principal_key, principal_keys
+from pipeline.plan.many_people import MANY_PEOPLE, many_lines
 from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan, SourceRef
 
 _FORMAT = "okta-plan digest 1"
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def plan_digest(plan: Plan) -> str:
-    """64 hexadecimal digits; the same for every plan that means the same."""
+def plan_digest(plan: Plan, *, many_people: int = MANY_PEOPLE) -> str:
+    """64 hexadecimal digits; the same for every plan that means the same. From ``many_people`` on they are
+    looked at as columns, with the same result.
+    """
     digest = hashlib.sha256()
-    for part in _parts(plan):
+    for part in _parts(plan, many_people):
         digest.update(part.encode())
         digest.update(b"\n")
     return digest.hexdigest()
 
 
-def _parts(plan: Plan) -> Iterator[str]:
+def _parts(plan: Plan, many_people: int) -> Iterator[str]:
     yield _FORMAT
     yield _canonical(_outside_cohorts(plan))
     yield "access"
-    yield from _people(plan.access)
+    yield from _people(plan.access, many_people)
     yield "removals"
-    yield from _people(plan.removals)
+    yield from _people(plan.removals, many_people)
 
 
 def _canonical(content: object) -> str:
@@ -110,11 +114,19 @@ def _limits(limits: Limits) -> dict[str, object]:
     }
 
 
-def _people(cohorts: Sequence[Cohort]) -> Iterator[str]:
+def _people(cohorts: Sequence[Cohort], many_people: int) -> Iterator[str]:
     """Lines, one a person, sorted: the person, and the sha256 of what that person shall hold until when."""
+    if sum(len(cohort.users) for cohort in cohorts) >= many_people:
+        lines = many_lines([cohort.users for cohort in cohorts], _holdings(cohorts))
+        if lines is not None:
+            yield from lines
+            return
     cohorts_of = _cohorts_of_people(cohorts)
+    of_one = dict(enumerate(_holdings(cohorts)))
     holdings = {
-        indexes: hashlib.sha256(_holding([cohorts[index] for index in indexes]).encode()).hexdigest()
+        indexes: of_one[indexes[0]]
+        if len(indexes) == 1
+        else hashlib.sha256(_holding([cohorts[index] for index in indexes]).encode()).hexdigest()
         for indexes in set(cohorts_of.values())
     }
     if cohorts_of:
@@ -135,6 +147,23 @@ def _cohorts_of_people(cohorts: Sequence[Cohort]) -> dict[str, tuple[int, ...]]:
         for key in principal_keys(cohort.users):
             cohorts_of[key] = (*cohorts_of.get(key, ()), index)
     return cohorts_of
+
+
+def _holdings(cohorts: Sequence[Cohort]) -> Iterator[str]:
+    """The sha256 of `_holding` of each cohort alone. Cohorts have much in common, so the texts of which it is
+    made are made once.
+    """
+    pair = lru_cache(maxsize=None)(lambda *pair: _canonical(pair))
+    parts: dict[tuple[str, tuple[str, ...]], str] = {}
+    for cohort in cohorts:
+        held = []
+        for part in sorted(cohort.values.items()):
+            if part not in parts:
+                parts[part] = ",".join(pair(part[0], value) for value in sorted(set(part[1])))
+            if parts[part]:
+                held.append(parts[part])
+        text = f"{{{encode_basestring(cohort.expires or '')}:[{','.join(held)}]}}"
+        yield hashlib.sha256(text.encode()).hexdigest()
 
 
 def _holding(cohorts: Sequence[Cohort]) -> str:

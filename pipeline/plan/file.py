@@ -194,6 +194,7 @@ def _invalid(read: ReadPlan, name: str) -> InputError:
         location=first.location,
         next_step="Correct what is listed, then run 'okta-plan validate' on the file.",
         findings=read.findings,
+        people=read.plan.people if read.plan else (),
     )
 
 

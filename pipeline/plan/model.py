@@ -6,6 +6,7 @@ or as a list; values may stand as plain text or as a mapping. Here they have one
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -18,7 +19,7 @@ def _users(given: object) -> object:
     if given is None:
         return ()
     if isinstance(given, str):
-        return tuple(line.strip() for line in given.split("\n") if line.strip())
+        return tuple(filter(None, map(str.strip, given.split("\n"))))
     return given
 
 
@@ -235,3 +236,12 @@ class Plan(Part):
     grants: GrantOptions = GrantOptions()
     limits: Limits = Limits()
     findings: tuple[PlanFinding, ...] = ()
+
+    @property
+    def people(self) -> Iterator[str]:
+        """Everybody that the plan names, as it names them."""
+        yield from self.assignments.users
+        for cohort in (*self.access, *self.removals):
+            yield from cohort.users
+        if self.author:
+            yield self.author

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from pipeline.address import principal_key
 from pipeline.findings import Finding, FindingCode, Location, Severity
-from pipeline.plan.cohort_rules import check_cohorts, check_users, granted_and_removed
+from pipeline.plan.cohort_rules import check_cohorts, check_users, granted_and_removed, people_of
 from pipeline.plan.model import Entitlement, Plan, Totals
 from pipeline.plan.problem import Path, Problem, Problems, repeated_values
 from pipeline.plan.value_texts import ValuePattern, bare_texts_of, texts_of
@@ -64,14 +63,16 @@ def _problems(plan: Plan) -> Problems:
     entitlements = {each.external_value: each for each in plan.entitlements}
     yield from _entitlements(plan.entitlements)
     yield from check_users(("assignments",), plan.assignments.users)
-    yield from check_cohorts("access", plan.access, entitlements)
-    yield from check_cohorts("removals", plan.removals, entitlements)
-    yield from granted_and_removed(plan.access, plan.removals)
+    people, losing = people_of(plan.access), people_of(plan.removals)
+    yield from check_cohorts("access", plan.access, people, entitlements)
+    yield from check_cohorts("removals", plan.removals, losing, entitlements)
+    if not people.isdisjoint(losing):
+        yield from granted_and_removed(plan.access, plan.removals)
     yield from _moved(plan)
     yield from _limits(plan)
     if plan.totals is not None:
         yield from _balance(plan.totals)
-        yield from _counts(plan, plan.totals)
+        yield from _counts(plan, plan.totals, len(people))
 
 
 def _entitlements(entitlements: Sequence[Entitlement]) -> Problems:
@@ -171,9 +172,8 @@ def _balance(totals: Totals) -> Problems:
         yield Problem(("totals", "rows"), FindingCode.UNBALANCED_TOTALS, detail)
 
 
-def _counts(plan: Plan, totals: Totals) -> Problems:
+def _counts(plan: Plan, totals: Totals, users: int) -> Problems:
     """Differences here are what an edit by hand leaves behind: remarkable, not wrong."""
-    users = len({principal_key(user) for cohort in plan.access for user in cohort.users})
     values = sum(len(entitlement.values) for entitlement in plan.entitlements)
     for key, stated, counted in (
         ("users", totals.users, users),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias, Union
 
+from pipeline.plan.many_people import all_visible
 from pipeline.plan.model import (
     Cohort,
     Entitlement,
@@ -38,12 +39,11 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _NUMBER_LIKE = re.compile(r"[\d_.:eE+-]+|0[xX][\da-fA-F_]*|0[oObB][0-7_]*|\d{4}-\d{1,2}-\d{1,2}.*", re.ASCII)
 _ESCAPED = re.compile('[\x00-\x1f"\\\\\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]')
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_NOT_IN_BLOCK = re.compile("[\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 def dump_plan(plan: Plan) -> str:
     """The plan file's whole text, ending in a newline."""
-    return "".join(f"{line}\n" for line in _lines(plan))
+    return "\n".join((*_lines(plan), ""))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -210,29 +210,50 @@ def _assignments(plan: Plan) -> Iterator[str]:
 
 def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
     yield f"{key}:" if cohorts else f"{key}: []"
+    lists: _Lists = {}
+    are_plain = _fit_in_block([user for cohort in cohorts for user in cohort.users])
     for cohort in cohorts:
-        yield from _values(cohort.values)
+        yield from _values(cohort.values, lists)
         yield f"    expires: {flow(cohort.expires)}"
-        yield from _users(cohort.users, "    ")
+        yield from _users(cohort.users, "    ", are_plain=are_plain)
 
 
-def _values(values: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    ordered = {key: sorted(values[key]) for key in sorted(values)}
-    lists = ", ".join(f"{_key(key)} [{', '.join(map(scalar, held))}]" for key, held in ordered.items())
-    line = f"  - values: {{{lists}}}"
-    if len(line) <= LINE_CHARS_MAX or any(_key(key).startswith("?") for key in ordered):
+_Lists: TypeAlias = dict[tuple[str, tuple[str, ...]], tuple[list[str], str]]
+"""What was written before: of an entitlement and values the sorted values and their text, key and all."""
+
+
+def _values(values: Mapping[str, tuple[str, ...]], lists: _Lists) -> Iterator[str]:
+    entries, texts = [], []
+    for held in sorted(values.items()):
+        if held not in lists:
+            ordered = sorted(held[1])
+            lists[held] = ordered, f"{_key(held[0])} [{', '.join(map(scalar, ordered))}]"
+        entries.append(lists[held][0])
+        texts.append(lists[held][1])
+    line = f"  - values: {{{', '.join(texts)}}}"
+    if len(line) <= LINE_CHARS_MAX or any(text.startswith("?") for text in texts):
         yield line
         return
     yield "  - values:"
-    for key, entries in ordered.items():
-        yield from _list_in_line(f"      {_key(key)}", entries, "        ")
+    for key, ordered, text in zip(sorted(values), entries, texts, strict=True):
+        in_line = f"      {text}"
+        if len(in_line) <= LINE_CHARS_MAX:
+            yield in_line
+        else:
+            yield f"      {_key(key)}"
+            yield from (f"        - {scalar(entry)}" for entry in ordered)
 
 
-def _users(users: Sequence[str], indent: str) -> Iterator[str]:
+def _fit_in_block(users: Sequence[str]) -> bool:
+    return all(users) and all_visible("".join(users))
+
+
+def _users(users: Sequence[str], indent: str, *, are_plain: bool = False) -> Iterator[str]:
+    """``are_plain``: that they fit in a block is known."""
     ordered = sorted(sorted(users), key=str.casefold)
     if not ordered:
         yield f'{indent}users: ""'
-    elif all(ordered) and not _NOT_IN_BLOCK.search("".join(ordered)):
+    elif are_plain or _fit_in_block(ordered):
         start = f"\n{indent}  "
         yield f"{indent}users: |{start}{start.join(ordered)}"
     else:

@@ -9,8 +9,12 @@ from rich.markup import escape
 
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
+from pipeline.install_views import InstallView
+from pipeline.record_views import EvidenceView
 from pipeline.report.approvals import show_approvals, show_approved
+from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
+from pipeline.report.records import show_evidence
 from pipeline.report.sources import show_archive, show_files
 from pipeline.report.surveys import show_generated, show_plan, show_survey
 from pipeline.report.text import (
@@ -246,6 +250,16 @@ def _(view: RunsView, console: Console) -> None:
 @_render.register
 def _(view: UndoView, console: Console) -> None:
     show_undo(view, console)
+
+
+@_render.register
+def _(view: EvidenceView, console: Console) -> None:
+    show_evidence(view, console)
+
+
+@_render.register
+def _(view: InstallView, console: Console) -> None:
+    show_install(view, console)
 
 
 @_render.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import random
@@ -40,7 +41,7 @@ class RunFolder:
         """Make the folder, for its owner only. Raises InputError where that cannot be done."""
         path = runs_dir / run_id
         try:
-            runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(runs_dir)
             path.mkdir(mode=0o700)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -64,6 +65,16 @@ class RunFolder:
         return self.path / "reviewed.json"
 
     @property
+    def plan(self) -> Path:
+        """The plan file as it was, since the one in ``plans/`` may be edited later."""
+        return self.path / "plan.yaml"
+
+    @property
+    def approval(self) -> Path:
+        """The approval that the run uses, where it uses one."""
+        return self.path / "approval.yaml"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 
@@ -82,18 +93,39 @@ class RunFolder:
         except OSError as error:
             raise _unwritable(path, error) from error
 
+    def keep_plan(self, path: Path) -> None:
+        """Copy the plan file at ``path``, byte by byte. Raises InputError."""
+        try:
+            write_private_bytes(self.plan, path.read_bytes())
+        except OSError as error:
+            raise _unwritable(self.plan, error) from error
+
     def state(self) -> RunState:
         """What its journal says. Raises InputError as read_journal does."""
         return fold(read_journal(self.journal).entries)
 
 
+def make_private(folder: Path) -> None:
+    """Make ``folder`` and those above it that are missing, all of them mode 0700. Raises OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
 def write_private(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step, mode 0600, UTF-8, line ends as they are. Raises OSError."""
+    """`write_private_bytes` of ``text`` in UTF-8, line ends as they are. Raises OSError."""
+    write_private_bytes(path, text.encode())
+
+
+def write_private_bytes(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` in one step, mode 0600. Raises OSError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

@@ -49,6 +49,11 @@ def read_journal(path: Path) -> JournalText:
             location=Location(str(path)),
             next_step="Check the permissions of the run's folder.",
         ) from error
+    return parse_journal(content, path)
+
+
+def parse_journal(content: bytes, path: Path) -> JournalText:
+    """`read_journal` of ``content``; ``path`` names it in messages. Raises InputError."""
     whole_bytes = content.rfind(b"\n") + 1
     lines = content[:whole_bytes].split(b"\n")[:-1]
     entries: list[Entry] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
 from pipeline.run.file_lock import locked
-from pipeline.run.folder import write_private
+from pipeline.run.folder import make_private, write_private
 from pipeline.run.lease import STALE_S, LeaseText, ProcessStart, read_lease
 from pipeline.run.process import process_start, this_host
 
@@ -69,7 +69,7 @@ def claim(path: Path, text: LeaseText, process_start: ProcessStart) -> LeaseText
     Raises InputError where the folder cannot be written or the lease cannot be read.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         with locked(_guard(path)):
             return _claim(path, text, process_start)
     except OSError as error:

@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.source.frame import Frame
 
 CELL, CODE, COUNT = "cell", "code", "count"
-USER = "user"
+USER, KEY, PERSON = "user", "key", "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,40 @@ class Cells:
         return by_code.get_column(column).gather(self.codes if rows is None else self.codes.gather(rows))
 
 
-def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[pl.Series, dict[str, Cells]]:
-    """The trimmed user of each row, and the cells of ``columns``, in one pass over the source."""
+@dataclass(frozen=True, slots=True)
+class Users:
+    """``spellings``: a number for the trimmed user of each row. ``distinct`` has in the place of each such
+    number USER (the text), KEY (`principal_key` of it) and PERSON; it is sorted by KEY, then USER, and PERSON
+    numbers the keys in that order.
+    """
+
+    spellings: pl.Series
+    distinct: pl.DataFrame
+
+    def of(self, column: str, rows: pl.Series | None = None) -> pl.Series:
+        """``column`` of ``distinct`` for each row, or each of ``rows``."""
+        spellings = self.spellings if rows is None else self.spellings.gather(rows)
+        return self.distinct.get_column(column).gather(spellings)
+
+    @property
+    def are_persons(self) -> bool:
+        """Whether nobody is spelled in two ways."""
+        return self.distinct.is_empty() or self.distinct.item(-1, PERSON) == self.distinct.height - 1
+
+
+def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[Users, dict[str, Cells]]:
+    """The users and the cells of ``columns``, in one pass over the source."""
     table = frame.scan.select(
-        pl.col(user).str.strip_chars().alias(USER),
-        *(pl.col(name).cast(pl.Categorical).alias(f"cells of {name}") for name in columns),
+        pl.col(user).str.strip_chars().cast(_numbered()).alias(USER),
+        *(pl.col(name).cast(_numbered()).alias(f"cells of {name}") for name in columns),
     ).collect(engine="streaming")
-    return table.get_column(USER), {name: _cells(table.get_column(f"cells of {name}")) for name in columns}
+    cells = {name: _cells(table.get_column(f"cells of {name}")) for name in columns}
+    return _users(table.get_column(USER)), cells
+
+
+def _numbered() -> pl.Categorical:
+    """With numbers of its own, from 0: those that columns share would be as many as there are people."""
+    return pl.Categorical(pl.Categories.random())
 
 
 def _cells(column: pl.Series) -> Cells:
@@ -42,3 +69,28 @@ def _cells(column: pl.Series) -> Cells:
         pl.col(CELL).to_physical().cast(pl.UInt32).alias(CODE), pl.col(CELL).cast(pl.String), COUNT
     )
     return Cells(column.to_physical().cast(pl.UInt32), distinct)
+
+
+def _users(column: pl.Series) -> Users:
+    texts = column.unique()
+    users = texts.cast(pl.String).alias(USER)
+    distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, person_keys(users).alias(KEY)])
+    distinct = distinct.lazy().sort(KEY).collect(engine="streaming")
+    distinct = distinct.with_columns(pl.col(KEY).rle_id().alias(PERSON))
+    if distinct.height and distinct.item(-1, PERSON) != distinct.height - 1:
+        distinct = distinct.sort(PERSON, USER)
+    codes = distinct.get_column(CODE)
+    size = int(codes.max() or 0) + 1  # type: ignore[arg-type]
+    by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(
+        codes, pl.int_range(len(codes), dtype=pl.UInt32, eager=True)
+    )
+    return Users(by_code.gather(column.to_physical()), distinct.select(USER, KEY, PERSON))
+
+
+def person_keys(users: pl.Series) -> pl.Series:
+    """`principal_key` of trimmed users; only letters beyond ASCII fold otherwise than in lower case."""
+    keys = users.str.to_lowercase()
+    others = (users.str.len_bytes() != users.str.len_chars()).arg_true()
+    if others.is_empty():
+        return keys
+    return keys.scatter(others, [each.casefold() for each in users.gather(others).to_list()])

@@ -8,19 +8,8 @@ import polars as pl
 
 from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW
-from pipeline.survey.cells import USER
-from pipeline.survey.rows import (
-    DENIED,
-    ENTITLEMENT,
-    KEY,
-    OVERRULED,
-    USED,
-    VALUE,
-    VERDICT,
-    Decided,
-    Rows,
-    person_key,
-)
+from pipeline.survey.cells import KEY, PERSON, USER
+from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Decided, Rows
 from pipeline.survey.validity import DATE, END
 
 _PAIR = [KEY, ENTITLEMENT, VALUE]
@@ -31,13 +20,9 @@ def decide(rows: Rows, mapping: Mapping) -> Rows:
     keys = _disagreeing(rows, mapping)
     if keys.is_empty():
         return rows
-    everyone = rows.judged.lazy().select(VERDICT, person_key(pl.col(USER))).with_row_index(ROW)
-    concerned = (
-        everyone.filter(pl.col(VERDICT).is_in([USED, DENIED]), pl.col(KEY).is_in(keys.implode()))
-        .collect(engine="streaming")
-        .get_column(ROW)
-    )
-    pairs = rows.pairs(concerned)
+    persons = rows.held.filter(pl.col(KEY).is_in(keys.implode())).get_column(PERSON)
+    is_concerned = pl.col(VERDICT).is_in([USED, DENIED]) & pl.col(PERSON).is_in(persons.implode())
+    pairs = rows.pairs(rows.judged.select(is_concerned.arg_true()).to_series())
     on_conflict = mapping.rows.on_conflict if mapping.rows else "filter"
     settled, kept = settle(pairs, on_conflict, rows.held.select(KEY, USER))
     used = pairs.filter(pl.col(VERDICT) == USED)
@@ -67,9 +52,8 @@ def _disagreeing(rows: Rows, mapping: Mapping) -> pl.Series:
         matters = matters | ((verdict == USED) & pl.col(END).is_not_null())
     if mapping.rows is not None and mapping.rows.on_conflict != "filter":
         matters = matters | (verdict == DENIED)
-    found = rows.judged.lazy().filter(matters).select(person_key(pl.col(USER))).unique().collect()
-    held = rows.held.get_column(KEY)
-    return held.filter(held.is_in(found.get_column(KEY).implode()))
+    found = rows.judged.lazy().filter(matters).select(PERSON).unique().collect().to_series()
+    return rows.held.filter(pl.col(PERSON).is_in(found.implode())).get_column(KEY)
 
 
 def _denied(pairs: pl.DataFrame, on_conflict: str) -> pl.DataFrame:

@@ -10,8 +10,8 @@ from pipeline.address import principal_key
 from pipeline.plan.model import Mapping
 from pipeline.plan.pins import pins_of
 from pipeline.source.frame import ROW, Frame
-from pipeline.survey.cells import USER
-from pipeline.survey.rows import ENTITLEMENT, KEY, VALUE, VERDICT, person_key
+from pipeline.survey.cells import KEY, PERSON
+from pipeline.survey.rows import ENTITLEMENT, VALUE, VERDICT
 from pipeline.survey.survey import read_rows
 from pipeline.survey.validity import END
 
@@ -30,14 +30,9 @@ class Witness:
 def witnesses(frame: Frame, mapping: Mapping, user: str) -> tuple[Witness, ...]:
     """The rows of ``frame``, read as ``mapping`` says, that name values for ``user``; by value, then line."""
     read = read_rows(frame, pins_of(mapping), as_of=mapping.as_of)
-    mine = (
-        read.rows.judged.lazy()
-        .select(person_key(pl.col(USER)))
-        .with_row_index(ROW)
-        .filter(pl.col(KEY) == principal_key(user))
-        .collect(engine="streaming")
-        .get_column(ROW)
-    )
+    users = read.rows.users.distinct
+    persons = users.filter(pl.col(KEY) == principal_key(user)).get_column(PERSON)
+    mine = read.rows.judged.get_column(PERSON).is_in(persons.implode()).arg_true()
     pairs = read.rows.pairs(mine).sort(ENTITLEMENT, VALUE, ROW)
     ends = pairs.get_column(END).to_list() if END in pairs.columns else [None] * pairs.height
     columns = pairs.select(ENTITLEMENT, VALUE, VERDICT).iter_rows()

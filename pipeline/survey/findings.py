@@ -8,10 +8,10 @@ from pipeline.findings import Finding, FindingCode, Severity
 from pipeline.lookalike import look
 from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
-from pipeline.survey.cells import USER
+from pipeline.survey.cells import KEY, PERSON, USER
 from pipeline.survey.columns import Column
 from pipeline.survey.damage import damage_of, fix_of, without_zeros
-from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, OVERRULED, USED, VALUE, VERDICT, Rows, person_key
+from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
 from pipeline.survey.validity import unjudged
 
@@ -113,9 +113,9 @@ def _may_be(value: str) -> str:
 def _conflicts(frame: Frame, rows: Rows, mapping: Mapping) -> list[Finding]:
     """A value that the same person has in a permitted and in a denied row, and what is made of it."""
     on_conflict = mapping.rows.on_conflict if mapping.rows else "filter"
-    denying = rows.listing(rows.of(DENIED)).with_columns(person_key(pl.col(USER)))
-    denied = denying.join(rows.held, on=KEY, suffix=" held").select(
-        ROW, KEY, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
+    denying = rows.listing(rows.of(DENIED))
+    denied = denying.join(rows.held, on=PERSON, suffix=" held").select(
+        ROW, PERSON, *(_in_both(name, each).alias(name) for each in rows.sets for name in each.names)
     )
     sizes = {
         each.entitlement: pl.sum_horizontal(_size(name, each) for name in each.names) for each in rows.sets
@@ -126,11 +126,11 @@ def _conflicts(frame: Frame, rows: Rows, mapping: Mapping) -> list[Finding]:
         return _many_conflicts(frame, denied, sorted(sizes), _OUTCOMES[on_conflict])
     if denied.is_empty():
         return []
-    is_concerned = person_key(pl.col(USER)).is_in(denied.get_column(KEY).unique().implode())
-    concerned = rows.judged.lazy().with_row_index(ROW).filter(is_concerned).collect(engine="streaming")
+    persons = denied.get_column(PERSON).unique()
+    concerned = rows.judged.get_column(PERSON).is_in(persons.implode()).arg_true()
     keys = [ENTITLEMENT, VALUE]
     found = (
-        rows.pairs(concerned.get_column(ROW))
+        rows.pairs(concerned)
         .filter(pl.col(VERDICT).is_in([USED, OVERRULED, DENIED]))
         .group_by(KEY, *keys)
         .agg(pl.col(ROW).unique().sort(), (pl.col(VERDICT) == DENIED).n_unique().alias("verdicts"))
@@ -186,7 +186,7 @@ def _many_conflicts(
         here = denied.filter(pl.col(f"size of {entitlement}") > 0)
         if here.height:
             detail = (
-                f"{entitlement}: values of {here.get_column(KEY).n_unique():,} people are {outcome} "
+                f"{entitlement}: values of {here.get_column(PERSON).n_unique():,} people are {outcome} "
                 f"{here.height:,} other rows deny them. These are the rows that deny."
             )
             found.append(
@@ -203,8 +203,8 @@ def _many_conflicts(
 
 def _duplicates(frame: Frame, rows: Rows) -> list[Finding]:
     """Only rows that are equal where access stands can be equal as a whole."""
-    seen = rows.judged.select(
-        USER, *(cells.codes.alias(name) for name, cells in rows.cells.items())
+    seen = pl.DataFrame(
+        [rows.users.spellings, *(cells.codes.alias(f"of {name}") for name, cells in rows.cells.items())]
     ).hash_rows()
     if seen.n_unique() == len(seen):
         return []

@@ -13,9 +13,9 @@ from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.model import Entitlement, Mapping, SourceRef, Totals
 from pipeline.plan.pins import Pins
 from pipeline.source.frame import ROW, Frame
-from pipeline.survey.cells import USER
+from pipeline.survey.cells import KEY, USER
 from pipeline.survey.decisions import settle
-from pipeline.survey.rows import DENIED, ENTITLEMENT, KEY, OVERRULED, USED, VALUE, VERDICT, Decided
+from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Decided
 from pipeline.survey.survey import NO_PINS, ReadRows, Survey, judge, survey, survey_of
 from pipeline.survey.validity import DATE, END
 

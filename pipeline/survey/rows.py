@@ -14,12 +14,12 @@ import polars as pl
 
 from pipeline.plan.model import EntitlementColumn, Mapping
 from pipeline.source.frame import ROW, Frame, RejectedRow
-from pipeline.survey.cells import CODE, USER, Cells
+from pipeline.survey.cells import CODE, KEY, PERSON, USER, Cells, Users
 from pipeline.survey.layout import WIDE_SEPARATOR, is_wide
 from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 from pipeline.survey.validity import BAD_DATE, EXPIRED, NOT_YET_VALID, judge_dates
 
-KEY, VERDICT, ENTITLEMENT, VALUE = "key", "verdict", "entitlement", "value"
+VERDICT, ENTITLEMENT, VALUE = "verdict", "entitlement", "value"
 USED, DENIED, NO_VALUE, BLANK = "used", "denied", "no_value", "blank_row"
 OVERRULED = "overruled"
 EXCLUSIONS = (BLANK, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
@@ -34,8 +34,6 @@ VERDICTS = pl.Enum([USED, *EXCLUSIONS, *REJECTIONS])
 _DATE_RULES = (BAD_DATE, EXPIRED, NOT_YET_VALID)
 ROWS_AT_ONCE = 2_000_000
 """So many rows are looked at together: what all of them list would take more memory than the file."""
-_ODD_IN_USER = r"[\x00-\x20\x7f]|[^\x00-\x7f]"
-"""Quick to look for; only where it matches can `_BAD_IN_USER`, which knows all of Unicode."""
 _BAD_IN_USER = r"[\s\p{C}]"
 
 
@@ -51,11 +49,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """``judged``: USER (trimmed) and VERDICT of each row of the table, in its order, and its END and DATE
-    where these decide. ``held``: KEY, USER and the columns of all ``sets`` for each person, as the used rows
-    give them; for the people of ``decided`` that decides instead.
+    """``judged``: PERSON and VERDICT of each row of the table, in its order, and its END and DATE where these
+    decide. ``held``: PERSON, KEY, USER and the columns of all ``sets`` for each person, as the used rows give
+    them; for the people of ``decided`` that decides instead.
     """
 
+    users: Users
     judged: pl.DataFrame
     cells: dict[str, Cells]
     sets: tuple[ValueSets, ...]
@@ -96,18 +95,18 @@ class Rows:
         return {entitlement: values for entitlement, values in found.items() if values}
 
     def listing(self, rows: pl.Series) -> pl.DataFrame:
-        """ROW and USER of ``rows``, and what their cells list as the columns of all sets."""
+        """ROW and PERSON of ``rows``, and what their cells list as the columns of all sets."""
         columns = [
             self.cells[each.entitlement].lookup(each.by_cell, name, rows).alias(name)
             for each in self.sets
             for name in each.names
         ]
-        return pl.DataFrame([rows.alias(ROW), self.judged.get_column(USER).gather(rows), *columns])
+        return pl.DataFrame([rows.alias(ROW), self.judged.get_column(PERSON).gather(rows), *columns])
 
-    def rejected_users(self) -> list[str]:
-        """The people, as written, with a row that was rejected."""
+    def rejected_keys(self) -> frozenset[str]:
+        """The keys of the people with a row that was rejected."""
         is_rejected = self.judged.get_column(VERDICT).is_in(list(REJECTIONS))
-        return list(self.judged.get_column(USER).filter(is_rejected).unique())
+        return frozenset(self.users.of(KEY, is_rejected.arg_true()).unique())
 
     def of(self, verdict: str) -> pl.Series:
         """The rows with this verdict."""
@@ -115,7 +114,8 @@ class Rows:
 
     def pairs(self, rows: pl.Series) -> pl.DataFrame:
         """ROW, USER, KEY, VERDICT, ENTITLEMENT and VALUE of each value that ``rows`` list."""
-        chosen = self.judged[rows].with_columns(rows.alias(ROW), person_key(pl.col(USER)))
+        names = [self.users.of(column, rows) for column in (USER, KEY)]
+        chosen = self.judged[rows].drop(PERSON).with_columns(rows.alias(ROW), *names)
         parts = [
             chosen.with_columns(self.cells[each.entitlement].codes.gather(rows).alias(CODE))
             .join(each.listed, on=CODE)
@@ -141,14 +141,14 @@ class Rows:
         return is_listed.arg_true()
 
 
-def judge_rows(frame: Frame, mapping: Mapping, users: pl.Series, cells: dict[str, Cells]) -> Rows:
+def judge_rows(frame: Frame, mapping: Mapping, users: Users, cells: dict[str, Cells]) -> Rows:
     """The verdict on each row, and what the used ones give to whom."""
     sets = tuple(value_sets(_split_as(each, mapping), cells[each.column]) for each in mapping.entitlements)
     dates = judge_dates(mapping, cells)
     verdicts = _verdicts(frame, users, mapping, cells, sets, dates)
-    judged = pl.DataFrame({USER: users, VERDICT: verdicts})
+    judged = pl.DataFrame({PERSON: users.of(PERSON), VERDICT: verdicts})
     judged = judged.with_columns(dates.get_columns()).drop(*_DATE_RULES, strict=False)
-    rows = Rows(judged, cells, sets, pl.DataFrame(), ())
+    rows = Rows(users, judged, cells, sets, pl.DataFrame(), ())
     return replace(rows, held=_people(rows), rejected=_rejected(frame, judged))
 
 
@@ -159,52 +159,46 @@ def _split_as(column: EntitlementColumn, mapping: Mapping) -> EntitlementColumn:
 
 
 def _people(rows: Rows) -> pl.DataFrame:
-    """KEY, USER and the columns of all sets for each person of the used rows, sorted by KEY.
-
-    Of several spellings the smallest stands for all, so that the order of the rows does not matter.
-    """
+    """PERSON, KEY, USER and the columns of all sets for each person of the used rows, sorted by KEY."""
     joined = [expression for each in rows.sets for expression in each.join()]
     used = rows.of(USED)
     parts = [
         rows.listing(used.slice(start, ROWS_AT_ONCE))
         .lazy()
-        .group_by(USER)
+        .group_by(PERSON)
         .agg(joined)
         .collect(engine="streaming")
         for start in range(0, max(1, len(used)), ROWS_AT_ONCE)
     ]
-    each = pl.concat(parts) if len(parts) == 1 else pl.concat(parts).group_by(USER).agg(joined)
-    each = each.with_columns(person_key(pl.col(USER)))
-    is_folded = (each.get_column(KEY) == each.get_column(USER)).all()
-    if not is_folded and each.get_column(KEY).n_unique() < each.height:
-        each = each.group_by(KEY).agg(pl.col(USER).min(), *joined)
-    return each.select(KEY, USER, *rows.set_names).sort(KEY)
+    each = pl.concat(parts) if len(parts) == 1 else pl.concat(parts).group_by(PERSON).agg(joined)
+    each = each.sort(PERSON)
+    names = _names(rows.users, used, each.get_column(PERSON))
+    return each.with_columns(names.select(KEY, USER)).select(PERSON, KEY, USER, *rows.set_names)
 
 
-def person_key(user: pl.Expr) -> pl.Expr:
-    """`principal_key` of trimmed users; only letters beyond ASCII fold otherwise than in lower case."""
-    is_ascii = user.str.len_bytes() == user.str.len_chars()
-    folded = user.map_batches(
-        lambda users: pl.Series([str(each).casefold() for each in users], dtype=pl.String),
-        pl.String,
-        is_elementwise=True,
-    )
-    return pl.when(is_ascii).then(user.str.to_lowercase()).otherwise(folded).alias(KEY)
+def _names(users: Users, used: pl.Series, persons: pl.Series) -> pl.DataFrame:
+    """KEY and USER of the ``persons`` of the ``used`` rows, who are sorted. Of several spellings the smallest
+    stands for all, so that the order of the rows does not matter.
+    """
+    if users.are_persons:
+        return users.distinct[persons]
+    spellings = users.spellings.gather(used).unique().sort()
+    return users.distinct[spellings].unique(PERSON, keep="first", maintain_order=True)
 
 
 def _verdicts(
     frame: Frame,
-    users: pl.Series,
+    users: Users,
     mapping: Mapping,
     cells: dict[str, Cells],
     sets: tuple[ValueSets, ...],
     dates: pl.DataFrame,
 ) -> pl.Series:
     empty = [cells[each.entitlement].lookup(each.by_cell, "is_empty") for each in sets]
-    table = pl.DataFrame([users, *(series.alias(f"empty {n}") for n, series in enumerate(empty))])
+    table = pl.DataFrame([users.spellings, *(series.alias(f"empty {n}") for n, series in enumerate(empty))])
     rules = {
-        "no_user": pl.col(USER) == "",
-        "bad_user": pl.col(USER).is_in(_bad_users(users).implode()),
+        reason: pl.col(users.spellings.name).is_in(spellings.implode())
+        for reason, spellings in _unusable(users.distinct.get_column(USER)).items()
     }
     table = table.with_columns(dates.get_columns())
     of_dates = {name: pl.col(name) for name in _DATE_RULES if name in dates.columns}
@@ -221,14 +215,16 @@ def _verdicts(
     verdict = pl.lit(USED, VERDICTS)
     for reason, holds in reversed(rules.items()):
         verdict = pl.when(holds).then(pl.lit(reason, VERDICTS)).otherwise(verdict)
-    verdicts = table.select(verdict.alias(VERDICT)).to_series()
+    verdicts = table.lazy().select(verdict.alias(VERDICT)).collect(engine="streaming").to_series()
     blank = _blank_rows(frame, (verdicts == "no_user").arg_true())
     return verdicts.scatter(blank, BLANK) if len(blank) else verdicts
 
 
-def _bad_users(users: pl.Series) -> pl.Series:
-    odd = users.filter(users.str.contains(_ODD_IN_USER)).unique()
-    return odd.filter(odd.str.contains(_BAD_IN_USER))
+def _unusable(users: pl.Series) -> dict[str, pl.Series]:
+    """By reason, the numbers of the ``users`` who cannot be one; only of those that there are."""
+    found = {"no_user": users == "", "bad_user": users.str.contains(_BAD_IN_USER)}
+    numbers = {reason: holds.arg_true() for reason, holds in found.items()}
+    return {reason: each for reason, each in numbers.items() if len(each)}
 
 
 def _status(use: Sequence[str], deny: Sequence[str]) -> pl.Expr:

@@ -57,6 +57,8 @@ class ValueSets:
     def _decoded(self, words: tuple[int, ...]) -> tuple[str, ...]:
         found: tuple[str, ...] = ()
         for place in enumerate(words):
+            if not place[1]:
+                continue
             if place not in self.decoded:
                 self.decoded[place] = tuple(self._values_of(*place))
             found += self.decoded[place]

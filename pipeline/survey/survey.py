@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
-import polars as pl
-
-from pipeline.address import principal_key
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location
 from pipeline.plan.model import Cohort, Entitlement, Mapping, SourceRef, Totals, Value
 from pipeline.plan.pins import Pins
 from pipeline.source.frame import Format, Frame, RejectedRow
-from pipeline.survey.cells import USER, Cells, read_cells
+from pipeline.survey.cells import KEY, USER, Cells, Users, read_cells
+from pipeline.survey.cohorts import cohorts_of
 from pipeline.survey.columns import Column, mapping_of, read_columns
 from pipeline.survey.content import settle_columns
 from pipeline.survey.decisions import decide
 from pipeline.survey.findings import find_problems, suggestions
 from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
-from pipeline.survey.rows import ENTITLEMENT, EXCLUSIONS, KEY, USED, VALUE, Rows, judge_rows
-from pipeline.survey.validity import END
+from pipeline.survey.rows import EXCLUSIONS, USED, Rows, judge_rows
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
 NO_PINS = Pins()
-Holding: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
-_FIELDS = {"values", "expires", "users"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ def survey_of(read: ReadRows) -> Survey:
         raise _nothing(frame, rows)
     _refuse_over_long(frame, rows, granted)
     entitlements = _entitlements(mapping, granted)
-    cohorts = _cohorts(rows)
+    cohorts = cohorts_of(rows)
     _refuse_several(frame, mapping, rows, cohorts)
     return Survey(
         sources=(_source(frame),),
@@ -91,7 +84,7 @@ def survey_of(read: ReadRows) -> Survey:
         findings=find_problems(frame, columns, mapping, rows),
         rejected=rows.rejected,
         suggestions=suggestions(rows),
-        doubted=frozenset(map(principal_key, rows.rejected_users())),
+        doubted=rows.rejected_keys(),
     )
 
 
@@ -111,7 +104,7 @@ def judge(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
     return ReadRows(frame, columns, mapping, judge_rows(frame, mapping, users, cells))
 
 
-def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[pl.Series, dict[str, Cells]]:
+def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[Users, dict[str, Cells]]:
     user = next(column.name for column in columns if column.role is Role.USER)
     deciding = {Role.ENTITLEMENT, Role.STATUS, Role.START, Role.END}
     if pins.rows and pins.rows.on_conflict == "latest":
@@ -149,40 +142,6 @@ def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Enti
     )
 
 
-def _cohorts(rows: Rows) -> tuple[Cohort, ...]:
-    """People with the same values, largest group first, then by content; people by their keys."""
-    groups = rows.undisputed().group_by(rows.set_names).agg(USER)
-    lists = {each.entitlement: each.decode(groups) for each in rows.sets}
-    users_of: dict[tuple[Holding, str | None], list[str]] = {}
-    for users, *row in zip(groups.get_column(USER).to_list(), *lists.values(), strict=True):
-        # The names of entitlements stand in the order of the mapping, which is sorted.
-        holding = tuple((name, held) for name, held in zip(lists, row, strict=True) if held)
-        users_of[holding, None] = users
-    for users, holding, end in _settled(rows):
-        others = users_of.get((holding, end))
-        users_of[holding, end] = sorted([*others, *users], key=principal_key) if others else users
-    # Nothing here is new to the plan's model, and validating it again would take longer than finding it.
-    return tuple(
-        Cohort.model_construct(_FIELDS, values=dict(holding), expires=end, users=tuple(users))
-        for (holding, end), users in sorted(
-            users_of.items(), key=lambda each: (-len(each[1]), each[0][0], each[0][1] or "")
-        )
-    )
-
-
-def _settled(rows: Rows) -> Iterator[tuple[list[str], Holding, str | None]]:
-    """The people of whom rows disagree, by what they get until when."""
-    if rows.decided is None:
-        return
-    people = rows.decided.settled.group_by(KEY, USER, END, maintain_order=True).agg(ENTITLEMENT, VALUE)
-    groups = people.group_by(ENTITLEMENT, VALUE, END, maintain_order=True).agg(USER)
-    for names, values, end, users in groups.select(ENTITLEMENT, VALUE, END, USER).iter_rows():
-        held: dict[str, tuple[str, ...]] = {}
-        for name, value in zip(names, values, strict=True):
-            held[name] = (*held.get(name, ()), value)
-        yield users, tuple(held.items()), end
-
-
 def _totals(
     frame: Frame, rows: Rows, entitlements: tuple[Entitlement, ...], cohorts: tuple[Cohort, ...]
 ) -> Totals:
@@ -213,7 +172,7 @@ def _refuse_several(frame: Frame, mapping: Mapping, rows: Rows, cohorts: tuple[C
         if several:
             user, values = several[0].users[0], several[0].values[name]
             listing = rows.rows_listing(name, values)
-            same = rows.judged.get_column(USER).gather(listing) == user
+            same = rows.users.of(USER, listing) == user
             lines = frame.lines.of(listing.filter(same).to_list())
             raise InputError(
                 ErrorCode.BAD_CELLS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ class ApplyRequest:
     allow: tuple[str, ...] = ()
     """Overrides of guards, GUARD=VALUE each; ``reasons`` has one for each of them."""
     reasons: tuple[str, ...] = ()
+    run: str | None = None
+    """The id that a new run gets; None: one of its own."""
     require_approval: bool = False
     """Send only what the approval beside the plan covers, and nothing without one."""
 
@@ -37,8 +40,9 @@ class ApplyRequest:
 @dataclass(frozen=True, slots=True)
 class Person:
     """How the door reaches a person: ``ask`` shows a change set and returns whether to go on (None where
-    nobody can be asked); ``show`` follows the progress.
+    nobody can be asked); ``show`` follows the progress; ``stop``, once set, ends the run as a signal does.
     """
 
     ask: Callable[[DiffView], bool] | None = None
     show: Callable[[Progress], None] = lambda _progress: None
+    stop: asyncio.Event | None = None

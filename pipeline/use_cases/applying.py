@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pipeline.address import Address
-from pipeline.changes.codec import reviewer_of, to_json
+from pipeline.changes.codec import reviewer_of
 from pipeline.changes.forecast import Forecast, Means
 from pipeline.changes.model import Action, ChangeSet, HoldReason
 from pipeline.changes.permissions import Permissions
@@ -23,12 +22,10 @@ from pipeline.okta.snapshot import read_again
 from pipeline.plan.model import Plan
 from pipeline.run.entries import Closed, Note
 from pipeline.run.executor import execute
-from pipeline.run.fold import RunState
 from pipeline.run.folder import RunFolder, new_run_id
 from pipeline.run.journal import Journal
-from pipeline.run.lease import Lease
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
-from pipeline.run.result import EarlierRun, Outcome, RunResult
+from pipeline.run.result import Outcome, RunResult
 from pipeline.run.resume import settle_open
 from pipeline.run.roster import Roster
 from pipeline.use_cases.agreeing import agreed, read_changes
@@ -45,7 +42,7 @@ from pipeline.use_cases.guarding import (
     refuse_in_freeze,
     refuse_where_guarded,
 )
-from pipeline.use_cases.leasing import app_lease, lease_lost
+from pipeline.use_cases.leasing import Leased, app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
     forecast_view,
@@ -54,7 +51,7 @@ from pipeline.use_cases.online import (
     subject_of,
     verification_view,
 )
-from pipeline.use_cases.papers import journal_header, keep_reports
+from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
 from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere, settle_earlier
@@ -82,8 +79,8 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     if request.resume is not None:
         request = _resuming(desk, request, plan)
     permit, notices = open_permit(desk, request, path, plan)
-    run_id = request.resume or new_run_id(desk.runtime.clock, desk.runtime.rng)
-    stop = asyncio.Event()
+    run_id = request.resume or request.run or new_run_id(desk.runtime.clock, desk.runtime.rng)
+    stop = person.stop or asyncio.Event()
     async with (
         open_tenant(
             desk,
@@ -92,7 +89,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             concurrency=request.concurrency,
             run=run_id,
         ) as tenant,
-        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as lease,
+        app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as leased,
         freeze_watched(desk, stop) as watch,
     ):
         job = _Job(
@@ -102,7 +99,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             tenant=tenant,
             path=path,
             plan=plan,
-            lease=lease,
+            leased=leased,
             run_id=run_id,
             stop=stop,
             permissions=permissions,
@@ -137,7 +134,7 @@ class _Job:
         tenant: Tenant,
         path: Path,
         plan: Plan,
-        lease: Lease,
+        leased: Leased,
         run_id: str,
         stop: asyncio.Event,
         permissions: Permissions,
@@ -154,7 +151,7 @@ class _Job:
         self._tenant = tenant
         self._path = path
         self._plan = plan
-        self._lease = lease
+        self._leased = leased
         self._run_id = run_id
         self._stop = stop
         self._permit = permit
@@ -166,10 +163,8 @@ class _Job:
         self._permissions = self._watch.permissions = permissions
 
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
+        earlier = await settle_earlier(self._desk, self._plan, self._leased, self._live, self._places)
         snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
-        earlier = await settle_earlier(self._desk, self._plan, self._live, snapshot)
-        if earlier:
-            snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
         cover = await self._covered(changes)
         if cover is None and self._permissions != self._given:
             # what only the approval allowed may not have been compared so
@@ -188,9 +183,8 @@ class _Job:
             note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
-        folder.write(folder.changes, json.dumps(to_json(changes), ensure_ascii=False, indent=1) + "\n")
-        if reviewed != changes:
-            folder.write(folder.reviewed, json.dumps(to_json(reviewed), ensure_ascii=False, indent=1) + "\n")
+        used = self._permit if cover else None
+        keep_inputs(folder, self._path, changes, reviewed, used.approval if used else None)
         clock = self._desk.runtime.clock
         header = journal_header(
             self._desk,
@@ -199,13 +193,13 @@ class _Job:
             changes=changes,
             reviewed=reviewed,
             only=self._only,
-            approval_digest=self._permit.digest if self._permit and cover else "",
+            approval_digest=used.digest if used else "",
             allowed=self._permissions.on_record,
         )
         with Journal.create(folder.journal, header, clock) as journal:
             await self._reserve(journal, changes, cover)
             result = await self._execute(journal, snapshot, changes, reviewed)
-        verified = await self._verified(partial(read_again, self._tenant.reads, snapshot), result)
+        verified = await self._verified(partial(self._afterwards, snapshot, changes), result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
         view = applied_view(
             subject,
@@ -233,7 +227,14 @@ class _Job:
         with journal:
             given = "; ".join(map(str, self._permissions.on_record))
             journal.append(Note(what="resumed", detail=f"allowed {given}" if given else ""))
-            earlier = await self._settle(unfinished.state, changes, journal, snapshot)
+            earlier = await settle_open(
+                unfinished.state,
+                changes,
+                journal,
+                self._live,
+                snapshot.entitlements,
+                self._desk.runtime.clock,
+            )
             done = folder.state().outcomes
             await self._go_on(unfinished, done)
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
@@ -315,6 +316,12 @@ class _Job:
         entitlements = await self._live.entitlements(okta_app.id)
         return replace(snapshot, entitlements=entitlements, bucket_limits=self._tenant.budget.limits())
 
+    async def _afterwards(self, before: Snapshot, changes: ChangeSet) -> Snapshot:
+        """Read anew only where something was to be sent, or not all was read."""
+        if changes.changes or not all(each.complete for each in before.listings):
+            return await read_again(self._tenant.reads, before)
+        return before
+
     async def _read(self) -> Snapshot:
         snapshot, _ = await observe(self._desk, self._tenant, self._plan, self._permissions)
         return snapshot
@@ -330,12 +337,6 @@ class _Job:
             approval_required=self._request.require_approval,
         )
         refuse_where_guarded(case)
-
-    async def _settle(
-        self, state: RunState, changes: ChangeSet, journal: Journal, snapshot: Snapshot
-    ) -> EarlierRun:
-        clock = self._desk.runtime.clock
-        return await settle_open(state, changes, journal, self._live, snapshot.entitlements, clock)
 
     async def _verified(
         self, read: Callable[[], Awaitable[Snapshot]], result: RunResult
@@ -382,7 +383,7 @@ class _Job:
         )
         if not result.stopped:
             return result
-        return replace(result, halt=result.halt or lease_lost(self._lease) or self._watch.halt())
+        return replace(result, halt=result.halt or lease_lost(self._leased.lease) or self._watch.halt())
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
         """None where nobody has listed the app's users: then each row is read by id."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.changes.approved import AGAIN, Counts
 from pipeline.errors import ErrorCode, OktaPlanError, RefusedError
-from pipeline.plan.approval import Approval, approval_digest, has_expired, in_words, is_own, why_not_by
+from pipeline.plan.approval import (
+    EXPIRES_AFTER_DAYS_MAX,
+    Approval,
+    approval_digest,
+    has_expired,
+    in_words,
+    is_own,
+    lasts_too_long,
+    why_not_by,
+)
 from pipeline.plan.approval_text import read_approval
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -33,7 +43,7 @@ def load_approval(desk: Desk, plan_path: Path) -> Approval | None:
     path = approval_path(plan_path)
     shown = desk.shown(path)
     try:
-        return read_approval(path.read_text("utf-8"), shown)
+        approval = read_approval(path.read_text("utf-8"), shown)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -43,6 +53,8 @@ def load_approval(desk: Desk, plan_path: Path) -> Approval | None:
             f"{shown} cannot be read: {error}.",
             next_step="Approve the plan again with `okta-plan approve`.",
         ) from error
+    desk.mask.learn([approval.approver])
+    return approval
 
 
 def required(desk: Desk, plan_path: Path) -> Approval:
@@ -85,7 +97,20 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
             f"It was given on {approval.approved_at} and ended on {approval.expires_at}.",
             next_step=AGAIN,
         )
+    if lasts_too_long(approval):
+        raise RefusedError(
+            ErrorCode.APPROVAL_INVALID,
+            "The approval lasts too long",
+            f"{approval.approved_at} to {approval.expires_at}; {EXPIRES_AFTER_DAYS_MAX} days is the most.",
+            next_step=AGAIN,
+        )
+    refuse_channel(desk, approval)
     signers = allowed_signers(desk)
+    refuse_own(plan, approval, check_signature(approval, signers) if signers is not None else ())
+
+
+def refuse_channel(desk: Desk, approval: Approval) -> None:
+    """Raises RefusedError where what is approved cannot be approved where it was."""
     why = why_not_by(
         approval.channel,
         actions=approval.counts,
@@ -93,7 +118,7 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
         conflicts=approval.conflicts,
         allow=approval.allow,
         form_approval=desk.settings.form_approval,
-        needs_signature=signers is not None,
+        needs_signature=allowed_signers(desk) is not None,
     )
     if why is not None:
         raise RefusedError(
@@ -102,7 +127,10 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
             why,
             next_step="Approve on a terminal with `okta-plan approve`.",
         )
-    principals = check_signature(approval, signers) if signers is not None else ()
+
+
+def refuse_own(plan: Plan, approval: Approval, principals: Iterable[str] = ()) -> None:
+    """Raises RefusedError where the plan's author approved it, by name or by a key of these principals."""
     if is_own(plan.author, approval.approver, principals):
         raise RefusedError(
             ErrorCode.APPROVAL_BY_AUTHOR,

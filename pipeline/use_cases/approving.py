@@ -34,6 +34,8 @@ from pipeline.use_cases.approval_checks import (
     allowed_signers,
     approval_path,
     check,
+    refuse_channel,
+    refuse_own,
     refuse_unsound,
 )
 from pipeline.use_cases.desk import Desk
@@ -173,9 +175,20 @@ def record(desk: Desk, pending: PendingApproval, given: Given) -> Approval:
             next_step="Read the change set, then type its counts.",
         )
     _refuse_unnamed(pending, given)
+    approval = draft(desk, pending, given)
+    if given.sign_key is not None:
+        approval = approval.model_copy(update={"signature": sign(approval, given.sign_key)})
+    refuse_unsound(desk, approval, pending.plan)
+    _write(approval_path(pending.path), dump_approval(approval))
+    return approval
+
+
+def draft(desk: Desk, pending: PendingApproval, given: Given) -> Approval:
+    """What ``record`` would write, unsigned and whatever was typed, so that nobody reads and types in vain.
+    Raises RefusedError where it could not count, InputError where an option cannot be used.
+    """
     now_s = desk.runtime.clock.now()
-    signers = allowed_signers(desk)
-    if signers is not None and given.sign_key is None and given.channel is Channel.TERMINAL:
+    if allowed_signers(desk) is not None and given.sign_key is None and given.channel is Channel.TERMINAL:
         raise _unsigned()
     approval = Approval(
         plan=pending.plan.name,
@@ -195,10 +208,8 @@ def record(desk: Desk, pending: PendingApproval, given: Given) -> Approval:
         expires_at=_utc(_expiry(given.expires, now_s)),
         channel=given.channel,
     )
-    if given.sign_key is not None:
-        approval = approval.model_copy(update={"signature": sign(approval, given.sign_key)})
-    refuse_unsound(desk, approval, pending.plan)
-    _write(approval_path(pending.path), dump_approval(approval))
+    refuse_channel(desk, approval)
+    refuse_own(pending.plan, approval)
     return approval
 
 

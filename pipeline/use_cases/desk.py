@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import ErrorCode, InputError
+from pipeline.masking import Mask
 from pipeline.runtime import Runtime
 from pipeline.settings import Settings
 from pipeline.use_cases.secrets import ReadSecret, read_system_keyring
@@ -21,6 +22,8 @@ class Desk:
     log_file: Path | None = None
     """Where one line for each call to Okta is kept, if anywhere."""
     read_secret: ReadSecret = read_system_keyring
+    mask: Mask = field(default_factory=Mask)
+    """Learns whom it is about; the doors show nothing that it has not passed."""
 
     @property
     def workspace(self) -> Path:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.findings import Finding
     from pipeline.plan.duties import Rule
     from pipeline.plan.mapping_reading import ReadPins
+    from pipeline.source.frame import Frame
     from pipeline.survey.survey import Survey
 
 
@@ -47,6 +48,8 @@ class Wanted:
     """An older plan: what it gave and the sources do not becomes removals."""
     since_all: bool = False
     """Whatever it gave, not only what runs of ours added."""
+    only_structure: bool = False
+    """The app's entitlements alone, without who gets them; by default named after the source and that."""
 
 
 INFERRED = Reading()
@@ -107,8 +110,11 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
     surveyed = _survey(desk, csvs, how)
     _refuse_unjudged(surveyed)
     stem = source_stem(Path(surveyed.sources[0].path).name)
-    name = wanted.name or plan_name(stem)
+    name = wanted.name or plan_name(f"{stem}-structure" if wanted.only_structure else stem)
+    _refuse_reserved(name)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
+    if wanted.only_structure:
+        plan = plan.model_copy(update={"access": (), "totals": None})
     proposed = None
     if wanted.since is not None:
         from pipeline.use_cases.since import with_removals
@@ -161,6 +167,17 @@ def app_reference(text: str) -> OktaAppRef:
     return OktaAppRef(label=text)
 
 
+def _refuse_reserved(name: str) -> None:
+    """A plan must not stand where the approval of another one does."""
+    if name.casefold().endswith(".approval"):
+        raise UsageError(
+            ErrorCode.USAGE,
+            "The plan's name is reserved",
+            f"plans/{name}.yaml is where the approval of another plan stands.",
+            next_step="Give the plan another name with --name.",
+        )
+
+
 def plan_name(stem: str) -> str:
     """A plan name made of a source's stem: characters that cannot stand in one become ``-``."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem).strip("-._")
@@ -179,7 +196,20 @@ def _survey(desk: Desk, csvs: Sequence[str], how: Reading) -> Survey:
     if read is not None:
         for frame in frames:
             refuse_mapping(read.shown_as, unknown_columns(read, frame.columns, frame.path))
-    return survey_all(frames, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
+    surveyed = survey_all(frames, read.pins if read and read.pins else NO_PINS, as_of=how.as_of)
+    _learn(desk, surveyed, frames)
+    return surveyed
+
+
+def _learn(desk: Desk, surveyed: Survey, frames: Sequence[Frame]) -> None:
+    """Everybody whom the sources name, also in rows that give nothing."""
+    if not desk.mask.on:
+        return
+    mappings = {source.path: source.mapping or surveyed.mapping for source in surveyed.sources}
+    for frame in frames:
+        column = mappings[frame.path].user.column
+        cells = frame.scan.select(column).unique().collect()[column]
+        desk.mask.learn(cells.drop_nulls().to_list())
 
 
 def _pins(desk: Desk, how: Reading) -> ReadPins | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pipeline.changes.codec import from_json
+from pipeline.changes.model import names_in
 from pipeline.errors import ErrorCode, InputError
 from pipeline.run.folder import ListedRun, find_run, list_runs
 from pipeline.run.lease_file import is_running
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.reviewing import read_json
 from pipeline.views import RunsView, RunView
 
 
@@ -19,6 +22,8 @@ def runs(desk: Desk, run: str | None) -> RunsView:
     listed = next(each for each in list_runs(desk.runtime.runs_dir) if each.folder == folder)
     if listed.problem is not None:
         raise listed.problem
+    if desk.mask.on and folder.changes.is_file():
+        desk.mask.learn(names_in(from_json(read_json(folder.changes), desk.shown(folder.changes))))
     return RunsView(
         run=run,
         runs=[_view(desk, listed)],

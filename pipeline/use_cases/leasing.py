@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pipeline.errors import ErrorCode, InputError, StoppedError
@@ -18,24 +19,33 @@ from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.tenant import Tenant
 
 
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A lease that is held, and of what."""
+
+    lease: Lease
+    org_id: str
+    app_id: str
+
+
 @asynccontextmanager
 async def app_lease(
     desk: Desk, tenant: Tenant, plan: Plan, *, run_id: str, wait_s: float, stop: asyncio.Event
-) -> AsyncIterator[Lease]:
+) -> AsyncIterator[Leased]:
     """One live apply at a time for each org and app. ``stop`` is set when the lease is lost.
 
     Raises RefusedError, naming the owner, where another apply holds it for longer than ``wait_s``; InputError
-    where the place of leases cannot be used.
+    where the place of leases cannot be used; TenantError where a label is that of no app, or of several.
     """
     org_id = await tenant.reads.organization()
-    okta_app = await tenant.reads.okta_app(plan.okta_app)
+    app_id = plan.okta_app.id or (await tenant.reads.okta_app(plan.okta_app)).id
     owner = Owner(
         pid=os.getpid(), process_started=process_start(os.getpid()), host=this_host(), run_id=run_id
     )
-    place = _place(desk, org_id, okta_app.id)
+    place = _place(desk, org_id, app_id)
     clock, rng = desk.runtime.clock, desk.runtime.rng
     async with hold_lease(place, owner, clock, rng, stop=stop, wait_s=wait_s) as lease:
-        yield lease
+        yield Leased(lease, org_id, app_id)
 
 
 def lease_lost(lease: Lease) -> StoppedError | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.clock import LoopClock
+from pipeline.masking import Mask
 from pipeline.runtime import Runtime
 from pipeline.settings import environment, find_workspace, load_settings
 from pipeline.use_cases.desk import Desk
@@ -22,7 +23,8 @@ def live_desk(workspace: Path | None, org_file: Path | None = None, log_file: Pa
     folder = find_workspace(workspace, environment(), Path.cwd())
     clock = LoopClock(time.time())  # noqa: TID251 - the wall clock is read once, here
     runtime = Runtime(clock=clock, rng=random.Random(), transport=None, workspace=folder)  # noqa: S311 - jitter
-    return Desk(runtime, load_settings(folder), org_file, log_file)
+    settings = load_settings(folder)
+    return Desk(runtime, settings, org_file, log_file, mask=Mask(on=settings.masks_people))
 
 
 def run_live(build: Callable[[], Desk], call: Callable[[Desk], Awaitable[T]]) -> T:

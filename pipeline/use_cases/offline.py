@@ -14,9 +14,9 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
 from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.evidence import explained
 from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.sources import sources_of
+from pipeline.use_cases.witnessing import explained
 from pipeline.views import ValidatedPlan, ValidateView
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
     source is not what the plan was made of any more.
     """
     path, plan = read_plan(desk, given)
+    desk.mask.learn([user] if user else [])
     view = ShowView(
         plan=desk.shown(path),
         plan_digest=plan_digest(plan),
@@ -78,7 +79,9 @@ def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
     from pipeline.plan.file import load_plan
 
     path = desk.plan_path(given)
-    return path, load_plan(path, shown_as=desk.shown(path)).plan
+    plan = load_plan(path, shown_as=desk.shown(path)).plan
+    desk.mask.learn(plan.people)
+    return path, plan
 
 
 def _validated(desk: Desk, given: str, rules: Sequence[Rule]) -> ValidatedPlan:
@@ -92,8 +95,10 @@ def _validated(desk: Desk, given: str, rules: Sequence[Rule]) -> ValidatedPlan:
     except InputError as error:
         if not error.findings:
             raise
+        desk.mask.learn(error.people)
         return ValidatedPlan(path=shown, ok=False, findings=[FindingView.of(each) for each in error.findings])
     duties = check_duties(loaded.plan, rules, loaded.lines, shown)
+    desk.mask.learn(loaded.plan.people)
     return ValidatedPlan(
         path=shown,
         ok=not any(each.severity is Severity.ERROR for each in duties),

@@ -72,7 +72,7 @@ async def check(desk: Desk, app_text: str | None) -> CheckView:
         missing = await tenant.client.missing_scopes()
         if missing & scopes.TO_READ:
             raise scope_missing(missing, "Each scope was asked for alone")
-        credential = await _who(tenant)
+        credential = await _who(desk, tenant)
         okta_app = await tenant.reads.okta_app(app_reference(app_text)) if app_text else None
         return CheckView(
             org_id=org_id,
@@ -89,9 +89,10 @@ async def check(desk: Desk, app_text: str | None) -> CheckView:
         )
 
 
-async def _who(tenant: Tenant) -> str:
+async def _who(desk: Desk, tenant: Tenant) -> str:
     if tenant.client.service_app is None:
         me = await tenant.reads.me()
+        desk.mask.learn([me.login] if me else [])
         return f"API token of {me.login}" if me else "API token, its owner unknown"
     # A service app is no user (okta-api.md 1.1), so something it must be able to read tells that it may.
     await tenant.reads.probe()
@@ -200,6 +201,7 @@ async def observe(
     )
     allowed = frozenset(each.casefold() for each in permissions.conflicts)
     snapshot = replace(snapshot, rules=rules, allowed_conflicts=allowed)
+    desk.mask.learn(snapshot.names)
     refuse_unless_ready(plan, snapshot, permissions)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 

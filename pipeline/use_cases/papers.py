@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pipeline import __version__
 from pipeline.changes.codec import changes_digest
+from pipeline.changes.codec import to_json as changes_json
 from pipeline.changes.model import ChangeSet
 from pipeline.changes.permissions import Allowance
 from pipeline.envelope import to_json
+from pipeline.plan.approval import Approval
+from pipeline.plan.approval_text import dump_approval
 from pipeline.report.markdown import run_report
 from pipeline.run.entries import Header
 from pipeline.run.folder import RunFolder, not_applied_csv
@@ -47,6 +51,24 @@ def journal_header(
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,
     )
+
+
+def keep_inputs(
+    folder: RunFolder, plan: Path, changes: ChangeSet, reviewed: ChangeSet, approval: Approval | None
+) -> None:
+    """Write what the run is about to do and why it may: the plan file as it is now, the change set, what of
+    it was agreed to, and the approval it uses. Raises InputError.
+    """
+    folder.keep_plan(plan)
+    folder.write(folder.changes, _text(changes))
+    if reviewed != changes:
+        folder.write(folder.reviewed, _text(reviewed))
+    if approval is not None:
+        folder.write(folder.approval, dump_approval(approval))
+
+
+def _text(changes: ChangeSet) -> str:
+    return json.dumps(changes_json(changes), ensure_ascii=False, indent=1) + "\n"
 
 
 def keep_reports(desk: Desk, path: Path, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:

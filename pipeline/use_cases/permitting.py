@@ -56,6 +56,10 @@ class Permit:
         self._place = spending_place(desk, approval.plan, approval.org_id, approval_digest(approval))
 
     @property
+    def approval(self) -> Approval:
+        return self._approval
+
+    @property
     def digest(self) -> str:
         return approval_digest(self._approval)
 
@@ -81,11 +85,8 @@ class Permit:
         approved = self._approved(live)
         part = _part(self._approval, only)
         wanted = [each for each in live.changes if part in (None, part_of(each))]
-        if wanted:
-            spending = await settled(self._desk, self._place)
-            left = spending.left(self._approval.counts)
-            action_of = counted_as(approved)
-            refuse_beyond(_count(wanted, action_of), left, self._approval.counts)
+        left = (await settled(self._desk, self._place)).left(self._approval.counts)
+        refuse_beyond(_count(wanted, counted_as(approved)), left, self._approval.counts)
         return Cover(in_scope(approved, self._approval.scope), part, permissions_of(self._approval))
 
     async def reserve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pipeline.changes.codec import changes_digest, from_json
@@ -18,6 +19,7 @@ from pipeline.run.result import EarlierRun
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.tenant import Tenant
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.leasing import Leased
 from pipeline.use_cases.reviewing import read_json
 
 AFRESH = "Apply the plan without --resume: it is compared with the tenant afresh."
@@ -71,6 +73,31 @@ def refuse_elsewhere(header: Header, snapshot: Snapshot) -> None:
         raise _refused(ErrorCode.OTHER_RUN, header.run_id, found)
 
 
+async def settle_earlier(
+    desk: Desk, plan: Plan, leased: Leased, tenant: Tenant, places: Callable[[], Awaitable[Snapshot]]
+) -> list[EarlierRun]:
+    """Read back what unfinished runs of this plan had begun, and close them: before anything is compared, so
+    that one reading serves. ``places`` reads the entitlements, where something was begun.
+    """
+    settled: list[EarlierRun] = []
+    while folder := unfinished_run(
+        desk.runtime.runs_dir,
+        plan_name=plan.name,
+        plan_digest=plan_digest(plan),
+        org_id=leased.org_id,
+        app_id=leased.app_id,
+    ):
+        state = folder.state()
+        entitlements = (await places()).entitlements if state.open else ()
+        changes = from_json(read_json(folder.changes), desk.shown(folder.changes))
+        journal, _ = Journal.reopen(folder.journal, desk.runtime.clock)
+        with journal:
+            earlier = await settle_open(state, changes, journal, tenant, entitlements, desk.runtime.clock)
+            close(journal, earlier)
+        settled.append(earlier)
+    return settled
+
+
 def _stored(desk: Desk, folder: RunFolder, name: str, digest: str) -> ChangeSet:
     path = folder.path / name
     found = from_json(read_json(path), desk.shown(path))
@@ -83,23 +110,3 @@ def _refused(code: ErrorCode, run: str, why: str) -> RefusedError:
     return RefusedError(
         code, "The run cannot be resumed", f"Run {run} cannot go on: {why}.", next_step=AFRESH
     )
-
-
-async def settle_earlier(desk: Desk, plan: Plan, tenant: Tenant, snapshot: Snapshot) -> list[EarlierRun]:
-    """Read back what unfinished runs of ``plan`` had begun, and close them."""
-    settled: list[EarlierRun] = []
-    while folder := unfinished_run(
-        desk.runtime.runs_dir,
-        plan_name=plan.name,
-        plan_digest=plan_digest(plan),
-        org_id=snapshot.org_id,
-        app_id=snapshot.okta_app.id,
-    ):
-        changes = from_json(read_json(folder.changes), desk.shown(folder.changes))
-        state, clock = folder.state(), desk.runtime.clock
-        journal, _ = Journal.reopen(folder.journal, clock)
-        with journal:
-            earlier = await settle_open(state, changes, journal, tenant, snapshot.entitlements, clock)
-            close(journal, earlier)
-        settled.append(earlier)
-    return settled

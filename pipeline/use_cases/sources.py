@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ErrorCode, Exit, InputError
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
-from pipeline.source.frame import Frame
 from pipeline.source_views import FilesView, FileView, FinishedView, PlanSourceView
 from pipeline.use_cases.desk import Desk
+
+if TYPE_CHECKING:
+    from pipeline.source.frame import Frame
 
 
 def files(desk: Desk, *, sync: bool = False) -> FilesView:
@@ -80,3 +84,32 @@ def sources_of(desk: Desk, plan: Plan) -> list[PlanSourceView]:
             f"{error.filename}: {error.strerror}.",
             next_step="Correct its permissions.",
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """Some rows of a source. ``total`` counts those of its table; ``rows`` are (line, cells)."""
+
+    path: str
+    columns: tuple[str, ...]
+    total: int
+    rejected: int
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def rows_of(desk: Desk, csv: str, first: int, count: int) -> SourceRows:
+    """``count`` rows of ``csv`` from row ``first`` (0-based) on. Raises InputError as `read_source` does."""
+    from pipeline.source import REJECTS_MAX
+    from pipeline.source.frame import ROW
+
+    frame = read_source(desk, csv, rejects_max=REJECTS_MAX)
+    cells = frame.scan.slice(first, count).collect()
+    lines = frame.lines.of(cells.get_column(ROW).to_list())
+    table = cells.select(frame.columns).rows() if frame.columns else []
+    return SourceRows(
+        path=frame.path,
+        columns=frame.columns,
+        total=frame.height,
+        rejected=len(frame.rejected),
+        rows=tuple((line, tuple(cell or "" for cell in row)) for line, row in zip(lines, table, strict=True)),
+    )

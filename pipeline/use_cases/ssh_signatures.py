@@ -53,8 +53,32 @@ def sign(approval: Approval, key: Path) -> str:
     """The signature of ``approval`` with ``key``, in ASCII armour. ssh-keygen may ask for a passphrase on the
     terminal, or ask the agent. Raises InputError.
     """
-    signed = _run("-Y", "sign", "-n", SIGNED_AS, "-f", str(key), given=signed_bytes(approval))
-    return _answer(signed, "The approval cannot be signed", key)
+    return sign_bytes(signed_bytes(approval), key, SIGNED_AS, "The approval cannot be signed")
+
+
+def sign_bytes(content: bytes, key: Path, namespace: str, refusal: str) -> str:
+    """The signature of ``content`` with ``key`` for one purpose, in ASCII armour. ``refusal`` is what the
+    error says where ssh-keygen makes none. Raises InputError.
+    """
+    return _answer(_run("-Y", "sign", "-n", namespace, "-f", str(key), given=content), refusal, key)
+
+
+def signers_of(content: bytes, signature: bytes, namespace: str, allowed_signers: Path) -> tuple[str, ...]:
+    """Whom of an allowed-signers file a signature of ``content`` is by; nobody where it is of something else,
+    or by somebody else. Raises InputError where the file cannot be read.
+    """
+    _text(allowed_signers)
+    with tempfile.TemporaryDirectory(prefix="okta-plan-signature-") as folder:
+        path = Path(folder) / "content.sig"
+        path.write_bytes(signature)
+        allowed = ("-f", str(allowed_signers), "-s", str(path))
+        found = _run("-Y", "find-principals", *allowed).stdout.decode(errors="replace").splitlines()
+        names = [each for line in found for each in line.split(",")]
+        return tuple(
+            each
+            for each in names
+            if not _run("-Y", "verify", "-n", namespace, "-I", each, *allowed, given=content).returncode
+        )
 
 
 def check_signature(approval: Approval, allowed_signers: Path) -> tuple[str, ...]:

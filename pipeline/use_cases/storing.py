@@ -8,13 +8,13 @@ from typing import Any
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.run.folder import write_private
+from pipeline.run.folder import make_private, write_private
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write ``document`` whole or not at all, for its owner only. Raises InputError where that fails."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         write_private(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         raise InputError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.changes.codec import changes_digest, from_json
+from pipeline.changes.model import names_in
 from pipeline.errors import ErrorCode, InputError
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.file import write_plan
@@ -30,6 +31,7 @@ def undo(desk: Desk, run: str, *, output: Path | None = None, force: bool = Fals
     if header is None:
         return UndoView(run=run)
     changes = from_json(read_json(folder.changes), desk.shown(folder.changes))
+    desk.mask.learn(names_in(changes))
     if changes_digest(changes) != header.changes_digest:
         raise InputError(
             ErrorCode.CHANGES_INVALID,

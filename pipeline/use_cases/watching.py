@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pipeline.changes.codec import from_json
+from pipeline.changes.model import names_in
 from pipeline.errors import Exit
 from pipeline.run.entries import Header
 from pipeline.run.folder import RunFolder, find_run
@@ -73,8 +74,9 @@ class _Owner:
 def _total(desk: Desk, folder: RunFolder, header: Header | None) -> int:
     """How many changes the run was asked for."""
     only = header.only if header else None
-    changes = from_json(read_json(folder.changes), desk.shown(folder.changes)).changes
-    return sum(only in (None, part_of(change)) for change in changes)
+    changes = from_json(read_json(folder.changes), desk.shown(folder.changes))
+    desk.mask.learn(names_in(changes))
+    return sum(only in (None, part_of(change)) for change in changes.changes)
 
 
 def _watched(desk: Desk, run: str, tail: Tail, total: int) -> Watched:
@@ -91,4 +93,4 @@ def _watched(desk: Desk, run: str, tail: Tail, total: int) -> Watched:
     resume = (
         f"okta-plan apply {tail.header.plan_path} --resume {run}" if ended_early and tail.header else None
     )
-    return Watched(run, progress, dict(counts), tail.last, tail.over, resume)
+    return Watched(run, progress, dict(counts), desk.mask.text(tail.last), tail.over, resume)

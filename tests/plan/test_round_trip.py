@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.address import principal_key
 from pipeline.errors import ErrorCode, InputError
-from pipeline.plan.digest import plan_digest
+from pipeline.plan.digest import _FORMAT, _canonical, _outside_cohorts, plan_digest
 from pipeline.plan.file import load_plan, write_plan
 from pipeline.plan.mapping_reading import read_pins
 from pipeline.plan.mapping_text import dump_mapping
@@ -168,6 +170,58 @@ def test_a_written_plan_is_read_back_unchanged(plan: Plan) -> None:
     assert dump_plan(read.plan) == text
     assert yaml.safe_load(text)["schema"] == "okta-plan/v1"
     assert plan_digest(read.plan) == plan_digest(plan)
+
+
+crowd_logins = st.one_of(
+    st.sampled_from(["a", "a!", "A", "a b", 'a"', "a\\", "straße", "STRASSE", "", " a", "\u2028", "a\nb"]),
+    logins,
+)
+crowds = st.lists(
+    st.tuples(
+        st.lists(crowd_logins, max_size=4),
+        st.dictionaries(texts, st.lists(texts, max_size=3), max_size=2),
+        st.sampled_from([None, "2027-01-31T00:00:00Z"]),
+    ),
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(crowds, crowds)
+def test_very_many_people_have_the_digest_that_they_have_one_by_one(
+    given_to: list[tuple[list[str], dict[str, list[str]], str | None]],
+    taken_from: list[tuple[list[str], dict[str, list[str]], str | None]],
+) -> None:
+    cohorts = [
+        tuple(
+            Cohort.model_construct(
+                values={key: tuple(values) for key, values in held.items()}, expires=end, users=tuple(users)
+            )
+            for users, held, end in each
+        )
+        for each in (given_to, taken_from)
+    ]
+    plan = base().model_copy(update={"access": cohorts[0], "removals": cohorts[1]})
+    assert plan_digest(plan, many_people=1) == plan_digest(plan, many_people=1_000)
+    assert plan_digest(plan) == digest_by_definition(plan)
+
+
+def digest_by_definition(plan: Plan) -> str:
+    """As its module says, with no regard to speed."""
+    lines = [_FORMAT, _canonical(_outside_cohorts(plan))]
+    for section in ("access", "removals"):
+        lines.append(section)
+        cohorts = getattr(plan, section)
+        for person in sorted({principal_key(user) for cohort in cohorts for user in cohort.users}):
+            until: dict[str, set[tuple[str, str]]] = {}
+            for cohort in cohorts:
+                if person in map(principal_key, cohort.users):
+                    pairs = {(key, value) for key, values in cohort.values.items() for value in values}
+                    until.setdefault(cohort.expires or "", set()).update(pairs)
+            holding = _canonical({end: sorted(pairs) for end, pairs in until.items()})
+            held = hashlib.sha256(holding.encode()).hexdigest()
+            lines.append(f"{json.dumps(person, ensure_ascii=False)} {held}")
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
 @given(mappings())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from math import inf
 from typing import Any
 
@@ -51,7 +52,7 @@ class Case:
         left_at = write.sent.left_at
         reads = (
             each
-            for each in self.evidence.sent
+            for each in self._sent_before(write)
             if each.tells
             and each.path == path
             and of in each.query
@@ -71,13 +72,17 @@ class Case:
         )
         return max(rows, key=lambda row: row["n"], default=None)
 
+    def _sent_before(self, write: Write) -> Iterator[Sent]:
+        """In the order in which they left: where nothing takes time, the time does not tell."""
+        return takewhile(lambda each: each is not write.sent, self.evidence.sent)
+
     def rows_read_at(self, write: Write) -> float:
         """When the read of the app's users left that ``write`` rests on."""
         step = self.evidence.steps[write.sent.step].step
         own = f"{ASSIGNMENTS}/{self.history.user_id(write.path, write.body)}"
         reads = (
             each.left_at
-            for each in self.evidence.sent
+            for each in self._sent_before(write)
             if each.tells
             and each.step == write.sent.step
             and each.path in (ASSIGNMENTS, own)

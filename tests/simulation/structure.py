@@ -23,7 +23,7 @@ def plan_entitlements(rng: random.Random) -> list[dict[str, Any]]:
     return [
         {"name": name, "external_value": name, "multi_value": multi, "values": list(values)}
         for name, (multi, values) in ENTITLEMENTS.items()
-        if name == "Role" or rng.random() < 0.7
+        if name == "Role" or rng.random() < 0.5
     ]
 
 
@@ -57,7 +57,7 @@ def tenant_entitlements(rng: random.Random) -> tuple[list[dict[str, Any]], dict[
         known = [
             {"id": f"ent{number}{n}{'v':0<15}", "name": value, "external_value": value, **_texts(rng)}
             for n, value in enumerate(values)
-            if rng.random() < 0.6
+            if rng.random() < 0.7
         ]
         if known and rng.random() < 0.05:
             known[0] |= {"name": f"{known[0]['name']} ", "external_value": f"{known[0]['name']} "}

@@ -134,3 +134,5 @@ _KINDS: dict[str, Callable[[random.Random], Fault]] = {
 }
 _WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 16}
 KINDS = tuple(_KINDS)
+OF_PAGES = ("repeated_page", "page_loop", "skipped_page", "early_end")
+"""They strike listings of several pages only."""

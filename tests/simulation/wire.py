@@ -77,8 +77,8 @@ class Death:
 
     def is_due(self, number: int) -> bool:
         """Whether the process died before this call could leave."""
-        if self.at_request is not None:
-            return number >= self.at_request
+        if self.at_request is not None and number >= self.at_request:
+            return True
         return self.at_byte is not None and self._crossed() is not None
 
     def _crossed(self) -> tuple[Path, int] | None:

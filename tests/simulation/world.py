@@ -14,11 +14,13 @@ from tests.simulation.structure import (
     tenant_entitlements,
     with_planned_texts,
 )
-from tests.simulation.trouble import some_faults
+from tests.simulation.trouble import OF_PAGES, some_faults
 from tests.virtual_time import EPOCH_S
 
 T = TypeVar("T")
 
+CALLS_MAX = 40
+"""Of an apply that has faults: by then its process has ended or is cut."""
 TOKEN = "swarm-token-0123456789"
 APP_ID = "0oaswarm0000000000x7"
 LATER, SOONER, PAST = "2027-06-30T00:00:00Z", "2027-03-31T00:00:00Z", "2026-01-31T00:00:00Z"
@@ -37,6 +39,7 @@ class Step:
     cut_at_byte: int | None = None
     """Of what this apply adds to journals."""
     cut_at_request: int | None = None
+    """Before this call of it leaves."""
     only: str | None = None
     concurrency: int = 10
     recheck_s: float = 600.0
@@ -98,8 +101,9 @@ def world_of(seed: int) -> World:
         "latency_ms": rng.choice([[0, 0], [20, 200], [100, 1500]]),
         "switches": _switches(rng, okta_app, grants["type"]),
     }
-    steps = tuple(_step(rng, first=number == 0) for number in range(rng.choices([1, 2, 3], [6, 3, 1])[0]))
-    page_size = 3 if rng.random() < 0.25 else None
+    steps = tuple(_step(rng, first=number == 0) for number in range(rng.choices([1, 2, 3], [15, 4, 1])[0]))
+    has_pages = any(fault["kind"] in OF_PAGES for step in steps for fault in step.faults)
+    page_size = 3 if rng.random() < (0.8 if has_pages else 0.1) else None
     return World(
         seed=seed,
         org=org,
@@ -124,7 +128,7 @@ def by_user(cohorts: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[Pair]]:
 
 
 def _users(rng: random.Random) -> list[dict[str, Any]]:
-    names = ["ann", "bob", "cid", "dan", "eve", "fay"][: rng.choice([2, 3, 3, 4, 6])]
+    names = ["ann", "bob", "cid", "dan", "eve", "fay"][: rng.choices([1, 2, 3, 4, 6], [1, 5, 4, 2, 1])[0]]
     users: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         login = f"{name}@x.com"
@@ -337,7 +341,7 @@ def _step(rng: random.Random, *, first: bool) -> Step:
         resume=not first and rng.random() < 0.5,
         reviewed=rng.choices(["yes", "diff", "part"], [8, 1, 1])[0],
         cut_at_byte=rng.choice([rng.randint(1, 1200), rng.randint(800, 5000)]) if cut < 0.6 else None,
-        cut_at_request=rng.randint(1, 40) if 0.6 <= cut < 0.7 else None,
+        cut_at_request=rng.randint(1, CALLS_MAX) if 0.6 <= cut < 0.7 else CALLS_MAX + 1,
         only=rng.choices([None, "structure", "grants"], [16, 1, 1])[0],
         concurrency=rng.choice([1, 2, 10, 10]),
         recheck_s=rng.choice([600.0, 600.0, 0.0]),

@@ -1,0 +1,68 @@
+"""What all tools share: how a workspace is opened, calls under way, the files that were listed last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.mcp_server.jobs import Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from pipeline.use_cases.desk import Desk
+    from pipeline.use_cases.working import Launch
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Door:
+    """``open_desk`` raises InputError where there is no workspace; it is asked at each call, so that a person
+    can correct settings without starting anything again. ``launch`` starts the process of a run.
+    """
+
+    open_desk: Callable[[], Desk]
+    launch: Launch
+    read_only: bool = False
+    form_wait_s: float = 120.0
+    """How long a call waits for a form to be filled in."""
+    look_s: float = 1.0
+    """How often a call that waits for a run looks at it."""
+    jobs: Jobs = field(default_factory=Jobs)
+    listed: dict[int, str] | None = None
+    """Sources by number, as list_csv_files answered last."""
+
+    def masks(self) -> bool:
+        """Whether e-mail addresses are masked; they are where the settings cannot be read."""
+        from pipeline.errors import OktaPlanError
+
+        try:
+            return self.open_desk().settings.masks_people
+        except OktaPlanError:
+            return True
+
+    async def work(self, tool: str, asked: Any, call: Callable[[Desk], T]) -> T:  # noqa: ANN401 - JSON
+        """What ``call`` returns, from a thread. Raises what it raises, and StillWorking."""
+
+        async def on_loop(desk: Desk) -> T:
+            # The clock of a desk is that of a loop.
+            return call(desk)
+
+        return await self.ask_okta(tool, asked, on_loop)
+
+    async def ask_okta(self, tool: str, asked: Any, call: Callable[[Desk], Awaitable[T]]) -> T:  # noqa: ANN401
+        """The same for a use case that talks to Okta."""
+
+        def run() -> T:
+            from pipeline.use_cases.live import run_live
+
+            return run_live(self.open_desk, call)
+
+        return await self.jobs.finish(_key(tool, asked), run)
+
+
+def _key(tool: str, asked: Any) -> str:  # noqa: ANN401 - JSON
+    return f"{tool} {json.dumps(asked, sort_keys=True, default=str)}"

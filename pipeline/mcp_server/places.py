@@ -1,0 +1,80 @@
+"""Which files a model may name: sources below ``csv/``, plans in ``plans/``, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ErrorCode, InputError
+from pipeline.source import is_source_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipeline.use_cases.desk import Desk
+
+PLAN_ENDINGS = (".yaml", ".yml")
+
+
+def source_place(desk: Desk, given: str, listed: Mapping[int, str] | None) -> str:
+    """``given`` as the use cases take it: a path below ``csv/``, or s3://, which S3's own settings bound.
+
+    Digits are a number of the last list that was answered. Raises InputError for anything else.
+    """
+    if given.isascii() and given.isdecimal():
+        if listed is None or int(given) not in listed:
+            raise InputError(
+                ErrorCode.FILE_NOT_FOUND,
+                "No file of that number was listed",
+                "Numbers are those of the last answer of list_csv_files.",
+            )
+        return listed[int(given)]
+    if given.startswith("s3://"):
+        return given
+    return _inside(desk, given, "csv", is_source_name, added=".csv")
+
+
+def plan_place(desk: Desk, given: str) -> str:
+    """The plan meant by ``given``, relative to the workspace. Raises InputError where it is none."""
+    return _inside(desk, given, "plans", lambda name: name.lower().endswith(PLAN_ENDINGS), added=".yaml")
+
+
+def list_plans(desk: Desk) -> list[Path]:
+    """The plan files, newest first. A link that leads elsewhere is left out."""
+    folder = desk.workspace / "plans"
+    found = [
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name.endswith(PLAN_ENDINGS)
+        and not path.name.endswith(tuple(f".approval{ending}" for ending in PLAN_ENDINGS))
+        and path.is_file()
+        and path.resolve().is_relative_to(folder.resolve())
+    ]
+    return sorted(found, key=lambda path: (-path.stat().st_mtime, path.name))
+
+
+def _inside(desk: Desk, given: str, folder: str, is_kind: Callable[[str], bool], *, added: str) -> str:
+    root = (desk.workspace / folder).resolve()
+    if "\0" in given or len(given) > 1_000:  # noqa: PLR2004 - no path is longer
+        raise _outside(folder)
+    names = [given, f"{given}{added}"]
+    for name in [*names, *(f"{folder}/{each}" for each in names)]:
+        found = (desk.workspace / name).resolve()
+        if found.is_relative_to(root) and is_kind(found.name) and found.is_file():
+            return found.relative_to(desk.workspace.resolve()).as_posix()
+    inside = (desk.workspace / given).resolve().is_relative_to(root) or (
+        root / given
+    ).resolve().is_relative_to(root)
+    if not inside:
+        raise _outside(folder)
+    raise InputError(
+        ErrorCode.FILE_NOT_FOUND, "There is no such file", f"Nothing of that name is in {folder}/."
+    )
+
+
+def _outside(folder: str) -> InputError:
+    return InputError(
+        ErrorCode.OUTSIDE_WORKSPACE,
+        "Files outside of the configured folders are not read",
+        f"Only files below {folder}/ of the workspace can be named.",
+    )

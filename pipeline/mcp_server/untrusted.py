@@ -1,0 +1,49 @@
+"""Text of sources and of Okta is data. Here, and nowhere else, it is made fit for a model to read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+CHARACTERS_MAX = 300
+"""Of one text in an answer."""
+_INVISIBLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, range(0xFE00, 0xFE10)))
+    + "".join(map(chr, range(0xE0100, 0xE01F0)))
+)
+"""What counts as printable and shows nothing: joiners, fillers, variation selectors."""
+_EMAIL = re.compile(r"([^\s@<>\"'(),;:/\[\]])[^\s@<>\"'(),;:/\[\]]*@([^\s@<>\"'(),;:/\[\]]+)")
+
+
+def visible(text: str, *, characters_max: int = CHARACTERS_MAX) -> str:
+    """``text`` on one line, with control, bidirectional and invisible characters shown as ``\\u{200b}``, and
+    no longer than ``characters_max`` plus a note of how much is missing.
+    """
+    rest = len(text) - characters_max
+    kept = text[:characters_max] if rest > 0 else text
+    if not kept.isprintable() or not _INVISIBLE.isdisjoint(kept):
+        kept = "".join(c if c.isprintable() and c not in _INVISIBLE else f"\\u{{{ord(c):x}}}" for c in kept)
+    return f"{kept}[+{rest} characters]" if rest > 0 else kept
+
+
+def masked(text: str) -> str:
+    """``text`` with e-mail addresses cut to their first letter and domain."""
+    return _EMAIL.sub(r"\1***@\2", text) if "@" in text else text
+
+
+def cleaned(value: Any, *, mask: bool, characters_max: int = CHARACTERS_MAX) -> Any:  # noqa: ANN401 - JSON
+    """``value`` (JSON) with every text of it made `visible`, and `masked` where ``mask`` says so."""
+    match value:
+        case str():
+            shown = masked(value) if mask else value
+            return visible(shown, characters_max=characters_max)
+        case list():
+            return [cleaned(each, mask=mask, characters_max=characters_max) for each in value]
+        case dict():
+            return {
+                cleaned(key, mask=mask): cleaned(each, mask=mask, characters_max=characters_max)
+                for key, each in value.items()
+            }
+        case _:
+            return value

@@ -1,0 +1,188 @@
+"""Where a run stands that a process of its own carries out, told from its files alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from pipeline.run.folder import RunFolder, find_run
+from pipeline.run.tail import Tail
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.history import runs as list_history
+from pipeline.use_cases.parts import PARTS
+from pipeline.use_cases.reviewing import read_json
+from pipeline.use_cases.tickets import Ticket, ticket_folder, tickets
+from pipeline.use_cases.working import state_of
+
+UNDER_WAY = ("starting", "running")
+SOON_S, LATE_S = 10.0, 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wanted change that was not done. ``why`` is a hold's reason or an outcome."""
+
+    subject: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStanding:
+    """``done`` of ``total`` changes ended, by outcome in ``outcomes``; times in seconds."""
+
+    run: str
+    plan: str
+    state: str
+    changes_digest: str = ""
+    started_at: str = ""
+    done: int = 0
+    total: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Holds by reason."""
+    elapsed_s: float = 0.0
+    error: str | None = None
+    exit_code: int | None = None
+    planned: int | None = None
+    verified: int | None = None
+    """Of ``planned`` pairs of person and value, those read back."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+    @property
+    def rate_per_min(self) -> float:
+        return 60 * self.done / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """None where nothing is done yet, or it is over."""
+        left = self.total - self.done
+        return left / self.done * self.elapsed_s if self.is_under_way and self.done and left >= 0 else None
+
+    @property
+    def check_back_after_s(self) -> float | None:
+        """Longer the longer it has gone on, and no longer than what is left; None when it is over."""
+        if not self.is_under_way:
+            return None
+        wait_s = min(LATE_S, max(SOON_S, self.elapsed_s / 2))
+        return round(max(SOON_S, min(wait_s, self.eta_s)) if self.eta_s is not None else wait_s)
+
+
+def standing(desk: Desk, run: str) -> RunStanding:
+    """Where ``run`` stands. Raises InputError where there is no such run or its journal is damaged."""
+    ticket = ticket_folder(desk, run).read()
+    if ticket is None:
+        return _without_ticket(desk, run)
+    told = RunStanding(
+        run=run,
+        plan=ticket.plan,
+        state=state_of(desk, ticket),
+        changes_digest=ticket.changes_digest,
+        started_at=ticket.started_at,
+    )
+    told = _with_journal(desk, told)
+    answer = ticket_folder(desk, run).read_answer()
+    return _with_answer(told, answer) if answer else told
+
+
+def is_under_way(desk: Desk, run: str) -> bool:
+    """Whether a process is at it, which takes no look into the journal."""
+    ticket = ticket_folder(desk, run).read()
+    return ticket is not None and state_of(desk, ticket) in UNDER_WAY
+
+
+def _without_ticket(desk: Desk, run: str) -> RunStanding:
+    """A run that was started in a terminal."""
+    folder = find_run(desk.runtime.runs_dir, run)
+    [listed] = [each for each in list_history(desk, None).runs if each.run == run]
+    state = {"unfinished": "interrupted"}.get(listed.state, listed.state)
+    told = RunStanding(run=run, plan=listed.plan, state=state, started_at=listed.started_at)
+    told = _with_journal(desk, told)
+    answer = read_json(folder.report_json) if folder.report_json.is_file() else None
+    return _with_answer(told, answer) if isinstance(answer, dict) else told
+
+
+def _with_journal(desk: Desk, told: RunStanding) -> RunStanding:
+    folder = RunFolder(desk.runtime.runs_dir / told.run)
+    if not folder.journal.is_file():
+        return replace(told, elapsed_s=_since(desk, told.started_at))
+    tail = Tail(folder.journal)
+    tail.read_on()
+    only = tail.header.only if tail.header else None
+    ended = [how for how in tail.ended.values() if how != "held"]
+    return replace(
+        told,
+        done=len(tail.ended),
+        total=_total(read_json(folder.changes), only),
+        outcomes=dict(Counter(ended)),
+        held={"held": len(tail.ended) - len(ended)} if len(tail.ended) > len(ended) else {},
+        elapsed_s=_since(desk, tail.begun_at),
+    )
+
+
+def _total(changes: object, only: str | None) -> int:
+    """How many changes were asked for. The file is of this run's own folder, so it is only counted."""
+    listed = changes.get("changes", []) if isinstance(changes, dict) else []
+    return sum(only in (None, PARTS[0] if each.get("entitlement") else PARTS[1]) for each in listed)
+
+
+def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
+    error = answer.get("error")
+    verification = answer.get("verification") or {}
+    held = answer.get("held") or []
+    problems = [
+        Problem(each.get("principal") or each["address"], each["action"], each["reason"]) for each in held
+    ]
+    problems += [
+        Problem(each["address"], each["action"], each["outcome"]) for each in answer.get("problems") or []
+    ]
+    return replace(
+        told,
+        outcomes={
+            key: each for key, each in (answer.get("outcomes") or told.outcomes).items() if key != "held"
+        },
+        held=dict(Counter(each["reason"] for each in held)) or told.held,
+        elapsed_s=answer.get("elapsed_s") or told.elapsed_s,
+        error=error["code"] if isinstance(error, dict) else None,
+        exit_code=answer.get("exit_code"),
+        planned=verification.get("pairs_planned"),
+        verified=verification.get("pairs_held"),
+        problems=tuple(problems),
+    )
+
+
+def _since(desk: Desk, instant: str) -> float:
+    """Seconds from an ISO 8601 instant until now."""
+    return (
+        max(0.0, desk.runtime.clock.now() - datetime.fromisoformat(instant).timestamp()) if instant else 0.0
+    )
+
+
+def all_runs(desk: Desk) -> list[RunStanding]:
+    """Every run of the workspace in short, newest first, also those that never got as far as a journal."""
+    of_tickets: dict[str, Ticket] = {each.run: each for each in tickets(desk)}
+    told = {
+        run: RunStanding(run=run, plan=each.plan, state=state_of(desk, each), started_at=each.started_at)
+        for run, each in of_tickets.items()
+    }
+    for view in list_history(desk, None).runs:
+        known = told.get(view.run)
+        state = known.state if known else {"unfinished": "interrupted"}.get(view.state, view.state)
+        held = {"held": view.outcomes["held"]} if "held" in view.outcomes else {}
+        outcomes = {key: count for key, count in view.outcomes.items() if key != "held"}
+        told[view.run] = RunStanding(
+            run=view.run,
+            plan=view.plan or (known.plan if known else ""),
+            state=state,
+            started_at=view.started_at,
+            outcomes=outcomes,
+            held=held,
+        )
+    return [told[run] for run in sorted(told, reverse=True)]

@@ -1,0 +1,185 @@
+"""Plans made of the arguments of a call: of a source for one stage, of a list of people, of typed grants.
+
+What is made is a plan file like any other: reviewed, compared, approved and applied the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.changes.snapshot import OktaEntitlement
+from pipeline.errors import ErrorCode, InputError
+from pipeline.okta.pages import require
+from pipeline.plan.model import (
+    Assignments,
+    Cohort,
+    Entitlement,
+    Mapping,
+    OktaAppRef,
+    Plan,
+    UserMapping,
+    Value,
+)
+from pipeline.source import REJECTS_MAX
+from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.generating import Wanted, app_reference, generate
+from pipeline.use_cases.offline import read_plan
+from pipeline.use_cases.sources import read_source
+from pipeline.use_cases.tenant import open_tenant
+
+BY_ID = Mapping(user=UserMapping(column="userId", match=("id",)), entitlements=())
+"""How the people of such a plan are named: by their ids in Okta."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedGrant:
+    """One wanted grant: whom, on which app, and value ids by entitlement id."""
+
+    user_id: str
+    app_id: str
+    values: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def stage_source(desk: Desk, csv: str, app_text: str, *, only_structure: bool) -> str:
+    """The plan, as a path below the workspace, of ``csv`` for an app: written, or the one that is there where
+    it is of the same source and app, edits by hand included. A plan of anything else is never replaced.
+
+    Raises InputError as `generate` does.
+    """
+    wanted = Wanted(okta_app=app_text, only_structure=only_structure)
+    try:
+        return generate(desk, [csv], wanted).plan
+    except InputError as error:
+        if error.code is not ErrorCode.PLAN_EXISTS or error.location is None or error.location.path is None:
+            raise
+        path, there = read_plan(desk, error.location.path)
+    sha256 = read_source(desk, csv, rejects_max=REJECTS_MAX).sha256
+    if {each.sha256 for each in there.sources} == {sha256} and _is_app(there.okta_app, app_text):
+        return desk.shown(path)
+    key = hashlib.sha256(f"{sha256} {app_text}".encode()).hexdigest()[:8]
+    name = f"{path.stem[:90]}-{key}"
+    try:
+        return generate(desk, [csv], replace(wanted, name=name)).plan
+    except InputError as error:
+        if error.code is not ErrorCode.PLAN_EXISTS:
+            raise
+        # Its name says what it was made of; what a person edited since is kept.
+        return f"plans/{name}.yaml"
+
+
+def _is_app(ref: OktaAppRef, text: str) -> bool:
+    wanted = app_reference(text)
+    return ref.id == wanted.id if wanted.id else ref.label == wanted.label
+
+
+def stage_assignments(desk: Desk, app_text: str, user_ids: Iterable[str]) -> str:
+    """The plan that assigns these people, by their ids, to an app; its path below the workspace."""
+    users = tuple(sorted(set(user_ids)))
+    okta_app = app_reference(app_text)
+    name = _name("assign", [okta_app.id, okta_app.label, users])
+    plan = Plan(name=name, okta_app=okta_app, mapping=BY_ID, assignments=Assignments(users=users))
+    return _written(desk, plan)
+
+
+async def stage_grants(desk: Desk, grants: Sequence[TypedGrant]) -> str:
+    """The plan that gives these people, by their ids, these values of one app; its path below the workspace.
+
+    Raises InputError where they are of several apps or the app has no such entitlement or value; TenantError
+    where its entitlements cannot be read whole.
+    """
+    apps = {each.app_id for each in grants}
+    if len(apps) != 1:
+        raise _unusable("The grants are of several apps; a plan is of one.")
+    [app_id] = apps
+    async with open_tenant(desk) as tenant:
+        found, listings = await tenant.reads.entitlements(app_id)
+        require(listings)
+    wanted: dict[str, dict[str, set[str]]] = {}
+    for grant in grants:
+        held = wanted.setdefault(grant.user_id, {})
+        for entitlement, values in _named(grant, found):
+            held.setdefault(entitlement, set()).update(values)
+    plan = Plan(
+        name=_name("grants", [app_id, {who: _sorted(held) for who, held in wanted.items()}]),
+        okta_app=OktaAppRef(id=app_id),
+        mapping=BY_ID,
+        entitlements=_needed(found, wanted),
+        access=_cohorts(wanted),
+    )
+    return _written(desk, plan)
+
+
+def _named(grant: TypedGrant, found: Sequence[OktaEntitlement]) -> Iterable[tuple[str, set[str]]]:
+    by_id = {each.id: each for each in found}
+    for entitlement_id, value_ids in grant.values:
+        entitlement = by_id.get(entitlement_id)
+        if entitlement is None:
+            raise _unusable("An entitlement id is none of the app's.")
+        names = {each.id: each.external_value for each in entitlement.values}
+        if unknown := set(value_ids) - names.keys():
+            raise _unusable(f"{len(unknown)} value ids are none of the entitlement's.")
+        yield entitlement.external_value, {names[each] for each in value_ids}
+
+
+def _needed(
+    found: Sequence[OktaEntitlement], wanted: dict[str, dict[str, set[str]]]
+) -> tuple[Entitlement, ...]:
+    used: dict[str, set[str]] = {}
+    for held in wanted.values():
+        for entitlement, values in held.items():
+            used.setdefault(entitlement, set()).update(values)
+    return tuple(
+        Entitlement(
+            name=each.name,
+            external_value=each.external_value,
+            multi_value=each.multi_value,
+            values=tuple(
+                Value(name=value.name, external_value=value.external_value)
+                for value in sorted(each.values, key=lambda value: value.external_value)
+                if value.external_value in used[each.external_value]
+            ),
+        )
+        for each in sorted(found, key=lambda each: each.external_value)
+        if each.external_value in used
+    )
+
+
+def _cohorts(wanted: dict[str, dict[str, set[str]]]) -> tuple[Cohort, ...]:
+    users: dict[str, list[str]] = {}
+    for who, held in wanted.items():
+        users.setdefault(json.dumps(_sorted(held)), []).append(who)
+    return tuple(
+        Cohort(values=json.loads(values), users=tuple(sorted(who)))
+        for values, who in sorted(users.items(), key=lambda each: (-len(each[1]), each[0]))
+    )
+
+
+def _sorted(held: dict[str, set[str]]) -> dict[str, list[str]]:
+    return {entitlement: sorted(values) for entitlement, values in sorted(held.items())}
+
+
+def _name(what: str, meaning: object) -> str:
+    """A name of the content, so that the same call makes the same plan."""
+    text = json.dumps(meaning, sort_keys=True)
+    return f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _written(desk: Desk, plan: Plan) -> str:
+    from pipeline.plan.file import write_plan
+
+    path = desk.inside(Path("plans") / f"{plan.name}.yaml")
+    try:
+        write_plan(path, plan, force=False)
+    except InputError as error:
+        if error.code is not ErrorCode.PLAN_EXISTS:
+            raise
+        # Its name says what it was made of; what a person edited since is kept.
+    return desk.shown(path)
+
+
+def _unusable(why: str) -> InputError:
+    return InputError(ErrorCode.USAGE, "The grants cannot be planned", why)

@@ -1,0 +1,145 @@
+"""Every tool, called as clients of both protocol eras call it, against an org in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mcp_server.office import APP, ERAS, PEOPLE, Office, Talk, talk
+
+READ = {
+    "list_csv_files",
+    "read_csv_file",
+    "validate_csv_preflight",
+    "analyze_csv_for_entitlements",
+    "list_plans",
+    "show_plan",
+    "run_status",
+    "okta_test",
+    "okta_iga_list_entitlements",
+    "okta_iga_list_entitlement_values",
+    "okta_user_search",
+    "okta_batch_user_search",
+    "okta_get_rate_status",
+}
+PLAN = {
+    "sync_s3_files",
+    "generate_plan",
+    "diff_plan",
+    "prepare_entitlement_structure",
+    "execute_user_grants",
+    "okta_batch_assign_users",
+    "okta_batch_create_grants",
+    "undo_run",
+}
+WRITE = {"apply_plan", "control_run"}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path)
+    office.csv()
+    return office
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_every_tool_answers_in_both_eras_and_the_three_stages_give_the_people_their_access(
+    era: str, office: Office
+) -> None:
+    async def story(it: Talk) -> None:
+        called: set[str] = set()
+
+        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+            called.add(tool)
+            return await it.call(tool, **arguments)
+
+        await _sources(call)
+        await _stages(call, office)
+        await _people(call)
+        runs = (await it.call("run_status"))["runs"]
+        assert (await it.refused("control_run", run=runs[0]["run"], action="pause"))["error"] == "run_closed"
+        called |= {"sync_s3_files", "control_run"}
+        assert (await it.refused("sync_s3_files"))["error"] == "s3_disabled"
+        assert called == set(it.tools) == READ | PLAN | WRITE
+
+    talk(office.server(), story, mode=era)
+    assert office.held() == {
+        (PEOPLE[0], "Admin"),
+        (PEOPLE[1], "Admin"),
+        (PEOPLE[1], "Auditor"),
+        (PEOPLE[2], "Auditor"),
+    }
+
+
+async def _sources(call: Any) -> None:
+    files = await call("list_csv_files")
+    assert files["rows"][0]["path"] == "csv/erp.csv"
+    rows = await call("read_csv_file", file="1")
+    assert rows["rows"][1]["cells"] == [PEOPLE[1], "Admin;Auditor", "Permitted"]
+    assert (await call("validate_csv_preflight", file="erp"))["verdict"] == "pass"
+    analysis = await call("analyze_csv_for_entitlements", filename="csv/erp.csv")
+    assert analysis["rows"][0]["values"] == ["Admin", "Auditor"]
+    assert analysis["users"] == 3
+
+
+async def _stages(call: Any, office: Office) -> None:
+    structure = await call("prepare_entitlement_structure", filename="1", appId=APP)
+    assert structure["counts"] == {"create": 1}
+    run = await _applied(call, office, structure)
+    access = await call("execute_user_grants", filename="1", appId=APP)
+    assert access["counts"] == {"assign": 3, "grant": 3, "keep": 1}
+    made = await call("generate_plan", filename="1", appId=APP)
+    assert made["plan"] == access["plan"]
+    assert not made["written"]
+    assert len((await call("list_plans"))["rows"]) == 2
+    shown = await call("show_plan", plan=access["plan"], user=PEOPLE[1])
+    assert shown["rows"][0]["gives"][0]["values"] == ["Admin", "Auditor"]
+    assert (await call("diff_plan", plan=access["plan"]))["changes_digest"] == access["changes_digest"]
+    run = await _applied(call, office, access)
+    assert run["verified_pairs"] == run["planned_pairs"] == 4
+    undo = await call("undo_run", run=run["run"])
+    assert undo["values"] == 4
+    back = await call("diff_plan", plan=undo["plan"])
+    # The first person is the token's owner, from whom nothing is taken.
+    assert (back["counts"], back["held"]) == ({"revoke": 2, "held": 1}, {"protected": 1})
+
+
+async def _applied(call: Any, office: Office, changes: dict[str, Any]) -> dict[str, Any]:
+    office.approve(changes["plan"], changes["changes_digest"])
+    started = await call("apply_plan", plan=changes["plan"], changes_digest=changes["changes_digest"])
+    assert started["is_new"]
+    ended: dict[str, Any] = await call("run_status", run=started["run"], wait_s=40)
+    assert ended["run_state"] == "finished"
+    again = await call("apply_plan", plan=changes["plan"], changes_digest=changes["changes_digest"])
+    assert (again["run"], again["is_new"]) == (started["run"], False)
+    assert (await call("run_status"))["runs"][0]["run"] == started["run"]
+    return ended
+
+
+async def _people(call: Any) -> None:
+    assert (await call("okta_test"))["org_host"] == "acme.okta.com"
+    found = await call("okta_user_search", attribute="login", value=PEOPLE[0])
+    [user] = found["rows"]
+    many = await call(
+        "okta_batch_user_search", searches=[{"value": PEOPLE[1]}, {"value": "x@y"}, {"value": " "}]
+    )
+    assert (many["found"], many["not_found"], many["blank"]) == (1, 1, 1)
+    held = await call("okta_iga_list_entitlements", appId=APP)
+    [entitlement] = held["rows"]
+    values = await call("okta_iga_list_entitlement_values", entitlementId=entitlement["id"])
+    admin, auditor = values["rows"]
+    assert (admin["name"], auditor["name"]) == ("Admin", "Auditor")
+    assert {each["bucket"] for each in (await call("okta_get_rate_status"))["buckets"]} >= {"users"}
+    assigned = await call("okta_batch_assign_users", appId=APP, userIds=[user["id"]])
+    assert assigned["counts"] == {"keep": 1}
+    body = {
+        "grantType": "CUSTOM",
+        "target": {"externalId": held["okta_app_id"], "type": "APPLICATION"},
+        "targetPrincipal": {"externalId": user["id"], "type": "OKTA_USER"},
+        "entitlements": [{"id": entitlement["id"], "values": [{"id": auditor["id"]}]}],
+    }
+    planned = await call("okta_batch_create_grants", grants=[{"userId": user["id"], "grantBody": body}])
+    assert planned["counts"]["extend"] == 1
+    assert planned["rows"][0]["adds"][0]["values"] == ["Auditor"]
