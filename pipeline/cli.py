@@ -12,6 +12,7 @@ from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
+    Allow,
     AsOf,
     CheckedApp,
     Concurrency,
@@ -27,11 +28,13 @@ from pipeline.cli_options import (
     PlanName,
     Port,
     RateShare,
+    Reason,
     Recheck,
     RejectsMax,
     RequireApproval,
     Resumed,
     ReviewedChanges,
+    Shown,
     Since,
     SinceAll,
     Yes,
@@ -183,6 +186,7 @@ def diff(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="2: changes can be sent; 3: only holds are left.")
     ] = False,
+    allow: Shown = None,
     rate_share: RateShare = 0.70,
     concurrency: Concurrency = 10,
     org: Org = None,
@@ -200,6 +204,7 @@ def diff(
             plan,
             output=output,
             detailed_exit_code=detailed_exitcode,
+            allow=tuple(allow or ()),
             rate_share=rate_share,
             concurrency=concurrency,
         ),
@@ -222,6 +227,8 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    allow: Allow = None,
+    reason: Reason = None,
     require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
@@ -240,6 +247,8 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        allow=tuple(allow or ()),
+        reasons=tuple(reason or ()),
         require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))

@@ -217,6 +217,11 @@ class OktaClient:
         """Which service app signs in, and how; None where a user does."""
         return self._sign_in.service_app
 
+    @property
+    def scopes_left_out(self) -> frozenset[str]:
+        """Optional scopes that the service app was not granted, once a call was signed."""
+        return self._sign_in.left_out
+
     async def missing_scopes(self) -> frozenset[str]:
         """The scopes this command would like and the service app was not granted; calls go on without them.
         Empty for an API token, which has none.

@@ -152,6 +152,8 @@ def _(view: DiffView, console: Console) -> None:
     more(console, len(view.changes))
     _held(console, view.held)
     show_findings(console, view.findings)
+    for refusal in view.refusals:
+        console.print(f"[bold red]apply will refuse:[/] {plain(refusal.detail)}")
     _notices(console, view.notices)
     if view.changes:
         _forecast(console, view.forecast)
@@ -170,6 +172,8 @@ def _(view: ApplyView, console: Console) -> None:
     else:
         done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
         console.print(f"[bold]Run {view.run}[/]: {done} in {duration(view.elapsed_s)}")
+    for allowed in view.allowed:
+        console.print(f"  allowed {plain(allowed.guard)}={plain(allowed.value)}: {plain(allowed.reason)}")
     for revoked in view.revoked[:SHOWN]:
         value = f"{plain(revoked.entitlement)}: {plain(revoked.value)}"
         console.print(f"  [red]revoked[/] {plain(revoked.principal)} {value}")

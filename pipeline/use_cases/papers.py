@@ -8,6 +8,7 @@ from pipeline import __version__
 from pipeline.changes.codec import changes_digest
 from pipeline.changes.codec import to_json as changes_json
 from pipeline.changes.model import ChangeSet
+from pipeline.changes.permissions import Allowance
 from pipeline.envelope import to_json
 from pipeline.plan.approval import Approval
 from pipeline.plan.approval_text import dump_approval
@@ -29,6 +30,7 @@ def journal_header(
     reviewed: ChangeSet,
     only: str | None,
     approval_digest: str,
+    allowed: tuple[Allowance, ...] = (),
 ) -> Header:
     """The first line of the journal of a run of the plan at ``path`` that starts now."""
     return Header(
@@ -43,6 +45,7 @@ def journal_header(
         changes_digest=changes_digest(changes),
         reviewed_digest=changes_digest(reviewed),
         only=only,
+        allowed=allowed,
         approval_digest=approval_digest,
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,

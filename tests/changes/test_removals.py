@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from pipeline.changes.diff import diff
-from pipeline.changes.limits import refuse_over_limits
+from pipeline.changes.guards import refuse_guarded
 from pipeline.changes.model import Action, Change, ChangeSet, Holding, added, holding, removed
+from pipeline.changes.refusing import Case
 from pipeline.changes.snapshot import LookupStatus, OktaGrant, Snapshot
 from pipeline.changes.verification import verify
 from pipeline.errors import ErrorCode, RefusedError
@@ -275,10 +276,11 @@ def test_limits_of_removals_refuse_with_their_arithmetic(limits: dict[str, float
         entitlements=DECLARED[:1],
         limits=Limits.model_validate(limits),
     )
+    case = Case(plan=wanted, change_set=diff(wanted, "d", here), snapshot=here, now_s=here.observed_at_s)
     if said is None:
-        refuse_over_limits(wanted, diff(wanted, "d", here), here)
+        refuse_guarded(case)
         return
     with pytest.raises(RefusedError) as refused:
-        refuse_over_limits(wanted, diff(wanted, "d", here), here)
+        refuse_guarded(case)
     assert refused.value.code is ErrorCode.LIMIT_EXCEEDED
     assert said in refused.value.detail

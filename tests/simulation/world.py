@@ -90,7 +90,7 @@ def world_of(seed: int) -> World:
         "moved": [{"entitlement": old[0], "from": old[1], "to": new[1]} for old, new in moves.items()],
         "assignments": _assignments(rng, users),
         "grants": grants,
-        "limits": {"revoked_percent_max": 100, "privileged": ["Owner"] if rng.random() < 0.1 else []},
+        "limits": {"revoked_percent_max": 100},
     }
     org = {
         "org": {"subdomain": "acme"},
@@ -181,9 +181,26 @@ def _okta_app(
         "implicit_assignment": rng.random() < 0.05,
         "assigned": assigned,
         "entitlements": entitlements,
+        "risk_rules": _risk_rules(rng, entitlements) if rng.random() < 0.15 else [],
         "bundles": [{"name": BUNDLE, "values": bundle}] if bundle else [],
         "grants": grants,
     }
+
+
+def _risk_rules(rng: random.Random, known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nobody may hold one value of the app and another, or several others at once."""
+    pairs = [(each["external_value"], value["external_value"]) for each in known for value in each["values"]]
+    if len(pairs) < 2:
+        return []
+    (entitlement, value), *others = rng.sample(pairs, min(len(pairs), rng.choice([2, 2, 3])))
+    values: dict[str, list[str]] = {}
+    for name, other in others:
+        values.setdefault(name, []).append(other)
+    criteria = [
+        {"name": "one", "operation": "CONTAINS_ONE", "values": {entitlement: [value]}},
+        {"name": "others", "operation": rng.choice(["CONTAINS_ONE", "CONTAINS_ALL"]), "values": values},
+    ]
+    return [{"id": f"rul{'r':0<17}", "name": "Not together", "criteria": criteria}]
 
 
 def _grants(
