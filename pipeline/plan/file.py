@@ -108,7 +108,7 @@ def load_policies(folder: Path, *, shown_as: str) -> tuple[Rule, ...]:
     if problems:
         raise InputError(
             ErrorCode.POLICY_INVALID,
-            "The policies have problems.",
+            "The policies have problems",
             f"There are {len(problems)}, the first at {problems[0].location}: {problems[0].detail}",
             location=problems[0].location,
             next_step="Correct what is listed; docs/guards.md describes policies.",
