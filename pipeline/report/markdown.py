@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.report.review_markdown import cell
 from pipeline.views import ApplyView, VerificationView
 
 ROWS_MAX = 200
@@ -72,12 +73,6 @@ def verified_line(found: VerificationView) -> str:
         f"{found.pairs_held} of {found.pairs_planned} planned values are in place, "
         f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched{gone}."
     )
-
-
-def cell(text: str) -> str:
-    """Text as one table cell: no markup of its own, no line breaks, control characters visible."""
-    visible = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in visible)
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:

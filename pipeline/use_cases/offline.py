@@ -11,9 +11,17 @@ from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
 from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.approval import APPROVAL_ENDING
+from pipeline.plan.comparison import rules_of
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
-from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
+from pipeline.survey_views import (
+    CohortView,
+    EntitlementView,
+    NotedView,
+    PersonView,
+    ShowView,
+    TotalsView,
+)
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.sources import sources_of
@@ -22,6 +30,8 @@ from pipeline.views import ValidatedPlan, ValidateView
 
 if TYPE_CHECKING:
     from pipeline.plan.duties import Rule
+
+_RULES = ("grants.", "limits.", "assignments.", "moved", "tenant", "author")
 
 
 def validate(desk: Desk, plans: list[str]) -> ValidateView:
@@ -60,6 +70,13 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
             "sources": sources_of(desk, plan),
             "access": _cohorts(plan.access),
             "removals": _cohorts(plan.removals),
+            "assigned": list(plan.assignments.users),
+            "rules": {rule: text for rule, text in rules_of(plan).items() if rule.startswith(_RULES)},
+            "privileged": list(plan.limits.privileged),
+            "noted": [
+                NotedView(code=each.code, source=each.source, rows=list(each.rows), detail=each.detail)
+                for each in plan.findings
+            ],
         }
     )
 
