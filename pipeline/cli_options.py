@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
+from pipeline.formats import Format
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+As = Annotated[
+    Format | None, typer.Option("--format", help="How to show it; default: text. html is one page by itself.")
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it here instead of to stdout.")
+]
+Link = Annotated[
+    str | None,
+    typer.Option("--link", metavar="URL", help="With --format markdown: where the whole page will lie."),
+]
 Org = Annotated[
     Path | None,
     typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),

@@ -13,6 +13,7 @@ from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
 from pipeline.install_views import InstallView
 from pipeline.record_views import EvidenceView, PruneView
+from pipeline.review_views import CompareView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -64,11 +65,21 @@ class CheckView(View):
 
 
 class ChangeView(Part):
+    """One change. ``principal`` is null where an entitlement is changed; a person holds ``keeps`` and
+    ``removes`` before, ``keeps`` and ``adds`` after.
+    """
+
     address: str
     action: str
     message: str
+    principal: str | None = None
+    also: list[str] = []
+    """Other names that the source has for the person."""
     adds: ValueLists
     removes: ValueLists = {}
+    keeps: ValueLists = {}
+    expires: str | None = None
+    expires_before: str | None = None
 
 
 class ForecastView(Part):
@@ -92,6 +103,8 @@ class DiffView(View):
     org_host: str = ""
     observed_at: str = ""
     changes: list[ChangeView] = []
+    privileged: list[str] = []
+    """Values that the plan calls privileged, as ``Entitlement/value``."""
     kept: int = 0
     forecast: ForecastView | None = None
     notices: list[str] = []
@@ -213,12 +226,23 @@ class RunView(Part):
     outcomes: Counts = {}
 
 
+class RunChangeView(ChangeView):
+    """A change of a run and what became of it: an outcome, ``held``, or ``not_started``."""
+
+    outcome: str
+    detail: str = ""
+
+
 class RunsView(View):
     schema_: Annotated[Literal["okta-plan/runs/v1"], Field(alias="schema")] = "okta-plan/runs/v1"
     command: Literal["runs"] = "runs"
     runs: list[RunView] = []
     report: str | None = None
     """The report of the run asked for, as Markdown."""
+    changes: list[RunChangeView] = []
+    """The change set of the run asked for."""
+    told: ApplyView | None = None
+    """What that run said at its end; null where it did not come to it."""
 
 
 class CreatedGrantView(Part):
@@ -292,6 +316,7 @@ VIEWS: tuple[type[View], ...] = (
     ApproveView,
     ArchiveView,
     CheckView,
+    CompareView,
     DemoView,
     DiffView,
     ErrorAnswer,

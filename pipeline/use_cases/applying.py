@@ -246,6 +246,7 @@ class _Job:
             path=self._path,
             changes=changes,
             foreseen=foreseen,
+            privileged=self._plan.limits.privileged,
             notices=self._notices,
         )
 

@@ -258,7 +258,7 @@ def pending_view(desk: Desk, pending: PendingApproval) -> DiffView:
     digest covers.
     """
     stored = desk.runtime.runs_dir / "changes" / f"{pending.whole_digest}.json"
-    view = diff_view(desk, pending.path, pending.changes, None)
+    view = diff_view(desk, pending.path, pending.changes, None, pending.plan.limits.privileged)
     changes = [
         each.model_copy(update={"message": told(change)})
         for each, change in zip(view.changes, pending.changes.changes, strict=True)

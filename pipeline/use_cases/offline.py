@@ -10,13 +10,23 @@ from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
 from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.approval import APPROVAL_ENDING
+from pipeline.plan.comparison import rules_of
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
-from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
+from pipeline.survey_views import (
+    CohortView,
+    EntitlementView,
+    NotedView,
+    PersonView,
+    ShowView,
+    TotalsView,
+)
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.sources import sources_of
 from pipeline.use_cases.witnessing import explained
 from pipeline.views import ValidatedPlan, ValidateView
+
+_RULES = ("grants.", "limits.", "assignments.", "moved", "tenant", "author")
 
 
 def validate(desk: Desk, plans: list[str]) -> ValidateView:
@@ -52,6 +62,13 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
             "sources": sources_of(desk, plan),
             "access": _cohorts(plan.access),
             "removals": _cohorts(plan.removals),
+            "assigned": list(plan.assignments.users),
+            "rules": {rule: text for rule, text in rules_of(plan).items() if rule.startswith(_RULES)},
+            "privileged": list(plan.limits.privileged),
+            "noted": [
+                NotedView(code=each.code, source=each.source, rows=list(each.rows), detail=each.detail)
+                for each in plan.findings
+            ],
         }
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.diff import diff as compare
 from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
-from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed, revoked
+from pipeline.changes.model import ChangeSet, Hold, revoked
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import PersonValue, Verification
@@ -23,6 +23,7 @@ from pipeline.okta.token_answers import scope_missing
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
+from pipeline.use_cases.change_views import change_view, value_lists
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.generating import app_reference
@@ -31,7 +32,6 @@ from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
 from pipeline.views import (
     BucketView,
-    ChangeView,
     CheckView,
     DiffView,
     ForecastView,
@@ -117,7 +117,7 @@ async def diff(
     async with open_tenant(desk, rate_share=rate_share, concurrency=concurrency) as tenant:
         snapshot, changes = await observe(desk, tenant, plan)
     foreseen = foresee(changes, snapshot, Means(rate_share, concurrency))
-    view = diff_view(desk, path, changes, foreseen)
+    view = diff_view(desk, path, changes, foreseen, plan.limits.privileged)
     paths = {"changes": desk.shown(store_changes(desk, changes))}
     if output is not None:
         copy = desk.inside(output)
@@ -148,23 +148,21 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     )
 
 
-def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast | None) -> DiffView:
+def diff_view(
+    desk: Desk,
+    path: Path,
+    changes: ChangeSet,
+    foreseen: Forecast | None,
+    privileged: Iterable[str] = (),
+) -> DiffView:
     """The change set as data: what a person reviews."""
     return DiffView(
         **subject_of(desk, path, changes),
         org_id=changes.org_id,
         observed_at=iso_utc(changes.observed_at_s),
         counts=count_actions(changes),
-        changes=[
-            ChangeView(
-                address=str(each.address),
-                action=each.action,
-                message=each.message,
-                adds=value_lists(added(each)),
-                removes=value_lists(removed(each)),
-            )
-            for each in changes.changes
-        ],
+        changes=[change_view(each) for each in changes.changes],
+        privileged=list(privileged),
         held=held_views(changes.holds),
         kept=len(changes.keeps),
         findings=[FindingView.of(finding) for finding in changes.findings],
@@ -269,6 +267,8 @@ def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
             detail=hold.detail,
             address=str(hold.address),
             action=hold.action,
+            adds=value_lists(hold.adds),
+            removes=value_lists(hold.removes),
         )
         for hold in holds
         for principal in (hold.principals or (None,))
@@ -285,10 +285,6 @@ def count_actions(changes: ChangeSet) -> dict[str, int]:
     if changes.holds:
         counts["held"] = len(changes.holds)
     return counts
-
-
-def value_lists(held: Holding) -> dict[str, list[str]]:
-    return {entitlement: list(values) for entitlement, values in held}
 
 
 def _detailed(changes: ChangeSet) -> Exit:
