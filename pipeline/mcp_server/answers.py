@@ -108,10 +108,8 @@ def result_of(answer: Answer, *, mask: bool) -> CallToolResult:
     characters_max = CHARACTERS_MAX
     if answer.state == "working":
         told = {"state": "working", "next": answer.next}
-        text = TextContent(
-            text=f"Not done yet: it goes on without you.\n{json.dumps(told, separators=(',', ':'))}"
-        )
-        return CallToolResult(content=[text], structured_content=told)
+        waiting = f"Not done yet: it goes on without you.\n{json.dumps(told, separators=(',', ':'))}"
+        return CallToolResult(content=[TextContent(text=waiting)], structured_content=told)
     body = answer.model_dump(mode="json")
     said = answer.in_words()
     start = answer._cursor_start if isinstance(answer, Rows) else ""  # noqa: SLF001 - of our own class
