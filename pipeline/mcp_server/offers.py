@@ -90,11 +90,11 @@ def offered(
             except Refused as refused:
                 return refused.result
             except OktaPlanError as error:
-                return refusal(error, mask=here.door.masks())
+                return refusal(error, mask=here.door.mask())
             except Exception:  # a defect of ours: a sentence for the model, the traceback for the log
                 logging.getLogger(__name__).exception("A tool failed: %s", method.__name__)
-                return refused_as({"error": "internal", "what": DEFECT, "next": TELL}, mask=True)
-            return result_of(answer, mask=here.door.masks())
+                return refused_as({"error": "internal", "what": DEFECT, "next": TELL}, mask=here.door.mask())
+            return result_of(answer, mask=here.door.mask())
 
         setattr(tool, _OFFER, Offer(title, hints, meta))
         return tool

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from mcp_types import ElicitResult
 
-from pipeline.mcp_server.untrusted import masked
 from tests.mcp_server.office import APP, ERAS, PEOPLE, Office, Talk, talk
 
 Story = Callable[[Talk, Office, dict[str, Any]], Awaitable[None]]
@@ -394,4 +393,5 @@ def test_addresses_are_masked_in_errors_too(office: Office) -> None:
         return str(await it.refused("show_plan", plan="erp", user="eve@acme.example.com"))
 
     told = talk(office.server(), story)
-    assert masked(told) == told
+    assert "plan_invalid" in told
+    assert "@" not in told
