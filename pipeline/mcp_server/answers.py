@@ -109,8 +109,8 @@ def result_of(answer: Answer, *, mask: Mask) -> CallToolResult:
     characters_max = CHARACTERS_MAX
     if answer.state == "working":
         told = {"state": "working", "next": answer.next}
-        text = f"Not done yet: it goes on without you.\n{json.dumps(told, separators=(',', ':'))}"
-        return CallToolResult(content=[TextContent(text=text)], structured_content=told)
+        waiting = f"Not done yet: it goes on without you.\n{json.dumps(told, separators=(',', ':'))}"
+        return CallToolResult(content=[TextContent(text=waiting)], structured_content=told)
     body = answer.model_dump(mode="json")
     mask.learn_from(body)
     said = answer.in_words()
