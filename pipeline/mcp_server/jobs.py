@@ -45,8 +45,8 @@ class Jobs:
         self._jobs: dict[str, _Job] = {}
 
     async def finish(self, key: str, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """What ``call`` returns or raises. Joins one of that ``key`` that is under way; with ``fresh`` not one
-        that has ended. Raises StillWorking where it takes too long. A caller that is cancelled leaves it
+        """What ``call`` returns or raises. Joins one of that ``key`` under way, with ``fresh`` none that
+        has ended. Raises StillWorking where it takes too long. A caller that is cancelled leaves it
         running.
         """
         loop = asyncio.get_running_loop()

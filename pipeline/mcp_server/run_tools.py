@@ -135,7 +135,7 @@ class RunTools:
             if _lets_approve(error):
                 desk = door.open_desk()
                 command = approve_command(desk, plan_place(desk, plan), changes_digest)
-            raise Refused(refusal(error, mask=door.masks(), command=command)) from error
+            raise Refused(refusal(error, mask=door.mask(), command=command)) from error
         told = await self._standing(started.run)
         return _answer(told, Cursor()).model_copy(update={"is_new": started.is_new})
 

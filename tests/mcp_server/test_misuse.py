@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from mcp_types import ElicitResult
 
-from pipeline.mcp_server.untrusted import masked
 from tests.mcp_server.office import APP, ERAS, PEOPLE, Office, Talk, talk
 
 Story = Callable[[Talk, Office, dict[str, Any]], Awaitable[None]]
@@ -108,7 +107,7 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
     (office.workspace / ".env").write_text("OKTA_API_TOKEN=secret-token\n", encoding="utf-8")
     (office.workspace / "csv" / "link.csv").symlink_to(office.workspace / ".env")
     (office.workspace / "plans" / "link.yaml").symlink_to(office.workspace / ".env")
-    outside = (
+    outside = [
         "../.env",
         ".env",
         "/etc/hostname",
@@ -116,9 +115,6 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
         "csv/../.env",
         "link.csv",
         "link",
-    )
-    outside = (
-        *outside,
         "plans/.runs",
         "\0",
         "/proc/self/environ",
@@ -126,7 +122,7 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
         "",
         "s3://x/../../.env",
         "csv/link.csv",
-    )
+    ]
     for path in outside:
         for tool, argument in (
             ("read_csv_file", "file"),
@@ -184,13 +180,14 @@ async def raw_bodies(it: Talk, _office: Office, _changes: dict[str, Any]) -> Non
         "targetPrincipal": {"externalId": user, "type": "OKTA_USER"},
         "entitlements": [{"id": id_, "values": [{"id": id_}]}],
     }
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"grantType": "POLICY"},
         {"action": "DENY"},
         {"entitlements": []},
         {"target": {"externalId": "../users/x", "type": "APPLICATION"}},
         {"targetPrincipal": {"externalId": "00u" + "b" * 17, "type": "OKTA_USER"}},
-    ):
+    )
+    for change in changes:
         assert await it.refused(
             "okta_batch_create_grants", grants=[{"userId": user, "grantBody": {**body, **change}}]
         )
@@ -396,4 +393,5 @@ def test_addresses_are_masked_in_errors_too(office: Office) -> None:
         return str(await it.refused("show_plan", plan="erp", user="eve@acme.example.com"))
 
     told = talk(office.server(), story)
-    assert masked(told) == told
+    assert "plan_invalid" in told
+    assert "@" not in told
