@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, InputError, UsageError
 from pipeline.plan.digest import plan_digest
-from pipeline.plan.model import OktaAppRef
+from pipeline.plan.model import Assignments, OktaAppRef, Plan
 from pipeline.source import REJECTS_MAX
 from pipeline.survey_views import AnalyzeView, ColumnView, GenerateView, RejectedView, SinceView
 from pipeline.use_cases.desk import Desk
@@ -110,7 +110,7 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
     _refuse_reserved(name)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
     if wanted.only_structure:
-        plan = plan.model_copy(update={"access": (), "totals": None})
+        plan = structure_of(plan, name)
     proposed = None
     if wanted.since is not None:
         from pipeline.use_cases.since import with_removals
@@ -150,6 +150,12 @@ def app_reference(text: str) -> OktaAppRef:
             next_step="Give the app's id or exact label.",
         )
     return OktaAppRef(label=text)
+
+
+def structure_of(plan: Plan, name: str) -> Plan:
+    """The part of ``plan`` that is about the app's entitlements, as a plan of its own."""
+    people = {"access": (), "removals": (), "totals": None, "assignments": Assignments()}
+    return plan.model_copy(update={"name": name, **people})
 
 
 def _refuse_reserved(name: str) -> None:
