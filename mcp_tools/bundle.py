@@ -21,6 +21,7 @@ from pipeline import __version__
 from pipeline.errors import ErrorCode, InputError
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.server import build_server
+from pipeline.mcp_server.strict import StrictServer
 
 ROOT = HERE.parent
 DIST = ROOT / "dist"
@@ -45,10 +46,14 @@ def _no_launch(_desk: object, _run: str) -> int:
     raise AssertionError("tools are listed, not called")
 
 
+def server_to_list() -> StrictServer:
+    """The server, for looking at what it offers; its tools cannot be called."""
+    return build_server(Door(_no_desk, _no_launch))
+
+
 def listed_tools() -> list[dict[str, str]]:
     """Name and description of every tool of the server."""
-    server = build_server(Door(_no_desk, _no_launch))
-    tools = asyncio.run(server.list_tools())
+    tools = asyncio.run(server_to_list().list_tools())
     return [{"name": each.name, "description": " ".join((each.description or "").split())} for each in tools]
 
 

@@ -24,7 +24,8 @@ CALL_S = 120
 SUITE_S = 600
 STARTS_S = 120
 TOOL_IS_ERROR = 5
-SCHEMA_FAULT = 6
+PASSED, EXPECTED = "✓ ", "~ "
+"""What the suite puts before a scenario that passed, and before one that conformance.yml lists."""
 
 
 class CheckFailedError(Exception):
@@ -130,7 +131,10 @@ def check_conformance(check: Check) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(check.program("mcp", *check.org, "--http", str(port)), cwd=ROOT)
+    log = check.workspace / "server.log"
+    with log.open("wb") as stderr:
+        command = check.program("mcp", *check.org, "--http", str(port))
+        server = subprocess.Popen(command, cwd=ROOT, stderr=stderr)
     try:
         _wait_for(port, server)
         suite = [*tool("conformance"), "server", "--url", f"http://127.0.0.1:{port}/mcp", "--suite", "all"]
@@ -146,9 +150,16 @@ def check_conformance(check: Check) -> None:
         server.terminate()
         server.wait(timeout=CALL_S)
     _, _, summary = ended.stdout.partition("=== SUMMARY ===")
-    say(f"conformance:{summary}")
     if ended.returncode != 0:
-        raise CheckFailedError(f"conformance: exit {ended.returncode}\n{ended.stderr}")
+        raise CheckFailedError(
+            f"conformance: exit {ended.returncode}\n{summary}{ended.stderr}{log.read_text()}"
+        )
+    lines = [line.strip() for line in summary.splitlines()]
+    passed = [line for line in lines if line.startswith(PASSED)]
+    not_ours = [line for line in lines if line.startswith(EXPECTED)]
+    say(f"conformance: {len(passed)} scenarios, and {len(not_ours)} that are not asked of this server")
+    for line in passed:
+        say(f"  {line.removeprefix(PASSED)}")
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
@@ -167,6 +178,7 @@ def main() -> int:
     try:
         with prepared() as check:
             check_calls(check, check_listings(check))
+            check.inspect("tools/call", "--tool-name", "list_csv_files", "--protocol-era", "modern")
             check_conformance(check)
     except (CheckFailedError, ToolMissingError, subprocess.TimeoutExpired) as error:
         sys.stderr.write(f"mcp-check: {error}\n")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli_answers import answer, open_desk
-from pipeline.cli_options import Json
+from pipeline.cli_answers import answer, answer_async, open_desk, switches
+from pipeline.cli_options import Json, Yes
+
+if TYPE_CHECKING:
+    from pipeline.record_views import PruneView
 
 SHOWN_BY_DEFAULT = "show"
 """The command of `runs` that is meant where none is named."""
@@ -59,6 +63,26 @@ def show_runs(
         raise typer.BadParameter("--evidence needs a RUN.")
     else:
         answer("runs", json, lambda: evidence_packs.pack_run(open_desk(), run, pack, sign_key=sign))
+
+
+@runs.command("prune")
+def prune_runs(
+    older_than: Annotated[str, typer.Option(metavar="AGE", help="Begun longer ago than this, e.g. 90d.")],
+    keep: Annotated[int, typer.Option(min=0, metavar="N", help="The newest N of each plan stay.")] = 0,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Delete the folders of old finished runs, and old change sets."""
+    from pipeline.use_cases import pruning
+
+    def ask(view: PruneView) -> bool:
+        from pipeline.report.records import ask_to_prune
+
+        return ask_to_prune(switches.masked(view))
+
+    can_ask = not json and sys.stdin.isatty() and sys.stderr.isatty()
+    request = pruning.PruneRequest(older_than, keep=keep, yes=yes, ask=ask if can_ask else None)
+    answer_async("runs prune", json, None, lambda desk: pruning.prune(desk, request))
 
 
 @evidence.command("check")

@@ -38,7 +38,8 @@ def mcp(
         return
     from pipeline.mcp_server.serving import Serving, serve
 
-    serve(Serving(switches.workspace, org, switches.log_file, read_only=read_only, http_port=http))
+    asked = Serving(switches.workspace, org, switches.log_file, read_only=read_only, http_port=http)
+    guarded("mcp", False, lambda: serve(asked))
 
 
 def mcp_worker(run: str, org: Org = None) -> None:

@@ -22,7 +22,10 @@ from pipeline.plan.wording import ECHO_CHARS_MAX, shown
 V = TypeVar("V", bound=BaseModel)
 
 
-_PRINCIPALS = frozenset({"principal", "also", "users", "assigned", "not_assigned", "approver", "author"})
+_PRINCIPALS = frozenset(
+    {"principal", "principals", "also", "users", "login", "email", "assigned", "not_assigned"}
+    | {"approver", "author"}
+)
 """Fields of views that hold names of people."""
 _ADDRESSES = frozenset({"address", "addresses"})
 _OF_PEOPLE = frozenset({Kind.ASSIGNMENT, Kind.GRANT, Kind.REMOVAL})
@@ -45,8 +48,10 @@ class Mask:
         self.on = on
         self._people: dict[str, str] = {}
         """Each written form of a name, length-preserving case-folded -> the key of its person."""
-        self._lengths: dict[str, set[int]] = {}
-        """The first characters of the forms -> how long those are."""
+        self._lengths: dict[str, frozenset[int]] = {}
+        """The first characters of the forms -> how long those are. Sets are replaced, not changed: one thread
+        may learn while another masks.
+        """
         self._shown: dict[str, str] = {}
         self._taken: dict[str, int] = {}
 
@@ -59,7 +64,14 @@ class Mask:
             if key:
                 for form in _forms(name):
                     self._people.setdefault(form, key)
-                    self._lengths.setdefault(form[:_PREFIX], set()).add(len(form))
+                    lengths = self._lengths.get(form[:_PREFIX], frozenset())
+                    if len(form) not in lengths:
+                        self._lengths[form[:_PREFIX]] = lengths | {len(form)}
+
+    def learn_from(self, value: object) -> None:
+        """Remember the names in the fields for names of people in a view, or in JSON."""
+        if self.on:
+            self.learn(_named(value))
 
     def text(self, text: str) -> str:
         """``text`` without the names that were learned, nor anything like an e-mail address."""
@@ -76,7 +88,7 @@ class Mask:
         """``view`` with every text in it masked. What its marked fields hold is learned first."""
         if not self.on:
             return view
-        self.learn(_named(view))
+        self.learn_from(view)
         masked: V = self._masked(view)
         return masked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,3 +31,49 @@ class EvidenceView(View):
     state: Literal["finished", "unfinished"] | None = None
     outcomes: Counts = {}
     checks: list[EvidenceCheckView] = []
+
+
+class WhyKept(StrEnum):
+    """Why an old run is not deleted; a closed list."""
+
+    NEWEST = "newest"
+    """--keep says so."""
+    RUNNING = "running"
+    UNFINISHED = "unfinished"
+    """The next apply of its plan settles it."""
+    DAMAGED = "damaged"
+    APPROVAL = "approval"
+    """What it used of an approval is not written down."""
+
+
+class PrunedRunView(Part):
+    """A run whose folder goes. It gave ``values`` (person, value) pairs to ``people``: without it no undo
+    takes them back, and ``generate --since`` does not know that they were ours.
+    """
+
+    run: str
+    plan: str
+    org_host: str
+    started_at: str
+    bytes: int
+    people: int
+    values: int
+
+
+class KeptRunView(Part):
+    run: str
+    why: WhyKept
+
+
+class PruneView(View):
+    schema_: Annotated[Literal["okta-plan/runs-prune/v1"], Field(alias="schema")] = "okta-plan/runs-prune/v1"
+    command: Literal["runs prune"] = "runs prune"
+    before: str = ""
+    """Runs that began before this are old."""
+    deleted: bool = False
+    """False where nothing was to be deleted, or nobody was asked yet."""
+    pruned: list[PrunedRunView] = []
+    kept: list[KeptRunView] = []
+    """Old runs that stay, with why."""
+    change_sets: int = 0
+    """Stored change sets that go."""

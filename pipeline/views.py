@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
 from pipeline.install_views import InstallView
-from pipeline.record_views import EvidenceView
+from pipeline.record_views import EvidenceView, PruneView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -299,6 +299,7 @@ VIEWS: tuple[type[View], ...] = (
     FilesView,
     GenerateView,
     InstallView,
+    PruneView,
     ResetView,
     RunsView,
     SchemaView,

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
+from pipeline.changes.codec import changes_digest, to_json
+from pipeline.changes.model import ChangeSet
 from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.plan.approval import Channel, approval_digest
 from tests.approvals import (
@@ -36,6 +39,8 @@ from tests.mortal import Killed, MortalTransport
 from tests.test_cases import furnish
 
 NOBODY = "nobody@x.com"
+RUN = "20260921T141320Z-ieqh"
+"""The first run of a tenant of tests."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,26 @@ def _changed_counts(org: Tenant) -> None:
     edit(approval_file(org), counts=COUNTS | {"grant": 20})
 
 
+def _forged_run(org: Tenant) -> None:
+    """Somebody writes the folder of a run that died, with what they would like under the approval's name."""
+    given(org)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=False)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(require_approval=True)
+    org.wrap = lambda inner: inner
+    folder = org.workspace / "plans" / ".runs" / RUN
+    document = json.loads((folder / "changes.json").read_text("utf-8"))
+    document.pop("changes_digest")
+    document["changes"] = [each for each in document["changes"] if each["action"] == "grant"]
+    for change in document["changes"]:
+        change["after"] = [["Role", ["Admin", "Clerk", "Owner"]]]
+    changes = TypeAdapter(ChangeSet).validate_python({k: v for k, v in document.items() if k != "schema"})
+    (folder / "changes.json").write_text(json.dumps(to_json(changes)), "utf-8")
+    header = json.loads((folder / "journal.jsonl").read_text("utf-8").splitlines()[0])
+    header |= {"changes_digest": changes_digest(changes), "reviewed_digest": changes_digest(changes)}
+    (folder / "journal.jsonl").write_text(json.dumps(header) + "\n", "utf-8")
+
+
 def _unknown_key(org: Tenant) -> None:
     given(org)
     edit(approval_file(org), expires="never")
@@ -267,6 +292,9 @@ MATRIX = {
     "the author approved": Misuse(ErrorCode.APPROVAL_BY_AUTHOR, "alice@x.com", _own_name),
     "the author signed under another name": Misuse(ErrorCode.APPROVAL_BY_AUTHOR, "bert@x.com", _own_key),
     "its counts were edited": Misuse(ErrorCode.APPROVAL_INVALID, "it was edited", _changed_counts),
+    "what a run calls reviewed was forged": Misuse(
+        ErrorCode.OTHER_RUN, "is not what was approved", _forged_run, request={"resume": RUN}
+    ),
     "it says what nobody knows": Misuse(ErrorCode.APPROVAL_INVALID, '"expires"', _unknown_key),
     "forms are off": Misuse(ErrorCode.APPROVAL_BY_FORM, "OKTA_PLAN_FORM_APPROVAL", _form),
     "a form takes away": Misuse(
@@ -392,6 +420,23 @@ def test_a_run_that_was_not_under_the_approval_does_not_go_on_under_it(tmp_path:
         org.apply(resume=run, require_approval=True)
     assert (refused.value.code, org.writes()) == (ErrorCode.OTHER_RUN, sent)
     assert org.apply(resume=run).exit_code == 0
+
+
+def test_looking_at_an_approval_gives_nothing_back_of_what_a_run_has_reserved(tmp_path: Path) -> None:
+    """A run under way looks like one that died; only the next apply, which has the lease, may tell."""
+    org = tenant(tmp_path)
+    given(org)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=2, after=True)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(require_approval=True)
+    org.wrap = lambda inner: inner
+    kept = next((tmp_path / "plans" / ".runs" / "approvals").glob("*.json"))
+    before = kept.read_bytes()
+    assert sum(status(org).left.values()) == sum(COUNTS.values()) - 2
+    assert kept.read_bytes() == before
+    assert next(iter(json.loads(before)["runs"].values()))["spent"] is None
+    assert org.apply(require_approval=True).exit_code == 0
+    assert all(each["spent"] for each in json.loads(kept.read_bytes())["runs"].values())
 
 
 def test_an_approval_reads_back_as_it_was_given(tmp_path: Path) -> None:

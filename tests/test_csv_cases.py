@@ -3,8 +3,9 @@
 ``text`` is the source as one text, or as a list of lines with their line ends; ``encoding`` (Python's name),
 ``pack`` and ``cut_bytes`` (off its end) make bytes of it, ``{long}`` stands for that many characters.
 ``expect`` gives an error (code and line), or totals (those named), access, findings (codes, with lines where
-they are given), rejected rows, columns (roles, some or all) and how the source was read; findings that are
-not named must not be there. ``mapping`` is a mapping file, ``as_of`` the day on which validity is judged.
+they are given), rejected rows, columns (roles, some or all), a part of why a column is read as it is, and how
+the source was read; findings that are not named must not be there. ``mapping`` is a mapping file, ``as_of``
+the day on which validity is judged.
 """
 
 from __future__ import annotations
@@ -100,3 +101,7 @@ def test_source(path: Path) -> None:
     assert not read.has_errors
     if "entitlements" in expected:
         assert {e.name: e.multi_value for e in plan.entitlements} == expected["entitlements"]
+    if "why" in expected:
+        assert plan.mapping is not None
+        why = {each.column: each.why or "" for each in plan.mapping.entitlements}
+        assert all(text in why[column] for column, text in expected["why"].items()), why

@@ -15,6 +15,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from pipeline.errors import ErrorCode, InputError
+from pipeline.masking import Mask
 from pipeline.mcp_server.untrusted import CHARACTERS_MAX, cleaned
 
 CHARACTERS_MAX_ANSWER = 30_000
@@ -103,10 +104,11 @@ def paged(answer: R, cursor: Cursor) -> R:
     return answer
 
 
-def result_of(answer: Answer, *, mask: bool) -> CallToolResult:
+def result_of(answer: Answer, *, mask: Mask) -> CallToolResult:
     """The result that carries ``answer`` as structured content and, standing alone, as text."""
     characters_max = CHARACTERS_MAX
     body = answer.model_dump(mode="json")
+    mask.learn_from(body)
     said = answer.in_words() if answer.state == "done" else "Not done yet: it goes on without you."
     start = answer._cursor_start if isinstance(answer, Rows) else ""  # noqa: SLF001 - of our own class
     sentence = body.pop("next")

@@ -43,7 +43,7 @@ class Typed(BaseModel):
 class TypedCounts(Typed):
     """The form itself: one field, to be typed."""
 
-    counts: Annotated[str, Field(description="Type the counts of the change set", max_length=300)]
+    counts: Annotated[str, Field(description="Type the counts of the change set", max_length=300)] = ""
     refused: SkipJsonSchema[bool] = False
 
 
@@ -54,7 +54,7 @@ async def ask(plan: str, changes_digest: str, ctx: Context[Door]) -> Elicit[Type
     door = ctx.request_context.lifespan_context
     try:
         text = await door.ask_okta(
-            "form", [plan, changes_digest], lambda desk: _form_text(desk, plan, changes_digest)
+            "form", [plan, changes_digest], lambda desk: _form_text(desk, plan, changes_digest), fresh=True
         )
     except (OktaPlanError, StillWorking):
         return Typed()  # the tool meets the same and tells of it

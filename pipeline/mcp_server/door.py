@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.masking import Mask
 from pipeline.mcp_server.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -34,34 +35,62 @@ class Door:
     jobs: Jobs = field(default_factory=Jobs)
     listed: dict[int, str] | None = None
     """Sources by number, as list_csv_files answered last."""
+    _mask: Mask = field(default_factory=Mask)
 
-    def masks(self) -> bool:
-        """Whether e-mail addresses are masked; they are where the settings cannot be read."""
+    def mask(self) -> Mask:
+        """What every answer passes; it masks where the settings say so, and where they cannot be read. There
+        is one for all calls, so that a person looks the same in each.
+        """
         from pipeline.errors import OktaPlanError
 
         try:
-            return self.open_desk().settings.masks_people
+            self._mask.on = self.open_desk().settings.masks_people
         except OktaPlanError:
-            return True
+            self._mask.on = True
+        return self._mask
+
+    def _desk(self) -> Desk:
+        return replace(self.open_desk(), mask=self.mask())
+
+    async def look(self, what: str, asked: Any, call: Callable[[Desk], T]) -> T:  # noqa: ANN401 - JSON
+        """As `work`, for what changes by the second: what an earlier call left behind is not told."""
+        return await self._on_loop(f"look {what}", asked, call, fresh=True)
 
     async def work(self, tool: str, asked: Any, call: Callable[[Desk], T]) -> T:  # noqa: ANN401 - JSON
         """What ``call`` returns, from a thread. Raises what it raises, and StillWorking."""
+        return await self._on_loop(tool, asked, call)
+
+    async def _on_loop(
+        self,
+        tool: str,
+        asked: Any,  # noqa: ANN401 - JSON
+        call: Callable[[Desk], T],
+        *,
+        fresh: bool = False,
+    ) -> T:
 
         async def on_loop(desk: Desk) -> T:
             # The clock of a desk is that of a loop.
             return call(desk)
 
-        return await self.ask_okta(tool, asked, on_loop)
+        return await self.ask_okta(tool, asked, on_loop, fresh=fresh)
 
-    async def ask_okta(self, tool: str, asked: Any, call: Callable[[Desk], Awaitable[T]]) -> T:  # noqa: ANN401
-        """The same for a use case that talks to Okta."""
+    async def ask_okta(
+        self,
+        tool: str,
+        asked: Any,  # noqa: ANN401 - JSON
+        call: Callable[[Desk], Awaitable[T]],
+        *,
+        fresh: bool = False,
+    ) -> T:
+        """As `work`, for a use case that talks to Okta."""
 
         def run() -> T:
             from pipeline.use_cases.live import run_live
 
-            return run_live(self.open_desk, call)
+            return run_live(self._desk, call)
 
-        return await self.jobs.finish(_key(tool, asked), run)
+        return await self.jobs.finish(_key(tool, asked), run, fresh=fresh)
 
 
 def _key(tool: str, asked: Any) -> str:  # noqa: ANN401 - JSON

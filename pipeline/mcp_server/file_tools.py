@@ -124,8 +124,8 @@ class FileTools:
         from pipeline.use_cases import sources
 
         place = Cursor.parse(cursor)
-        s3 = await self.door.work("list_csv_files s3", None, lambda desk: desk.settings.s3_enabled)
-        view = await self.door.work("list_csv_files", None, sources.files)
+        s3 = await self.door.look("s3", None, lambda desk: desk.settings.s3_enabled)
+        view = await self.door.look("list_csv_files", None, sources.files)
         self.door.listed = {each.number: each.path for each in view.files}
         rows = [
             FileRow(number=e.number, path=e.path, size_bytes=e.size_bytes, modified_at=e.modified_at)

@@ -7,16 +7,18 @@ again gets its result.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 WAIT_S = 40.0
 """The longest that a tool call waits."""
-KEPT_S = 600.0
-"""A result that nobody fetched is of no use after so long."""
+KEPT_S = 300.0
+"""A result that nobody fetched for so long is told to nobody: it may not be true any more."""
 T = TypeVar("T")
 
 
@@ -32,6 +34,7 @@ class StillWorking(Exception):  # noqa: N818 - no error: the call goes on
 class _Job:
     future: Future[Any]
     started_s: float
+    ended_s: float | None = None
 
 
 class Jobs:
@@ -41,15 +44,17 @@ class Jobs:
         self._wait_s = wait_s
         self._jobs: dict[str, _Job] = {}
 
-    async def finish(self, key: str, call: Callable[[], T]) -> T:
-        """What ``call`` returns or raises. Joins one of that ``key`` already under way. Raises StillWorking
-        where it takes too long. A caller that is cancelled leaves it running.
+    async def finish(self, key: str, call: Callable[[], T], *, fresh: bool = False) -> T:
+        """What ``call`` returns or raises. Joins one of that ``key`` under way, with ``fresh`` none that
+        has ended. Raises StillWorking where it takes too long. A caller that is cancelled leaves it
+        running.
         """
-        now_s = asyncio.get_running_loop().time()
-        self._forget_old(now_s)
+        loop = asyncio.get_running_loop()
+        self._forget_old(loop.time())
         job = self._jobs.get(key)
-        if job is None:
-            job = self._jobs[key] = _Job(_started(call), now_s)
+        if job is None or (fresh and job.future.done()):
+            job = self._jobs[key] = _Job(_started(call), loop.time())
+            job.future.add_done_callback(partial(_note_end, loop, job))
         waiting = asyncio.wrap_future(job.future)
         waiting.add_done_callback(_noticed)
         await asyncio.wait([waiting], timeout=self._wait_s)
@@ -61,8 +66,18 @@ class Jobs:
 
     def _forget_old(self, now_s: float) -> None:
         for key, job in list(self._jobs.items()):
-            if job.future.done() and now_s - job.started_s > KEPT_S:
+            if job.ended_s is not None and now_s - job.ended_s > KEPT_S:
                 del self._jobs[key]
+
+
+def _note_end(loop: asyncio.AbstractEventLoop, job: _Job, _future: Future[Any]) -> None:
+    """In the thread of the job."""
+
+    def note() -> None:
+        job.ended_s = loop.time()
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody will fetch it
+        loop.call_soon_threadsafe(note)
 
 
 def _noticed(ended: asyncio.Future[Any]) -> None:

@@ -85,8 +85,8 @@ def offered(
             except Refused as refused:
                 return refused.result
             except OktaPlanError as error:
-                return refusal(error, mask=here.door.masks())
-            return result_of(answer, mask=here.door.masks())
+                return refusal(error, mask=here.door.mask())
+            return result_of(answer, mask=here.door.mask())
 
         setattr(tool, _OFFER, Offer(title, hints, meta))
         return tool

@@ -103,7 +103,7 @@ class PlanTools:
                 for path in list_plans(desk)
             ]
 
-        rows = await self.door.work("list_plans", None, call)
+        rows = await self.door.look("list_plans", None, call)
         answer = PlansAnswer(
             total=len(rows),
             rows=list(page_of(rows, place)),

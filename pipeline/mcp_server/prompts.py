@@ -71,7 +71,7 @@ def _said(first: str, given: dict[str, str], then: str) -> UserMessage:
 
 async def _completed(door: Door, name: str, typed: str) -> Completion | None:
     try:
-        known = await door.work("complete", name, lambda desk: _known(desk, name))
+        known = await door.look("complete", name, lambda desk: _known(desk, name))
     except (OktaPlanError, StillWorking):
         return None
     fitting = [each for each in known if typed.casefold() in each.casefold()]

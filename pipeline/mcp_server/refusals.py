@@ -8,6 +8,7 @@ from typing import Any
 from mcp_types import CallToolResult, TextContent
 
 from pipeline.errors import ErrorCode, OktaPlanError
+from pipeline.masking import Mask
 from pipeline.mcp_server.untrusted import cleaned
 
 _SETTINGS = "Ask the person to correct the settings of the workspace, then call okta_test."
@@ -89,7 +90,7 @@ _PLAIN_DETAIL = frozenset(
 """Codes whose details are made of our own words, numbers and settings: no text of a source or a tenant."""
 
 
-def refusal(error: OktaPlanError, *, mask: bool, command: str | None = None) -> CallToolResult:
+def refusal(error: OktaPlanError, *, mask: Mask, command: str | None = None) -> CallToolResult:
     """The answer of a tool that ended with ``error``; ``command`` is what a person may type about it."""
     told: dict[str, Any] = {
         "error": error.code.value,
@@ -109,7 +110,7 @@ def refusal(error: OktaPlanError, *, mask: bool, command: str | None = None) -> 
     return refused({key: each for key, each in told.items() if each is not None}, mask=mask)
 
 
-def refused(told: dict[str, Any], *, mask: bool) -> CallToolResult:
+def refused(told: dict[str, Any], *, mask: Mask) -> CallToolResult:
     """An error result of these fields, as one line of JSON."""
     text = json.dumps(cleaned(told, mask=mask), ensure_ascii=False)
     return CallToolResult(content=[TextContent(text=text)], is_error=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from pipeline.errors import ErrorCode, OktaPlanError
+from pipeline.errors import ErrorCode, InputError, OktaPlanError
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.jobs import StillWorking
 from pipeline.mcp_server.places import list_plans, plan_place, source_place
-from pipeline.mcp_server.untrusted import cleaned, masked, visible
+from pipeline.mcp_server.untrusted import cleaned, visible
 
 if TYPE_CHECKING:
     from pipeline.mcp_server.strict import StrictServer
@@ -71,17 +72,16 @@ class Shown:
     async def source(self, path: str) -> str:
         from pipeline.use_cases.sources import rows_of
 
-        found = await self._read(path, lambda desk: rows_of(desk, source_place(desk, path, None), 0, ROWS))
+        found = await self._read(
+            f"source {path}", lambda desk: rows_of(desk, source_place(desk, path, None), 0, ROWS)
+        )
         rows = [{"line": line, "cells": list(cells)} for line, cells in found.rows]
         return self._json(
             {"path": found.path, "total": found.total, "columns": list(found.columns), "rows": rows}
         )
 
     async def plan(self, name: str) -> str:
-        text = await self._read(
-            f"plan {name}", lambda desk: (desk.workspace / plan_place(desk, name)).read_text("utf-8")
-        )
-        return self._text(text)
+        return self._text(await self._read(f"plan {name}", lambda desk: _plan_text(desk, name)))
 
     async def change_set(self, digest: str) -> str:
         from pipeline.changes.codec import to_json
@@ -100,7 +100,7 @@ class Shown:
 
     async def _read(self, what: str, call: Callable[[Desk], T]) -> T:
         try:
-            return await self._door.work("resource", what, call)
+            return await self._door.look("resource", what, call)
         except StillWorking:
             raise ResourceError("It takes longer than a call may. Read it again in 30 s.") from None
         except OktaPlanError as error:
@@ -109,13 +109,24 @@ class Shown:
             raise kind(f"{error.code}: {error.summary}") from error
 
     def _json(self, value: Any) -> str:  # noqa: ANN401 - JSON
-        text = json.dumps(cleaned(value, mask=self._door.masks()), ensure_ascii=False, indent=1)
+        mask = self._door.mask()
+        mask.learn_from(value)
+        text = json.dumps(cleaned(value, mask=mask), ensure_ascii=False, indent=1)
         return _capped(text)
 
     def _text(self, text: str) -> str:
-        lines = (visible(line, characters_max=2_000) for line in _capped(text).split("\n"))
-        told = "\n".join(lines)
-        return masked(told) if self._door.masks() else told
+        told = self._door.mask().text(_capped(text))
+        return "\n".join(visible(line, characters_max=2_000) for line in told.split("\n"))
+
+
+def _plan_text(desk: Desk, name: str) -> str:
+    from pipeline.use_cases.offline import read_plan
+
+    place = plan_place(desk, name)
+    if desk.mask.on:
+        with suppress(InputError):  # a broken plan is shown, too; what of it is no address then stays
+            read_plan(desk, place)
+    return (desk.workspace / place).read_text("utf-8")
 
 
 def stored_digests(desk: Desk) -> list[str]:

@@ -113,7 +113,7 @@ class RunTools:
         try:
             match form:
                 case AcceptedElicitation(data=Typed(counts=str(counts))):
-                    await door.work(
+                    await door.look(
                         "approve by form",
                         [plan, changes_digest, counts],
                         lambda desk: record_typed(desk, plan_place(desk, plan), changes_digest, counts),
@@ -128,13 +128,14 @@ class RunTools:
                 "apply_plan",
                 [plan, changes_digest],
                 lambda desk: working.start_run(desk, plan_place(desk, plan), changes_digest, door.launch),
+                fresh=True,
             )
         except OktaPlanError as error:
             command = None
             if _lets_approve(error):
                 desk = door.open_desk()
                 command = approve_command(desk, plan_place(desk, plan), changes_digest)
-            raise Refused(refusal(error, mask=door.masks(), command=command)) from error
+            raise Refused(refusal(error, mask=door.mask(), command=command)) from error
         told = await self._standing(started.run)
         return _answer(told, Cursor()).model_copy(update={"is_new": started.is_new})
 
@@ -165,28 +166,28 @@ class RunTools:
         from pipeline.use_cases import working
 
         if action == "resume":
-            await self.door.work(
+            await self.door.look(
                 "control_run", [run, action], lambda desk: working.go_on(desk, run, self.door.launch)
             )
         else:
             how: Literal["pause", "cancel"] = action
-            await self.door.work("control_run", [run, how], lambda desk: working.ask_to_stop(desk, run, how))
+            await self.door.look("control_run", [run, how], lambda desk: working.ask_to_stop(desk, run, how))
         return _answer(await self._standing(run), Cursor())
 
     async def _is_under_way(self, run: str) -> bool:
         from pipeline.use_cases import run_standing
 
-        return await self.door.work("state", run, lambda desk: run_standing.is_under_way(desk, run))
+        return await self.door.look("state", run, lambda desk: run_standing.is_under_way(desk, run))
 
     async def _standing(self, run: str) -> RunStanding:
         from pipeline.use_cases import run_standing
 
-        return await self.door.work("run_status", run, lambda desk: run_standing.standing(desk, run))
+        return await self.door.look("run_status", run, lambda desk: run_standing.standing(desk, run))
 
     async def _all(self, place: Cursor) -> RunAnswer:
         from pipeline.use_cases import run_standing
 
-        found = await self.door.work("runs", None, run_standing.all_runs)
+        found = await self.door.look("runs", None, run_standing.all_runs)
         rows = [
             RunRow(run=each.run, plan=each.plan, run_state=each.state, started_at=each.started_at)
             for each in page_of(found, place)

@@ -18,10 +18,7 @@ from pipeline.mcp_server.stdio import serve_stdio
 from pipeline.settings import environment
 
 if TYPE_CHECKING:
-    from pipeline.mcp_server.strict import StrictServer
     from pipeline.use_cases.desk import Desk
-
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,8 @@ def serve(asked: Serving) -> None:
     if asked.http_port is None:
         anyio.run(serve_stdio, server)
     else:
+        from pipeline.mcp_server.http import serve_http
+
         serve_http(server, asked.http_port)
 
 
@@ -87,8 +86,3 @@ def launch(desk: Desk, run: str) -> int:
     from pipeline.use_cases.working import launch_process
 
     return launch_process(desk, run)
-
-
-def serve_http(server: StrictServer, port: int) -> None:
-    """Streamable HTTP for programs of this machine: loopback only, other Host and Origin are refused."""
-    server.run(transport="streamable-http", host=LOOPBACK, port=port)

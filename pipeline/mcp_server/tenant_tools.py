@@ -125,9 +125,9 @@ class TenantTools:
         from pipeline.use_cases import history, online, sources
 
         view = await self.door.ask_okta("okta_test", None, lambda desk: online.check(desk, None))
-        files = await self.door.work("okta_test files", None, sources.files)
-        runs = await self.door.work("okta_test runs", None, lambda desk: history.runs(desk, None))
-        s3 = await self.door.work("okta_test s3", None, lambda desk: desk.settings.s3_enabled)
+        files = await self.door.look("files", None, sources.files)
+        runs = await self.door.look("unfinished", None, lambda desk: history.runs(desk, None))
+        s3 = await self.door.look("s3", None, lambda desk: desk.settings.s3_enabled)
         return ConnectionAnswer(
             org_id=view.org_id,
             org_host=view.org_host,

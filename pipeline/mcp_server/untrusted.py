@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+from pipeline.masking import Mask
 
 CHARACTERS_MAX = 300
 """Of one text in an answer."""
@@ -13,7 +14,6 @@ _INVISIBLE = frozenset(
     + "".join(map(chr, range(0xE0100, 0xE01F0)))
 )
 """What counts as printable and shows nothing: joiners, fillers, variation selectors."""
-_EMAIL = re.compile(r"([^\s@<>\"'(),;:/\[\]])[^\s@<>\"'(),;:/\[\]]*@([^\s@<>\"'(),;:/\[\]]+)")
 
 
 def visible(text: str, *, characters_max: int = CHARACTERS_MAX) -> str:
@@ -27,17 +27,11 @@ def visible(text: str, *, characters_max: int = CHARACTERS_MAX) -> str:
     return f"{kept}[+{rest} characters]" if rest > 0 else kept
 
 
-def masked(text: str) -> str:
-    """``text`` with e-mail addresses cut to their first letter and domain."""
-    return _EMAIL.sub(r"\1***@\2", text) if "@" in text else text
-
-
-def cleaned(value: Any, *, mask: bool, characters_max: int = CHARACTERS_MAX) -> Any:  # noqa: ANN401 - JSON
-    """``value`` (JSON) with every text of it made `visible`, and `masked` where ``mask`` says so."""
+def cleaned(value: Any, *, mask: Mask, characters_max: int = CHARACTERS_MAX) -> Any:  # noqa: ANN401 - JSON
+    """``value`` (JSON) with every text of it masked where ``mask`` is on, and made `visible`."""
     match value:
         case str():
-            shown = masked(value) if mask else value
-            return visible(shown, characters_max=characters_max)
+            return visible(mask.text(value), characters_max=characters_max)
         case list():
             return [cleaned(each, mask=mask, characters_max=characters_max) for each in value]
         case dict():

@@ -20,6 +20,8 @@ from pydantic import AfterValidator, Field
 from pipeline.plan.model import Name, Part
 
 SCHEMA: Literal["okta-plan/approval/v1"] = "okta-plan/approval/v1"
+APPROVAL_ENDING = ".approval.yaml"
+"""What follows the plan's name in the name of the file."""
 SIGNED_AS = "okta-plan"
 """The namespace of signatures: one made for another purpose does not count here."""
 EXPIRES_AFTER_DAYS = 7

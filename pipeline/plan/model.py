@@ -186,6 +186,19 @@ class Cohort(Part):
     expires: str | None = None
     users: Users
 
+    @classmethod
+    def known(cls, values: Values, expires: str | None, users: tuple[str, ...]) -> Cohort:
+        """`model_construct` at a seventh of its time: a cohort of parts that need no look. The survey finds
+        them by the ten thousand.
+        """
+        cohort = cls.__new__(cls)
+        fields = {"values": values, "expires": expires, "users": users}
+        object.__setattr__(cohort, "__dict__", fields)
+        object.__setattr__(cohort, "__pydantic_fields_set__", set(fields))
+        object.__setattr__(cohort, "__pydantic_extra__", None)
+        object.__setattr__(cohort, "__pydantic_private__", None)
+        return cohort
+
 
 class Move(Part):
     entitlement: Name

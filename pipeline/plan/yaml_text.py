@@ -205,7 +205,7 @@ def _assignments(plan: Plan) -> Iterator[str]:
         return
     yield "assignments:"
     yield f"  missing: {missing}"
-    yield from _users(plan.assignments.users, "  ")
+    yield _users(plan.assignments.users, "  ")
 
 
 def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
@@ -213,52 +213,49 @@ def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
     lists: _Lists = {}
     are_plain = _fit_in_block([user for cohort in cohorts for user in cohort.users])
     for cohort in cohorts:
-        yield from _values(cohort.values, lists)
-        yield f"    expires: {flow(cohort.expires)}"
-        yield from _users(cohort.users, "    ", are_plain=are_plain)
+        yield (
+            f"{_values(cohort.values, lists)}\n    expires: {flow(cohort.expires)}\n"
+            f"{_users(cohort.users, '    ', are_plain=are_plain)}"
+        )
 
 
-_Lists: TypeAlias = dict[tuple[str, tuple[str, ...]], tuple[list[str], str]]
-"""What was written before: of an entitlement and values the sorted values and their text, key and all."""
+_Lists: TypeAlias = dict[tuple[str, tuple[str, ...]], tuple[str, str]]
+"""What was written before: an entitlement and its values, in line with others and on lines of their own."""
 
 
-def _values(values: Mapping[str, tuple[str, ...]], lists: _Lists) -> Iterator[str]:
-    entries, texts = [], []
+def _values(values: Mapping[str, tuple[str, ...]], lists: _Lists) -> str:
+    texts = []
     for held in sorted(values.items()):
         if held not in lists:
-            ordered = sorted(held[1])
-            lists[held] = ordered, f"{_key(held[0])} [{', '.join(map(scalar, ordered))}]"
-        entries.append(lists[held][0])
-        texts.append(lists[held][1])
-    line = f"  - values: {{{', '.join(texts)}}}"
-    if len(line) <= LINE_CHARS_MAX or any(text.startswith("?") for text in texts):
-        yield line
-        return
-    yield "  - values:"
-    for key, ordered, text in zip(sorted(values), entries, texts, strict=True):
-        in_line = f"      {text}"
-        if len(in_line) <= LINE_CHARS_MAX:
-            yield in_line
-        else:
-            yield f"      {_key(key)}"
-            yield from (f"        - {scalar(entry)}" for entry in ordered)
+            lists[held] = _list_of(*held)
+        texts.append(lists[held])
+    line = f"  - values: {{{', '.join([in_line for in_line, _ in texts])}}}"
+    if len(line) <= LINE_CHARS_MAX or any(in_line.startswith("?") for in_line, _ in texts):
+        return line
+    return "\n".join(("  - values:", *(on_lines for _, on_lines in texts)))
+
+
+def _list_of(key: str, values: Sequence[str]) -> tuple[str, str]:
+    entries = [scalar(value) for value in sorted(values)]
+    in_line = f"{_key(key)} [{', '.join(entries)}]"
+    on_line = f"      {in_line}"
+    if len(on_line) <= LINE_CHARS_MAX:
+        return in_line, on_line
+    return in_line, "\n        - ".join((f"      {_key(key)}", *entries))
 
 
 def _fit_in_block(users: Sequence[str]) -> bool:
     return all(users) and all_visible("".join(users))
 
 
-def _users(users: Sequence[str], indent: str, *, are_plain: bool = False) -> Iterator[str]:
+def _users(users: Sequence[str], indent: str, *, are_plain: bool = False) -> str:
     """``are_plain``: that they fit in a block is known."""
     ordered = sorted(sorted(users), key=str.casefold)
     if not ordered:
-        yield f'{indent}users: ""'
-    elif are_plain or _fit_in_block(ordered):
-        start = f"\n{indent}  "
-        yield f"{indent}users: |{start}{start.join(ordered)}"
-    else:
-        yield f"{indent}users:"
-        yield from (f"{indent}  - {scalar(user)}" for user in ordered)
+        return f'{indent}users: ""'
+    if are_plain or _fit_in_block(ordered):
+        return f"\n{indent}  ".join((f"{indent}users: |", *ordered))
+    return f"\n{indent}  - ".join((f"{indent}users:", *map(scalar, ordered)))
 
 
 def _move(move: Move) -> Flow:

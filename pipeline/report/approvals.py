@@ -18,7 +18,8 @@ def show_pending(view: DiffView, privileged: Iterable[str], console: Console) ->
     """The change set that is to be approved: whatever takes something away or gives something privileged,
     and the first of the rest.
     """
-    console.print(f"[bold]{plain(view.plan)}[/] on {plain(view.org_host)}, app {plain(view.okta_app)}")
+    org = f"{plain(view.org_host)} ({plain(view.org_id)})"
+    console.print(f"[bold]{plain(view.plan)}[/] on {org}, app {plain(view.okta_app)}")
     console.print(f"compared at {view.observed_at}  changes_digest {view.changes_digest}")
     words = frozenset(privileged)
     weighty = [each for each in view.changes if _takes(each) or _gives(each, words)]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipeline.record_views import EvidenceView
-from pipeline.report.text import plain
+from pipeline.record_views import EvidenceView, PruneView, WhyKept
+from pipeline.report.text import SHOWN, more, plain
 
+_WHY = {
+    WhyKept.NEWEST: "one of the newest of its plan",
+    WhyKept.RUNNING: "it is under way",
+    WhyKept.UNFINISHED: "it did not end; the next apply of its plan settles it",
+    WhyKept.DAMAGED: "its journal is damaged; look at it yourself",
+    WhyKept.APPROVAL: "what it used of its approval is not written down",
+}
 _SHADE = {"good": "[green]good[/]", "bad": "[bold red]BAD[/]", "absent": "none"}
 
 
@@ -23,3 +30,29 @@ def show_evidence(view: EvidenceView, console: Console) -> None:
         return
     console.print(f"[bold red]Error:[/] {plain(view.error.summary)}: {shown}")
     console.print(f"[bold]Next:[/] {plain(view.error.next or '')}")
+
+
+def show_pruned(view: PruneView, console: Console) -> None:
+    """What goes or went, and which old runs stay and why."""
+    word = "Deleted" if view.deleted else "To be deleted"
+    if not view.pruned and not view.change_sets:
+        console.print(f"Nothing to delete: no finished run began before {view.before}.")
+    else:
+        console.print(f"[bold]{word}[/]: {len(view.pruned)} runs, {view.change_sets} stored change sets")
+    for each in view.pruned[:SHOWN]:
+        gave = f"; it gave {each.values} values to {each.people} people" if each.values else ""
+        console.print(f"  {each.run} {plain(each.plan)} on {plain(each.org_host)}{gave}")
+    more(console, len(view.pruned))
+    if any(each.values for each in view.pruned):
+        console.print("  Without them, undo cannot take that back, nor does generate --since propose it.")
+    for kept in view.kept[:SHOWN]:
+        console.print(f"  [yellow]stays[/] {kept.run}: {_WHY[kept.why]}")
+    more(console, len(view.kept))
+
+
+def ask_to_prune(view: PruneView) -> bool:
+    """Show on stderr what would be deleted, and ask whether to."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    show_pruned(view, console)
+    word = f"delete {len(view.pruned) + view.change_sets}"
+    return console.input(f"Delete these for good? Type {word}: ").strip() == word

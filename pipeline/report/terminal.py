@@ -10,11 +10,11 @@ from rich.markup import escape
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import ErrorAnswer, HeldView, View
 from pipeline.install_views import InstallView
-from pipeline.record_views import EvidenceView
+from pipeline.record_views import EvidenceView, PruneView
 from pipeline.report.approvals import show_approvals, show_approved
 from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
-from pipeline.report.records import show_evidence
+from pipeline.report.records import show_evidence, show_pruned
 from pipeline.report.sources import show_archive, show_files
 from pipeline.report.surveys import show_generated, show_plan, show_survey
 from pipeline.report.text import (
@@ -251,6 +251,11 @@ def _(view: UndoView, console: Console) -> None:
 @_render.register
 def _(view: EvidenceView, console: Console) -> None:
     show_evidence(view, console)
+
+
+@_render.register
+def _(view: PruneView, console: Console) -> None:
+    show_pruned(view, console)
 
 
 @_render.register

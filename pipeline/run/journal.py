@@ -42,14 +42,21 @@ def read_journal(path: Path) -> JournalText:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(
-            ErrorCode.FILE_UNREADABLE,
-            "The journal cannot be read",
-            f"{path.name} of run {path.parent.name} cannot be read: {error.strerror}.",
-            location=Location(str(path)),
-            next_step="Check the permissions of the run's folder.",
-        ) from error
+        raise _unreadable(path, error) from error
     return parse_journal(content, path)
+
+
+def read_header(path: Path) -> Header | None:
+    """The first line of a journal, without reading the rest; None where it was not written whole. Raises
+    InputError as ``read_journal``.
+    """
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    entries = parse_journal(line, path).entries
+    return entries[0] if entries and isinstance(entries[0], Header) else None
 
 
 def parse_journal(content: bytes, path: Path) -> JournalText:
@@ -76,6 +83,16 @@ def _checked(line: bytes, number: int, previous: str, path: Path) -> Entry:
     if isinstance(entry, Header) and entry.format_version > FORMAT_VERSION:
         raise _damaged(path, number, f"format {entry.format_version} was written by a newer okta-plan")
     return entry
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        ErrorCode.FILE_UNREADABLE,
+        "The journal cannot be read",
+        f"{path.name} of run {path.parent.name} cannot be read: {error.strerror}.",
+        location=Location(str(path)),
+        next_step="Check the permissions of the run's folder.",
+    )
 
 
 def _damaged(path: Path, number: int, why: str) -> InputError:

@@ -19,7 +19,7 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
 from pipeline.run.entries import Begin, End, Entry, Note
 from pipeline.run.file_lock import locked
-from pipeline.run.folder import write_private
+from pipeline.run.folder import make_private, write_private
 from pipeline.run.lease_s3 import Objects
 from pipeline.run.result import Outcome
 
@@ -119,7 +119,7 @@ class FileSpending:
 
     async def change(self, step: Callable[[Spending], Spending]) -> Spending:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._path.parent)
             with locked(self._path.with_suffix(".guard")):
                 before = self._read()
                 after = step(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -21,10 +22,17 @@ class Cells:
 
     def lookup(self, answers: pl.DataFrame, column: str, rows: pl.Series | None = None) -> pl.Series:
         """For each row, or each of ``rows``, ``column`` of the row of ``answers`` that has its CODE."""
+        return self.lookups(answers, [column], rows)[0]
+
+    def lookups(
+        self, answers: pl.DataFrame, columns: Sequence[str], rows: pl.Series | None = None
+    ) -> list[pl.Series]:
+        """The same for each of ``columns``."""
         size = int(self.distinct.get_column(CODE).max() or 0) + 1  # type: ignore[arg-type]
-        codes = pl.DataFrame({CODE: pl.int_range(size, dtype=pl.UInt32, eager=True)})
-        by_code = codes.join(answers.select(CODE, column), on=CODE, how="left", maintain_order="left")
-        return by_code.get_column(column).gather(self.codes if rows is None else self.codes.gather(rows))
+        every = pl.DataFrame({CODE: pl.int_range(size, dtype=pl.UInt32, eager=True)})
+        by_code = every.join(answers.select(CODE, *columns), on=CODE, how="left", maintain_order="left")
+        codes = self.codes if rows is None else self.codes.gather(rows)
+        return [by_code.get_column(column).gather(codes) for column in columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class Users:
 def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[Users, dict[str, Cells]]:
     """The users and the cells of ``columns``, in one pass over the source."""
     table = frame.scan.select(
-        pl.col(user).str.strip_chars().cast(_numbered()).alias(USER),
+        pl.col(user).cast(_numbered()).alias(USER),
         *(pl.col(name).cast(_numbered()).alias(f"cells of {name}") for name in columns),
     ).collect(engine="streaming")
     cells = {name: _cells(table.get_column(f"cells of {name}")) for name in columns}
@@ -73,17 +81,17 @@ def _cells(column: pl.Series) -> Cells:
 
 def _users(column: pl.Series) -> Users:
     texts = column.unique()
-    users = texts.cast(pl.String).alias(USER)
+    users = texts.cast(pl.String).str.strip_chars().alias(USER)
     distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, person_keys(users).alias(KEY)])
     distinct = distinct.lazy().sort(KEY).collect(engine="streaming")
     distinct = distinct.with_columns(pl.col(KEY).rle_id().alias(PERSON))
     if distinct.height and distinct.item(-1, PERSON) != distinct.height - 1:
         distinct = distinct.sort(PERSON, USER)
+    spellings = distinct.get_column(USER).rle_id()
     codes = distinct.get_column(CODE)
     size = int(codes.max() or 0) + 1  # type: ignore[arg-type]
-    by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(
-        codes, pl.int_range(len(codes), dtype=pl.UInt32, eager=True)
-    )
+    by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(codes, spellings)
+    distinct = distinct.filter(spellings != spellings.shift().fill_null(len(spellings)))
     return Users(by_code.gather(column.to_physical()), distinct.select(USER, KEY, PERSON))
 
 

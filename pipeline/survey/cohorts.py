@@ -16,7 +16,6 @@ from pipeline.survey.validity import END
 Held: TypeAlias = tuple[tuple[str, ...], ...]
 """The values of each entitlement, in the order of their names."""
 People: TypeAlias = tuple[str, ...]
-_EMPTY = Cohort(values={}, users=())
 
 
 def cohorts_of(rows: Rows) -> tuple[Cohort, ...]:
@@ -25,14 +24,11 @@ def cohorts_of(rows: Rows) -> tuple[Cohort, ...]:
     held, ends, users = _groups(rows, names)
     sizes, instants = map(neg, map(len, users)), (end or "" for end in ends)
     order = sorted(zip(sizes, *_ranks(held, len(names)), instants, range(len(users)), strict=True))
-    # Nothing here is new to the plan's model, and validating it again would take longer than finding it.
     return tuple(
-        _EMPTY.model_copy(
-            update={
-                "values": {name: values for name, values in zip(names, held[at], strict=True) if values},
-                "expires": ends[at],
-                "users": users[at],
-            }
+        Cohort.known(
+            {name: values for name, values in zip(names, held[at], strict=True) if values},
+            ends[at],
+            users[at],
         )
         for *_, at in order
     )

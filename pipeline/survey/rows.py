@@ -97,9 +97,9 @@ class Rows:
     def listing(self, rows: pl.Series) -> pl.DataFrame:
         """ROW and PERSON of ``rows``, and what their cells list as the columns of all sets."""
         columns = [
-            self.cells[each.entitlement].lookup(each.by_cell, name, rows).alias(name)
+            column
             for each in self.sets
-            for name in each.names
+            for column in self.cells[each.entitlement].lookups(each.by_cell, each.names, rows)
         ]
         return pl.DataFrame([rows.alias(ROW), self.judged.get_column(PERSON).gather(rows), *columns])
 
@@ -163,17 +163,18 @@ def _people(rows: Rows) -> pl.DataFrame:
     joined = [expression for each in rows.sets for expression in each.join()]
     used = rows.of(USED)
     parts = [
-        rows.listing(used.slice(start, ROWS_AT_ONCE))
-        .lazy()
-        .group_by(PERSON)
-        .agg(joined)
-        .collect(engine="streaming")
+        _of_persons(rows.listing(used.slice(start, ROWS_AT_ONCE)), joined)
         for start in range(0, max(1, len(used)), ROWS_AT_ONCE)
     ]
-    each = pl.concat(parts) if len(parts) == 1 else pl.concat(parts).group_by(PERSON).agg(joined)
+    each = parts[0] if len(parts) == 1 else _of_persons(pl.concat(parts), joined)
     each = each.sort(PERSON)
     names = _names(rows.users, used, each.get_column(PERSON))
     return each.with_columns(names.select(KEY, USER)).select(PERSON, KEY, USER, *rows.set_names)
+
+
+def _of_persons(table: pl.DataFrame, joined: list[pl.Expr]) -> pl.DataFrame:
+    # With millions of people the streaming engine takes a tenth of the time that the other one takes.
+    return table.lazy().group_by(PERSON).agg(joined).collect(engine="streaming")
 
 
 def _names(users: Users, used: pl.Series, persons: pl.Series) -> pl.DataFrame:

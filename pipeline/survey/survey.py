@@ -73,6 +73,7 @@ def survey_of(read: ReadRows) -> Survey:
     _refuse_over_long(frame, rows, granted)
     entitlements = _entitlements(mapping, granted)
     cohorts = cohorts_of(rows)
+    mapping = _explained(mapping, cohorts)
     _refuse_several(frame, mapping, rows, cohorts)
     return Survey(
         sources=(_source(frame),),
@@ -127,8 +128,9 @@ def _source(frame: Frame) -> SourceRef:
 
 
 def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Entitlement, ...]:
-    """One for each column that grants something. multi_value cannot be changed later (okta-api.md 4.2), so
-    it is true unless a person decides otherwise in the plan.
+    """One for each column that grants something. Okta cannot change multi_value later (okta-api.md 4.2). That
+    people hold several values proves that it is true; that nobody does so today proves nothing. So it is true
+    unless a person decides otherwise.
     """
     return tuple(
         Entitlement(
@@ -140,6 +142,24 @@ def _entitlements(mapping: Mapping, granted: dict[str, list[str]]) -> tuple[Enti
         for column in mapping.entitlements
         if column.column in granted
     )
+
+
+SOME_HOLD_SEVERAL = "some people hold several"
+NOBODY_HOLDS_SEVERAL = "nobody holds several, but multi_value stays true: Okta cannot make it so later"
+
+
+def _explained(mapping: Mapping, cohorts: tuple[Cohort, ...]) -> Mapping:
+    """``mapping`` with what the people say about multi_value, where no mapping file has decided it."""
+    several = {name for cohort in cohorts for name, values in cohort.values.items() if len(values) > 1}
+    columns = []
+    for column in mapping.entitlements:
+        if column.multi_value is None:
+            found = SOME_HOLD_SEVERAL if column.column in several else NOBODY_HOLDS_SEVERAL
+            why = f"{column.why}; {found}" if column.why else found
+            columns.append(column.model_copy(update={"why": why}))
+        else:
+            columns.append(column)
+    return mapping.model_copy(update={"entitlements": tuple(columns)})
 
 
 def _totals(

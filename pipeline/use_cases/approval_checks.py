@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.changes.approved import AGAIN, Counts
 from pipeline.errors import ErrorCode, OktaPlanError, RefusedError
 from pipeline.plan.approval import (
+    APPROVAL_ENDING,
     EXPIRES_AFTER_DAYS_MAX,
     Approval,
     approval_digest,
@@ -23,13 +24,13 @@ from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
-from pipeline.use_cases.spent import settled, spending_place
+from pipeline.use_cases.spent import seen, spending_place
 from pipeline.use_cases.ssh_signatures import check_signature
 
 
 def approval_path(plan_path: Path) -> Path:
     """``plans/NAME.approval.yaml`` of ``plans/NAME.yaml``."""
-    return plan_path.with_name(f"{plan_path.stem}.approval.yaml")
+    return plan_path.with_name(f"{plan_path.stem}{APPROVAL_ENDING}")
 
 
 def allowed_signers(desk: Desk) -> Path | None:
@@ -165,7 +166,7 @@ async def check(
     try:
         approval = required(desk, path)
         place = spending_place(desk, approval.plan, approval.org_id, approval_digest(approval))
-        left = (await settled(desk, place)).left(approval.counts)
+        left = (await seen(desk, place)).left(approval.counts)
         refuse_unsound(desk, approval, plan)
         _refuse_other(approval, changes_digest, org_id)
         _refuse_used_up(approval, left)

@@ -12,6 +12,7 @@ from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.changes.approved import AGAIN, Counts, Needs, counted, in_scope, needs_of
 from pipeline.changes.codec import changes_digest, from_json
 from pipeline.changes.model import ChangeSet
+from pipeline.changes.telling import told
 from pipeline.envelope import error_view
 from pipeline.errors import ErrorCode, Exit, InputError, OktaPlanError, RefusedError
 from pipeline.plan.approval import (
@@ -39,7 +40,7 @@ from pipeline.use_cases.approval_checks import (
 )
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
-from pipeline.use_cases.online import diff_view
+from pipeline.use_cases.online import diff_view, store_changes
 from pipeline.use_cases.reviewing import bad_option, read_json
 from pipeline.use_cases.ssh_signatures import principals_of, public_key, sign
 from pipeline.views import DiffView
@@ -129,7 +130,9 @@ def pending(
 def _stored(desk: Desk, plan: Plan, changes: Path | None, digest: str | None) -> ChangeSet:
     if changes is not None:
         path = desk.inside(changes)
-        return from_json(read_json(path), desk.shown(path))
+        named = from_json(read_json(path), desk.shown(path))
+        store_changes(desk, named)  # where apply looks for what was approved
+        return named
     if digest is not None:
         found = stored_changes(desk, digest)
         if found is not None:
@@ -251,11 +254,22 @@ async def approvals(desk: Desk, given: str) -> ApprovalsView:
 
 
 def pending_view(desk: Desk, pending: PendingApproval) -> DiffView:
-    """What is to be approved as data: of the stored change set alone."""
+    """What is to be approved as data: of the stored change set alone, each change in the words of what the
+    digest covers.
+    """
     stored = desk.runtime.runs_dir / "changes" / f"{pending.whole_digest}.json"
     view = diff_view(desk, pending.path, pending.changes, None)
+    changes = [
+        each.model_copy(update={"message": told(change)})
+        for each, change in zip(view.changes, pending.changes.changes, strict=True)
+    ]
     return view.model_copy(
-        update={"changes_digest": pending.whole_digest, "paths": {"changes": desk.shown(stored)}}
+        update={
+            "changes": changes,
+            "okta_app": f"{view.okta_app} ({pending.changes.okta_app_id})",
+            "changes_digest": pending.whole_digest,
+            "paths": {"changes": desk.shown(stored)},
+        }
     )
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from json.decoder import scanstring
 from typing import Any
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -58,7 +57,7 @@ def with_value(text: str, keys: tuple[str, ...], value: Mapping[str, Any]) -> st
     newline = "\r\n" if "\r\n" in text else "\n"
     found = _FIRST_INDENT.search(text)
     unit = found[1] if found else INDENT
-    start = _skip(text, 0)
+    start = end = _skip(text, 0)
     for depth, key in enumerate(keys):
         if text[start] != "{":
             raise NotPlainJsonError(f"{'.'.join(keys[:depth])} is not an object")
@@ -70,13 +69,12 @@ def with_value(text: str, keys: tuple[str, ...], value: Mapping[str, Any]) -> st
             for missing in reversed(keys[depth + 1 :]):
                 nested = {missing: nested}
             return _inserted(text, start, key, nested, unit=unit, newline=newline)
-        member = same[0]
-        start = member.start
+        start, end = same[0].start, same[0].end
     if "\n" in text.strip():
-        written = _dump(value, _indent_of(text, member.start), unit=unit, newline=newline)
+        written = _dump(value, _indent_of(text, start), unit=unit, newline=newline)
     else:
         written = json.dumps(value, ensure_ascii=False)
-    return text[: member.start] + written + text[member.end :]
+    return text[:start] + written + text[end:]
 
 
 def _inserted(text: str, start: int, key: str, value: Any, *, unit: str, newline: str) -> str:  # noqa: ANN401
@@ -103,7 +101,7 @@ def _members(text: str, start: int) -> Iterator[_Member]:
     decoder = json.JSONDecoder()
     at = _skip(text, start + 1)
     while text[at] != "}":
-        name, at = scanstring(text, at + 1)
+        name, at = decoder.raw_decode(text, at)
         at = _skip(text, _skip(text, at) + 1)
         _, end = decoder.raw_decode(text, at)
         yield _Member(name, at, end)

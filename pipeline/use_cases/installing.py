@@ -18,6 +18,7 @@ from pipeline.install_views import InstallView
 from pipeline.use_cases.config_text import NotPlainJsonError, read_object, with_value
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.mcp_clients import (
+    READ_ONLY,
     SHAPES,
     WORKSPACE_VARIABLE,
     Machine,
@@ -32,6 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"(?P<is_key>\s*:)?')
 _BOM = "\ufeff"
 LINE_CHARACTERS_MAX = 160
+WIDENED = "The entry was read-only; without --read-only the server can apply what a person approved."
 SECRETS = ("OKTA_API_TOKEN", "OKTA_PRIVATE_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -77,6 +79,9 @@ def install(desk: Desk, wanted: Wanted, machine: Machine, ask: Ask | None) -> In
     except NotPlainJsonError as error:
         _refuse_text(file, error, {shape.servers: {wanted.name: entry}})
     notes = [*_notes(desk, machine, file, existing), shape.reload]
+    arguments = existing.get("args")
+    if isinstance(arguments, list) and READ_ONLY in arguments and not wanted.read_only:
+        notes.insert(0, WIDENED)
     if existing == merged:
         return view.model_copy(update={"notes": notes[:-1]})
     view = view.model_copy(update={"state": "shown", "diff": _diff(text, after, entry, file), "notes": notes})

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.errors import ErrorCode, InputError, UsageError
 
 WORKSPACE_VARIABLE = "OKTA_PLAN_HOME"
+READ_ONLY = "--read-only"
 
 
 class McpClient(StrEnum):
@@ -109,7 +110,7 @@ def entry_for(client: McpClient, machine: Machine, workspace: Path, *, read_only
     workspace's ``.env``, which the server reads itself.
     """
     program, *before = machine.command
-    arguments = [*before, "mcp", *(["--read-only"] if read_only else [])]
+    arguments = [*before, "mcp", *([READ_ONLY] if read_only else [])]
     return {
         **({"type": "stdio"} if SHAPES[client].typed else {}),
         "command": program,
@@ -142,7 +143,7 @@ def _claude_folder(machine: Machine) -> Path:
             "More than one Claude Desktop is installed",
             f"{local / 'Packages'} holds {len(packaged)} folders of packaged Claude Desktops."
             " Which of them is in use cannot be told.",
-            next_step="Name the file with --file; Settings, Developer, Edit Config shows which it is.",
+            next_step="Name the file of the one you use with --file.",
         )
     return packaged[0] / "Roaming" / "Claude" if packaged else usual
 

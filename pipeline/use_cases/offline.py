@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pipeline.address import principal_key
 from pipeline.envelope import FindingView
-from pipeline.errors import ErrorCode, Exit, InputError
+from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
+from pipeline.findings import Finding, FindingCode, Location, Severity
+from pipeline.plan.approval import APPROVAL_ENDING
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
 from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
@@ -80,6 +82,8 @@ def _validated(desk: Desk, given: str) -> ValidatedPlan:
 
     path = desk.plan_path(given)
     shown = desk.shown(path)
+    if path.name.endswith(APPROVAL_ENDING):
+        return _validated_approval(path, shown)
     try:
         loaded = load_plan(path, shown_as=shown)
     except InputError as error:
@@ -93,6 +97,29 @@ def _validated(desk: Desk, given: str) -> ValidatedPlan:
         ok=True,
         plan_digest=plan_digest(loaded.plan),
         findings=[FindingView.of(each) for each in loaded.findings],
+    )
+
+
+def _validated_approval(path: Path, shown: str) -> ValidatedPlan:
+    """``plans/*.yaml`` names approvals too: of these only the form is judged."""
+    from pipeline.plan.approval_text import read_approval
+
+    try:
+        approval = read_approval(path.read_text("utf-8"), shown)
+    except (RefusedError, OSError, UnicodeDecodeError) as error:
+        problem = _approval_finding(error, shown)
+        return ValidatedPlan(path=shown, ok=False, findings=[FindingView.of(each) for each in problem])
+    return ValidatedPlan(path=shown, ok=True, plan_digest=approval.plan_digest)
+
+
+def _approval_finding(error: Exception, shown: str) -> tuple[Finding, ...]:
+    if isinstance(error, RefusedError) and error.findings:
+        return error.findings
+    detail = error.detail if isinstance(error, RefusedError) else f"{shown} cannot be read: {error}."
+    return (
+        Finding(
+            FindingCode.BAD_VALUE, Severity.ERROR, "The approval cannot be read.", detail, Location(shown)
+        ),
     )
 
 

@@ -114,8 +114,30 @@ class Permit:
                 f"Run {unfinished.header.run_id} was under another approval, or under none.",
                 next_step="Apply the plan without --resume: it is compared with the tenant afresh.",
             )
+        self._refuse_forged(unfinished)
         cover = Cover(unfinished.reviewed, unfinished.header.only, permissions_of(self._approval))
         await self.reserve(unfinished.header.run_id, unfinished.changes, cover, done)
+
+    def _refuse_forged(self, unfinished: Unfinished) -> None:
+        """A run's folder says what was reviewed; that must be what the approval says, not only its counts."""
+        candidates = (
+            stored_changes(self._desk, self._approval.changes_digest),
+            unfinished.reviewed,
+            unfinished.changes,
+        )
+        digest = self._approval.changes_digest
+        approved = next((each for each in candidates if each and changes_digest(each) == digest), None)
+        is_same = approved is not None and changes_digest(unfinished.reviewed) == changes_digest(
+            in_scope(approved, self._approval.scope)
+        )
+        if not is_same:
+            raise RefusedError(
+                ErrorCode.OTHER_RUN,
+                "The run cannot be resumed under this approval",
+                f"What run {unfinished.header.run_id} calls reviewed is not what was approved.",
+                next_step="Apply the plan without --resume: it is compared with the tenant afresh.",
+            )
+        refuse_other(unfinished.reviewed, unfinished.changes)
 
     def _approved(self, live: ChangeSet) -> ChangeSet:
         """The whole change set that the person saw."""

@@ -6,7 +6,7 @@ from pipeline.changes.approved import counted_as
 from pipeline.changes.codec import from_json
 from pipeline.errors import InputError
 from pipeline.run.folder import RUN_ID, RunFolder
-from pipeline.run.journal import read_journal
+from pipeline.run.journal import read_header, read_journal
 from pipeline.run.spending import FileSpending, S3Spending, Spending, SpendingPlace, spent_by
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import shared_place
@@ -31,12 +31,12 @@ async def settle(desk: Desk, run: str) -> tuple[str, ...]:
     """Count what ``run`` really used of the approval it was under; a notice where that could not be written.
     Then all it had reserved counts, until the next apply of this workspace settles it.
     """
-    header = RunFolder(desk.runtime.runs_dir / run).state().header
-    used = used_by(desk, run)
-    if header is None or not header.approval_digest or used is None:
-        return ()
-    place = spending_place(desk, header.plan_name, header.org_id, header.approval_digest)
     try:
+        header = read_header(RunFolder(desk.runtime.runs_dir / run).journal)
+        used = used_by(desk, run) if header and header.approval_digest else None
+        if header is None or used is None:
+            return ()
+        place = spending_place(desk, header.plan_name, header.org_id, header.approval_digest)
         await place.change(lambda spending: spending.settling(run, used))
     except InputError as error:
         return (f"What this run used of the approval is not written down yet. {error.detail}",)
@@ -56,13 +56,27 @@ def used_by(desk: Desk, run: str) -> dict[str, int] | None:
 
 
 async def settled(desk: Desk, place: SpendingPlace) -> Spending:
-    """What is kept at ``place``, with every run of this workspace counted by its journal."""
+    """What is kept at ``place``, after every run of this workspace was counted there by its journal.
+    Only for who holds the lease: a run that is under way would give back what it has yet to send.
+    """
     spending = await place.read()
-    known = {run: used_by(desk, run) for run in spending.runs}
+    known = _known(desk, spending)
+    after = _counting(spending, known)
+    return spending if after == spending else await place.change(lambda before: _counting(before, known))
 
-    def settling(before: Spending) -> Spending:
-        for run, used in known.items():
-            before = before.settling(run, used) if used is not None else before
-        return before
 
-    return spending if settling(spending) == spending else await place.change(settling)
+async def seen(desk: Desk, place: SpendingPlace) -> Spending:
+    """The same, to look at: nothing is written."""
+    spending = await place.read()
+    return _counting(spending, _known(desk, spending))
+
+
+def _known(desk: Desk, spending: Spending) -> dict[str, dict[str, int]]:
+    used = {run: used_by(desk, run) for run in spending.runs}
+    return {run: counts for run, counts in used.items() if counts is not None}
+
+
+def _counting(spending: Spending, known: dict[str, dict[str, int]]) -> Spending:
+    for run, used in known.items():
+        spending = spending.settling(run, used)
+    return spending

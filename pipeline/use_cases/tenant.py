@@ -18,6 +18,7 @@ from pipeline.okta.reads import Reads
 from pipeline.okta.scopes import TO_READ
 from pipeline.okta.sign_in import ApiToken
 from pipeline.okta.writes import Writes
+from pipeline.run.folder import make_private
 from pipeline.runtime import Runtime
 from pipeline.settings import origin_of
 from pipeline.use_cases.call_log import call_log
@@ -114,7 +115,7 @@ def _embedded(desk: Desk, org_file: Path, scopes: frozenset[str]) -> tuple[Conne
     origin = f"https://{org.org.subdomain}.okta.com"
     credential = _embedded_credential(desk, org, org_file)
     state = state_path(desk.workspace, org_file)
-    state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(state.parent)
     clock = desk.runtime.clock
     try:
         okta = create_app(org, db=state, now=clock.now, sleep=clock.sleep)

@@ -125,6 +125,13 @@ def test_backups_have_numbers_and_none_is_written_over(run: Install, config: Pat
     assert entry(config)["args"] == ["mcp", "--read-only"]
 
 
+def test_a_read_only_entry_is_not_widened_without_a_word(run: Install, config: Path) -> None:
+    run(yes=True, read_only=True)
+    assert any("was read-only" in note for note in run(dry_run=True).notes)
+    assert not any("was read-only" in note for note in run(read_only=True).notes)
+    assert entry(config)["args"] == ["mcp", "--read-only"]
+
+
 def test_what_a_person_added_to_the_entry_is_kept_and_a_secret_there_is_named(
     run: Install, config: Path
 ) -> None:

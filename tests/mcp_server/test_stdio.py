@@ -47,13 +47,14 @@ def answers(office: Office, *frames: Any) -> dict[int, dict[str, Any]]:
         to_server, incoming = anyio.create_memory_object_stream[Any](0)
         outgoing, from_server = anyio.create_memory_object_stream[Any](0)
         found: dict[int, dict[str, Any]] = {}
-        wanted = {frame["id"] for frame in frames if isinstance(frame, dict) and "id" in frame}
+        came = {frame["id"]: anyio.Event() for frame in frames if isinstance(frame, dict) and "id" in frame}
 
         async def listen() -> None:
             async for message in from_server:
                 frame = message.message.model_dump(mode="json", by_alias=True, exclude_none=True)
-                if frame.get("id") in wanted:
+                if frame.get("id") in came:
                     found[frame["id"]] = frame
+                    came[frame["id"]].set()
 
         async with from_server, to_server, anyio.create_task_group() as group:
             group.start_soon(listen)
@@ -65,8 +66,8 @@ def answers(office: Office, *frames: Any) -> dict[int, dict[str, Any]]:
                     message = jsonrpc_message_adapter.validate_python(frame)
                     await to_server.send(SessionMessage(message))
                     with anyio.fail_after(10):
-                        while frame.get("id") is not None and frame["id"] not in found:
-                            await anyio.sleep(0.01)
+                        if "id" in frame:
+                            await came[frame["id"]].wait()
             await to_server.aclose()
         return found
 

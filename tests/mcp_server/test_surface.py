@@ -177,11 +177,11 @@ def test_resources_and_prompts_show_what_the_tools_show(tmp_path: Path) -> None:
             (f"okta-plan://changes/{changes['changes_digest']}", "ann@acme.example.com"),
         ):
             [content] = (await client.read_resource(uri)).contents
-            assert needle in content.text, uri
+            assert needle in str(content), uri
         prompts = {each.name for each in (await client.list_prompts()).prompts}
         assert prompts == {"analyze_source", "prepare_structure", "grant_access"}
         asked = await client.get_prompt("grant_access", {"file": "csv/erp.csv", "app": "ERP"})
-        assert "execute_user_grants" in asked.messages[0].content.text
+        assert "execute_user_grants" in str(asked.messages[0].content)
 
     talk(office.server(), story)
 
@@ -197,6 +197,7 @@ def test_files_apps_plans_and_digests_are_completed(era: str, tmp_path: Path) ->
         await it.call("generate_plan", filename="csv/erp.csv", appId="ERP")
         prompt = PromptReference(name="grant_access")
         plan = ResourceTemplateReference(uri="okta-plan://plans/{name}")
+        asked: dict[str, tuple[PromptReference | ResourceTemplateReference, str, str]]
         asked = {"file": (prompt, "file", "er"), "app": (prompt, "app", "e"), "plan": (plan, "name", "")}
         return {
             what: (await it.client.complete(ref, {"name": name, "value": typed})).completion.values

@@ -1,4 +1,4 @@
-"""Text of others in answers: visible, bounded, never a part of a sentence; answers that fit, whatever they hold."""
+"""Text of others in answers: visible, bounded, never part of a sentence; and answers that always fit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.masking import Mask
 from pipeline.mcp_server.answers import CHARACTERS_MAX_ANSWER, Cursor, paged, result_of
 from pipeline.mcp_server.file_tools import ColumnRow, CsvAnswer, CsvRow
 from pipeline.mcp_server.plan_shapes import ChangesAnswer, HeldValues, ItemRow
-from pipeline.mcp_server.untrusted import cleaned, masked, visible
+from pipeline.mcp_server.untrusted import cleaned, visible
 from tests.effort import SOAK, examples
 from tests.mcp_server.office import Office, Talk, talk, text_of
 
@@ -46,9 +47,9 @@ def test_hidden_characters_are_shown_as_what_they_are(text: str) -> None:
 
 
 def test_addresses_are_masked_everywhere_and_nothing_else_is() -> None:
-    assert masked("grant/ann.b@acme.example.com, x") == "grant/a***@acme.example.com, x"
-    assert masked("a, b; c@") == "a, b; c@"
-    told = cleaned({"ann@x.example": ["bob@y.example", 3, None]}, mask=True)
+    assert Mask(on=True).text("grant/ann.b@acme.example.com, x") == "grant/a***@acme.example.com, x"
+    assert Mask(on=True).text("a, b; c@") == "a, b; c@"
+    told = cleaned({"ann@x.example": ["bob@y.example", 3, None]}, mask=Mask(on=True))
     assert told == {"a***@x.example": ["b***@y.example", 3, None]}
 
 
@@ -77,18 +78,18 @@ def test_every_answer_fits_and_its_cursor_goes_on_where_it_was_cut(
     ]
     answer = ChangesAnswer(total=first + len(held) + 5, rows=held)
     digest = "a" * 64
-    result = result_of(paged(answer, Cursor(first, digest)), mask=False)
+    result = result_of(paged(answer, Cursor(first, digest)), mask=Mask())
     told = result.structured_content
     assert len(json.dumps([text_of(result), told], ensure_ascii=False)) <= CHARACTERS_MAX_ANSWER
     assert told["next_cursor"] == f"{digest}:{first + len(told['rows'])}"
-    assert ChangesAnswer.model_validate(told)
+    assert ChangesAnswer.model_validate(told).total == answer.total
     assert json.loads(text_of(result).split("\n", 1)[1]) == told
     assert not rows or told["rows"]
 
 
 def test_a_table_of_long_cells_keeps_at_least_a_row() -> None:
     rows = [CsvRow(line=line, cells=["x" * 120] * 40) for line in range(20)]
-    told = result_of(paged(CsvAnswer(total=20, rows=rows), Cursor()), mask=False).structured_content
+    told = result_of(paged(CsvAnswer(total=20, rows=rows), Cursor()), mask=Mask()).structured_content
     assert told["rows"]
     assert told["next_cursor"] == str(len(told["rows"]))
 

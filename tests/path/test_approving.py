@@ -53,7 +53,7 @@ def test_who_reads_the_change_set_and_types_its_counts_approves_it(tmp_path: Pat
     org.diff()
     code, shown = at_terminal(tmp_path, {b"Type what you approve": " 2 GRANT,1 add, 1 extend,2 assign"})
     assert code == 0, shown
-    for said in ("grant ann@x.com Role: Admin, Clerk", "assign bob@x.com", COUNTED, "acme.okta.com"):
+    for said in ("grant ann@x.com  + Role: Admin, Clerk", "assign bob@x.com", COUNTED, "acme.okta.com"):
         assert said in shown
     approval = yaml.safe_load(approval_file(org).read_text("utf-8"))
     assert (approval["counts"], approval["channel"], approval["scope"]) == (COUNTS, "terminal", "all")

@@ -116,7 +116,7 @@ def test_a_source_that_cannot_become_a_plan_is_one_clear_error(
 
 rows_strategy = st.lists(
     st.tuples(
-        st.sampled_from(["a@x", "A@x", "b@x", "", "c d@x"]),
+        st.sampled_from(["a@x", "A@x", " a@x", "b@x", "", "c d@x", "straße@x", "STRASSE@x", "é@x"]),
         st.sampled_from(["Admin", "admin", "Admin; Auditor", "", "Straße", "x;y;z"]),
         st.sampled_from(["P1", "P2", ""]),
         st.sampled_from(["Permitted", "Denied", "permitted", "?"]),
@@ -139,6 +139,31 @@ def test_totals_balance_and_order_changes_nothing(rows: list[tuple[str, ...]], r
     shuffled = [tuple(row[index] for index in columns) for row in rng.sample(rows, len(rows))]
     again = survey(frame(shuffled, tuple(HEADER[index] for index in columns)))
     assert drafted(again) == drafted(surveyed)
+    cohorts = [(tuple(each.values.items()), each.users) for each in surveyed.cohorts]
+    assert cohorts == cohorts_one_by_one(rows)
+
+
+def cohorts_one_by_one(
+    rows: list[tuple[str, ...]],
+) -> list[tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]]:
+    """What each person holds, found row by row; people and cohorts in the order of a plan."""
+    held: dict[str, set[tuple[str, str]]] = {}
+    names: dict[str, str] = {}
+    for cell, roles, permission, status in rows:
+        user = cell.strip()
+        pairs = {("Role", each.strip()) for each in roles.split(";")} | {("Permission_Set", permission)}
+        pairs = {pair for pair in pairs if pair[1]}
+        if status.casefold() == "permitted" and pairs and user and " " not in user:
+            held.setdefault(user.casefold(), set()).update(pairs)
+            names[user.casefold()] = min(user, names.get(user.casefold(), user))
+    users_of: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = {}
+    for key in sorted(held):
+        of = {
+            name: tuple(sorted(value for each, value in held[key] if each == name)) for name, _ in held[key]
+        }
+        users_of.setdefault(tuple(sorted(of.items())), []).append(names[key])
+    ordered = sorted(users_of.items(), key=lambda each: (-len(each[1]), each[0]))
+    return [(holding, tuple(users)) for holding, users in ordered]
 
 
 SHAPES = {

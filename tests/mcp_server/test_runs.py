@@ -1,0 +1,155 @@
+"""Runs of their own: paused, gone on with, cancelled, left alone by clients; and calls that take long."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import MCPError
+
+from pipeline.mcp_server.jobs import Jobs, StillWorking
+from pipeline.use_cases.run_standing import RunStanding
+from tests.mcp_server.office import APP, ERAS, Office, Talk, talk
+
+PEOPLE = tuple(f"user{n:02}@acme.example.com" for n in range(30))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path, people=PEOPLE, latency_ms=25)
+    office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE))
+    return office
+
+
+async def started(it: Talk, office: Office) -> tuple[str, dict[str, str]]:
+    changes = await it.call("execute_user_grants", filename="erp", appId=APP)
+    office.approve(changes["plan"], changes["changes_digest"])
+    asked = {"plan": changes["plan"], "changes_digest": changes["changes_digest"]}
+    return (await it.call("apply_plan", **asked))["run"], asked
+
+
+async def stopped(it: Talk, run: str, action: str) -> dict[str, Any]:
+    """The run after it was stopped in the midst of its grants."""
+    while (await it.call("run_status", run=run))["done"] < 5:
+        pass
+    await it.call("control_run", run=run, action=action)
+    return await it.call("run_status", run=run, wait_s=40)
+
+
+def test_a_run_that_was_paused_goes_on_where_it_stopped_under_the_same_approval(office: Office) -> None:
+    async def story(it: Talk) -> tuple[dict[str, Any], dict[str, Any]]:
+        run, asked = await started(it, office)
+        paused = await stopped(it, run, "pause")
+        assert (await it.call("apply_plan", **asked))["run_state"] == "paused"
+        await it.call("control_run", run=run, action="resume")
+        return paused, await it.call("run_status", run=run, wait_s=40)
+
+    paused, ended = talk(office.server(), story)
+    assert paused["run_state"] == "paused"
+    assert 0 < paused["done"] < paused["changes"]
+    assert ended["run_state"] == "finished"
+    assert ended["verified_pairs"] == len(PEOPLE)
+    assert len(office.held()) == len(PEOPLE)
+    grants = [each for each in office.writes() if each == "POST /governance/api/v1/grants"]
+    assert len(grants) == len(PEOPLE)
+
+
+def test_a_cancelled_run_is_not_gone_on_with(office: Office) -> None:
+    async def story(it: Talk) -> None:
+        run, asked = await started(it, office)
+        cancelled = await stopped(it, run, "cancel")
+        assert cancelled["run_state"] == "cancelled"
+        assert (await it.refused("control_run", run=run, action="resume"))["error"] == "run_closed"
+        again = await it.call("apply_plan", **asked)
+        assert (again["run"], again["run_state"], again["is_new"]) == (run, "cancelled", False)
+
+    talk(office.server(), story)
+    assert 0 < len(office.held()) < len(PEOPLE)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_client_that_gives_a_call_up_leaves_the_run_alone(era: str, office: Office) -> None:
+    async def story(it: Talk) -> dict[str, Any]:
+        run, _ = await started(it, office)
+        with pytest.raises(MCPError):
+            await it.client.call_tool("run_status", {"run": run, "wait_s": 40}, read_timeout_seconds=0.1)
+        return await it.call("run_status", run=run, wait_s=40)
+
+    ended = talk(office.server(), story, mode=era)
+    assert (ended["run_state"], ended["verified_pairs"]) == ("finished", len(PEOPLE))
+
+
+def test_another_server_finds_a_run_that_goes_on_and_starts_no_second_one(office: Office) -> None:
+    async def begin(it: Talk) -> tuple[str, dict[str, str]]:
+        return await started(it, office)
+
+    run, asked = talk(office.server(), begin)
+
+    async def after(it: Talk) -> None:
+        assert (await it.call("apply_plan", **asked))["run"] == run
+        assert (await it.call("run_status"))["runs"][0]["run"] == run
+        ended = await it.call("run_status", run=run, wait_s=40)
+        assert (ended["run_state"], ended["check_back_after_s"]) == ("finished", None)
+
+    talk(office.server(), after)
+    assert len(office.threads) == 1
+
+
+def test_what_takes_longer_than_a_call_is_fetched_by_the_same_call(tmp_path: Path) -> None:
+    office = Office(tmp_path, people=PEOPLE[:3], latency_ms=150)
+    office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE[:3]))
+
+    async def story(it: Talk) -> int:
+        waits = 0
+        while True:
+            told = await it.call("execute_user_grants", filename="erp", appId=APP)
+            if told["state"] == "done":
+                assert told["counts"]["grant"] == 3
+                return waits
+            assert "same arguments" in told["next"]
+            waits += 1
+
+    assert talk(office.server(wait_s=0.2), story) > 0
+
+
+def test_calls_for_the_same_are_joined_and_errors_are_told_once_to_each() -> None:
+    begun: list[int] = []
+    go = threading.Event()
+
+    def slow() -> str:
+        begun.append(1)
+        go.wait(5)
+        return "done"
+
+    def bad() -> str:
+        raise ValueError("no")
+
+    async def story() -> None:
+        jobs = Jobs(wait_s=0.05)
+        with pytest.raises(StillWorking):
+            await jobs.finish("a", slow)
+        two = [asyncio.create_task(jobs.finish("a", slow)) for _ in range(2)]
+        go.set()
+        assert await asyncio.gather(*two) == ["done", "done"]
+        assert begun == [1]
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no"):
+                await jobs.finish("b", bad)
+
+    asyncio.run(story())
+
+
+def test_one_is_told_to_come_back_later_the_longer_a_run_goes_on_but_not_after_its_end() -> None:
+    def told(elapsed_s: float, done: int, total: int, state: str = "running") -> float | None:
+        standing = RunStanding(run="r", plan="p", state=state, done=done, total=total, elapsed_s=elapsed_s)
+        return standing.check_back_after_s
+
+    waits = [told(elapsed, 10, 100_000) for elapsed in (1, 60, 300, 900, 5_000)]
+    assert waits == sorted(waits, key=lambda each: each or 0)
+    assert waits[0] == 10
+    assert waits[-1] == 600
+    assert told(5_000, 99, 100) == 51
+    assert told(5_000, 100, 100, "finished") is None
