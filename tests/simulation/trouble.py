@@ -55,11 +55,23 @@ def some_faults(rng: random.Random) -> tuple[Fault, ...]:
     count = rng.choice([0, 1, 1, 2, 3, 4])
     kinds = rng.choices(list(_KINDS), [_WEIGHTS.get(kind, 2) for kind in _KINDS], k=count)
     found = [{"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds]
-    if rng.random() < 0.05:
-        found.append(
-            {"kind": "server_error", "match": "GET /api/v1/users/{id}", "status": 503, "probability": 0.9}
-        )
-    return tuple(found)
+    return (*found, *_rare(rng.random()))
+
+
+def _rare(draw: float) -> tuple[Fault, ...]:
+    """What hardly comes about by chance: people who cannot be looked up, a write that is lost and cannot be
+    read back, an admin who is quicker.
+    """
+    down: Fault = {"kind": "server_error", "status": 503}
+    if draw < 0.09:
+        return ({**down, "match": "GET /api/v1/users/{id}", "probability": 0.9},)
+    if draw < 0.13:
+        lost = {**down, "match": f"POST {GRANTS}", "when": "after", "times": 1}
+        return lost, {**down, "match": f"GET {GRANTS}", "after": 3, "times": 6}
+    if draw < 0.18:
+        change = {"kind": "admin_change", "change": "assign_group", "when": "after", "times": 2}
+        return ({**change, "match": f"GET {GRANTS}", "after": 1},)
+    return ()
 
 
 def _how_often(rng: random.Random) -> Fault:
