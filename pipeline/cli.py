@@ -12,6 +12,7 @@ from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp, cli_revi
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
+    Allow,
     AsOf,
     CheckedApp,
     Concurrency,
@@ -27,6 +28,7 @@ from pipeline.cli_options import (
     PlanName,
     Port,
     RateShare,
+    Reason,
     Recheck,
     RejectsMax,
     RequireApproval,
@@ -99,9 +101,10 @@ def files(
     json: Json = False,
 ) -> None:
     """Numbered list of the sources in csv/; --sync fetches from S3 first."""
+    from pipeline.report.progress import show_fetching
     from pipeline.use_cases import sources
 
-    answer("files", json, lambda: sources.files(open_desk(), sync=sync))
+    answer("files", json, lambda: sources.files(open_desk(), sync=sync, tell=show_fetching()))
 
 
 @okta_plan.command()
@@ -180,6 +183,8 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    allow: Allow = None,
+    reason: Reason = None,
     require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
@@ -198,6 +203,8 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        allow=tuple(allow or ()),
+        reasons=tuple(reason or ()),
         require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))

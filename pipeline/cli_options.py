@@ -70,6 +70,18 @@ LeaseWait = Annotated[float, typer.Option(min=0, metavar="S", help="Wait so long
 AcceptHeld = Annotated[
     list[str] | None, typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable.")
 ]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GUARD=VALUE", help="Override this guard once (docs/guards.md). Repeatable."),
+]
+Shown = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="GUARD=VALUE", help="Show it as with this override, to be approved."),
+]
+Reason = Annotated[
+    list[str] | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; one for each --allow, in its order."),
+]
 RequireApproval = Annotated[
     bool, typer.Option("--require-approval", help="Refuse what the approval beside the plan does not cover.")
 ]

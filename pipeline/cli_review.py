@@ -17,6 +17,7 @@ from pipeline.cli_options import (
     Output,
     PlanName,
     RateShare,
+    Shown,
 )
 from pipeline.formats import Format
 
@@ -78,6 +79,7 @@ def diff(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="2: changes can be sent; 3: only holds are left.")
     ] = False,
+    allow: Shown = None,
     rate_share: RateShare = 0.70,
     concurrency: Concurrency = 10,
     org: Org = None,
@@ -98,6 +100,7 @@ def diff(
             plan,
             output=output if takes_changes else None,
             detailed_exit_code=detailed_exitcode,
+            allow=tuple(allow or ()),
             rate_share=rate_share,
             concurrency=concurrency,
         ),

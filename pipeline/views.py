@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.errors import ErrorCode
 from pipeline.install_views import InstallView
 from pipeline.record_views import EvidenceView, PruneView
 from pipeline.review_views import CompareView
@@ -94,6 +95,23 @@ class ForecastView(Part):
     concurrency: int
 
 
+class RefusalView(Part):
+    """Why a guard would refuse the change set now: its arithmetic, and what lets this pass once."""
+
+    guard: str
+    code: ErrorCode
+    detail: str
+    override: str
+
+
+class AllowedView(Part):
+    """One override of this run: ``--allow GUARD=VALUE --reason REASON``."""
+
+    guard: str
+    value: str
+    reason: str
+
+
 class DiffView(View):
     schema_: Annotated[Literal["okta-plan/diff/v1"], Field(alias="schema")] = "okta-plan/diff/v1"
     command: Literal["diff"] = "diff"
@@ -106,6 +124,8 @@ class DiffView(View):
     privileged: list[str] = []
     """Values that the plan calls privileged, as ``Entitlement/value``."""
     kept: int = 0
+    refusals: list[RefusalView] = []
+    """What ``apply`` would be refused for."""
     forecast: ForecastView | None = None
     notices: list[str] = []
 
@@ -181,6 +201,7 @@ class ApplyView(View):
     org_id: str = ""
     org_host: str = ""
     outcomes: Counts = {}
+    allowed: list[AllowedView] = []
     revoked: list[MissingView] = []
     """Values that this run took away."""
     problems: list[OutcomeView] = []

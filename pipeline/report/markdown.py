@@ -28,6 +28,9 @@ def run_report(view: ApplyView) -> str:
         *_table(("outcome", "changes"), [(name, str(count)) for name, count in view.outcomes.items()]),
         *_table(("calls to", "calls"), [(name, str(count)) for name, count in view.calls.items()]),
     ]
+    if view.allowed:
+        allowed = [(each.guard, each.value, each.reason) for each in view.allowed]
+        lines += ["## Guards overridden", "", *_table(("guard", "allowed", "reason"), allowed)]
     if view.revoked:
         pairs = [(each.principal, each.entitlement, each.value) for each in view.revoked]
         lines += ["## Revoked", "", *_table(("from", "entitlement", "value"), pairs)]

@@ -171,6 +171,8 @@ def _(view: ApplyView, console: Console) -> None:
     else:
         done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
         console.print(f"[bold]Run {view.run}[/]: {done} in {duration(view.elapsed_s)}")
+    for allowed in view.allowed:
+        console.print(f"  allowed {plain(allowed.guard)}={plain(allowed.value)}: {plain(allowed.reason)}")
     for revoked in view.revoked[:SHOWN]:
         value = f"{plain(revoked.entitlement)}: {plain(revoked.value)}"
         console.print(f"  [red]revoked[/] {plain(revoked.principal)} {value}")

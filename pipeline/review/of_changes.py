@@ -142,6 +142,13 @@ def _counts(view: DiffView, people: People) -> tuple[Count, ...]:
 
 def _risks(view: DiffView, people: People) -> Iterator[Risk]:
     yield from risk_of(
+        "refusals",
+        "Apply will refuse",
+        "guards",
+        "Guards that say no to this change set as it is (docs/guards.md).",
+        [RiskRow(what=each.guard, count=1, detail=each.detail) for each in view.refusals],
+    )
+    yield from risk_of(
         "revocations",
         "Access is taken away",
         "values of people",

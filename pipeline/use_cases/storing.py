@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.run.folder import make_private, write_private
+from pipeline.run.folder import lines_of_json, make_private, write_private
 from pipeline.use_cases.desk import Desk
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write ``document`` whole or not at all, for its owner only. Raises InputError where that fails."""
-    _write(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    _write(path, lines_of_json(document))
 
 
 def write_text(desk: Desk, output: Path, text: str) -> str:

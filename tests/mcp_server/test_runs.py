@@ -60,8 +60,8 @@ def test_a_run_that_was_paused_goes_on_where_it_stopped_under_the_same_approval(
 def test_a_cancelled_run_is_not_gone_on_with(office: Office) -> None:
     async def story(it: Talk) -> None:
         run, asked = await started(it, office)
-        cancelled = await stopped(it, run, "cancel")
-        assert cancelled["run_state"] == "cancelled"
+        assert (await stopped(it, run, "pause"))["run_state"] == "paused"
+        assert (await it.call("control_run", run=run, action="cancel"))["run_state"] == "cancelled"
         assert (await it.refused("control_run", run=run, action="resume"))["error"] == "run_closed"
         again = await it.call("apply_plan", **asked)
         assert (again["run"], again["run_state"], again["is_new"]) == (run, "cancelled", False)
