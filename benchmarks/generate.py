@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks._timing import Target, hold, peak_mb, show
 
-RUNS = {1_000_000: 10, 10_000_000: 5}
+RUNS = {1_000_000: 7, 10_000_000: 3}
 SCANS_MAX = {1_000_000: 4, 10_000_000: 6}
 PARSES_MAX = 5
 PEAK_GB_MAX = 3

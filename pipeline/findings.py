@@ -36,6 +36,7 @@ class FindingCode(StrEnum):
     BAD_DATE = "bad_date"
     NO_VALUE_TEXT = "no_value_text"
     SPREADSHEET_DAMAGE = "spreadsheet_damage"
+    MOJIBAKE = "mojibake"
     OVER_LONG_VALUE = "over_long_value"
     UNKNOWN_COLUMN = "unknown_column"
     # a plan file
@@ -56,6 +57,8 @@ class FindingCode(StrEnum):
     UNSUPPORTED_SCHEMA = "unsupported_schema"
     # the tenant
     PROVISIONING_PUSHES = "provisioning_pushes"
+    SOD_CONFLICT = "sod_conflict"
+    SOD_UNCHECKED = "sod_unchecked"
     USER_STATUS = "user_status"
     EXTRA_ACCESS = "extra_access"
     MISSING_ACCESS = "missing_access"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.report.progress import progress_line, show_progress
+from pipeline.report.progress import progress_line, show_fetching, show_progress
 from pipeline.run.result import Progress
+from pipeline.source.sync import Fetching
 from pipeline.use_cases import applying
 from tests.test_cases import furnish
 from tests.test_resuming import ORG, PLAN, WRITES, killed
@@ -46,6 +47,22 @@ def test_elsewhere_a_line_is_written_for_each_tenth_and_none_twice() -> None:
     lines = shown(terminal=False, steps=steps).splitlines()
     assert [each.partition("/")[0] for each in lines] == [str(4 * tenth) for tenth in range(1, 11)]
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_sync_of_many_objects_or_bytes_says_each_tenth_and_a_small_one_nothing() -> None:
+    def said(objects: int, size_bytes: int) -> list[str]:
+        file = io.StringIO()
+        show = show_fetching(Console(file=file, width=100, color_system=None))
+        for done in range(1, objects + 1):
+            show(Fetching(done, objects, done * size_bytes, objects * size_bytes))
+        return file.getvalue().splitlines()
+
+    assert said(99, 1_000) == []
+    assert len(said(1_000, 1_000)) == 10
+    assert said(2, 60_000_000) == [
+        "Fetched 1 of 2 objects, 60.0 of 120.0 MB",
+        "Fetched 2 of 2 objects, 120.0 of 120.0 MB",
+    ]
 
 
 def test_a_resumed_run_and_a_part_of_one_reach_their_own_total(tmp_path: Path) -> None:

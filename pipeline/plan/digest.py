@@ -17,13 +17,14 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from pipeline.address import principal_key, principal_keys
-from pipeline.plan.many_people import MANY_PEOPLE, many_lines
+from pipeline.plan.many_people import MANY_PEOPLE, many_lines, uncollected
 from pipeline.plan.model import Assignments, Cohort, Entitlement, Limits, Mapping, Plan, SourceRef
 
 _FORMAT = "okta-plan digest 1"
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+@uncollected()
 def plan_digest(plan: Plan, *, many_people: int = MANY_PEOPLE) -> str:
     """64 hexadecimal digits; the same for every plan that means the same. From ``many_people`` on they are
     looked at as columns, with the same result.

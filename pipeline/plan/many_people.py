@@ -5,15 +5,31 @@ Only texts that need no care are taken that way; for others the caller's plain l
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 MANY_PEOPLE = 20_000
 """Below so many people a plain loop is quicker than the import of polars."""
-_LINES_AT_ONCE = 100_000
+_LINES_AT_ONCE = 20_000
 _NOT_VISIBLE = re.compile("[\\s\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _NEEDS_CARE = ("!", '"', "\\")
 """A quote or a backslash is written otherwise in JSON, and ``!`` sorts before the quote behind a login."""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without looks for garbage in cycles: where millions of objects are made that all stay, these looks take
+    longer than making them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def all_visible(text: str) -> bool:

@@ -7,16 +7,15 @@ several times as fast as building YAML's node tree and has every line at hand (s
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
 from pipeline.findings import Finding, FindingCode, Location, Severity
+from pipeline.plan.many_people import uncollected
 from pipeline.plan.wording import shown
 
 try:
@@ -290,20 +289,6 @@ def _events(text: str, loader: Any) -> Iterator[Any]:  # noqa: ANN401
             event = parser.get_event()
     finally:
         parser.dispose()
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without looks for garbage in cycles: where millions of objects are made that all stay, these looks take
-    longer than making them.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _explained(error: yaml.YAMLError, text: str) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias, Union
 
-from pipeline.plan.many_people import all_visible
+from pipeline.plan.many_people import all_visible, uncollected
 from pipeline.plan.model import (
     Cohort,
     Entitlement,
@@ -41,6 +41,7 @@ _ESCAPED = re.compile('[\x00-\x1f"\\\\\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\u
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
+@uncollected()
 def dump_plan(plan: Plan) -> str:
     """The plan file's whole text, ending in a newline."""
     return "\n".join((*_lines(plan), ""))

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
-from pipeline.report.text import MINUTE_S, duration, plain
+from pipeline.report.text import MINUTE_S, duration, open_console, plain
 from pipeline.run.result import Progress
 from pipeline.run.tail import Watched
 
+if TYPE_CHECKING:
+    from pipeline.source.sync import Fetching
+
 BAR_WIDTH = 24
+MANY_OBJECTS, MANY_BYTES = 100, 100_000_000
+"""Fewer are there before anybody wonders."""
 LINE_EVERY_S = 10.0
 """Where no terminal shows the bar of a run that is watched."""
 
 
 def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
     """A follower of a run, on stderr: rate, time left, and how many are held."""
-    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    console = console or open_console(stderr=True)
     said = ""
     last = 0
 
@@ -37,9 +43,26 @@ def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
     return show
 
 
+def show_fetching(console: Console | None = None) -> Callable[[Fetching], None]:
+    """A follower of a sync, on stderr: a line for each tenth, where there is much to fetch."""
+    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    last = 0
+
+    def show(fetching: Fetching) -> None:
+        nonlocal last
+        tenths = fetching.done * 10 // fetching.total
+        if tenths > last and (fetching.total >= MANY_OBJECTS or fetching.total_bytes >= MANY_BYTES):
+            last = tenths
+            done, total = (f"{each / 1e6:,.1f}" for each in (fetching.done_bytes, fetching.total_bytes))
+            objects = f"{fetching.done:,} of {fetching.total:,} objects"
+            console.print(f"Fetched {objects}, {done} of {total} MB")
+
+    return show
+
+
 def show_watched() -> Callable[[Watched], None]:
     """A follower of another process's run, on stdout: it is what ``watch`` answers."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     said_at_s = 0.0
 
     def show(watched: Watched) -> None:

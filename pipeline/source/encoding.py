@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pipeline.errors import ErrorCode, InputError
@@ -35,12 +35,14 @@ _WORD = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7f][^\W\d_]*")
 _PUNCTUATION = frozenset(
     "\u20ac\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026\u2122\xa0\xa7\xae\xb0\xb7\xab\xbb"
 )
+_TWICE = b"\r\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """``text`` is UTF-8 without a byte order mark. ``bom_bytes`` and ``encoding`` lead from a place in it
     back to a byte of the source; ``evidence`` is a sentence where the encoding is not plain UTF-8.
+    ``had_more_returns``: in the source each line end has one carriage return more than in ``text``.
     """
 
     text: bytes
@@ -48,18 +50,31 @@ class Decoded:
     bom_bytes: int
     evidence: str | None
     is_guess: bool = False
+    had_more_returns: bool = False
 
     def source_bytes(self, places: list[int]) -> list[int]:
         """For each place (ascending byte offsets in ``text``) its 0-based byte in the unpacked source."""
-        if self.encoding == UTF8:
+        if self.encoding == UTF8 and not self.had_more_returns:
             return [self.bom_bytes + place for place in places]
         found: list[int] = []
         at, before = self.bom_bytes, 0
         for place in places:
-            at += len(self.text[before:place].decode(UTF8).encode(self.encoding))
+            between = self.text[before:place]
+            if self.had_more_returns:
+                between = between.replace(b"\r\n", b"\r\r\n")
+            at += len(between if self.encoding == UTF8 else between.decode(UTF8).encode(self.encoding))
             before = place
             found.append(at)
         return found
+
+    def with_single_returns(self) -> Decoded:
+        r"""Where every line ends in ``\r\r\n``, as text that was written as text twice: in ``\r\n``."""
+        text = self.text
+        first = text.find(b"\n")
+        is_doubled = text[max(0, first - 2) : first + 1] == _TWICE
+        if not is_doubled or text.count(_TWICE) != text.count(b"\n"):
+            return self
+        return replace(self, text=text.replace(_TWICE, b"\r\n"), had_more_returns=True)
 
 
 def decode(content: bytes, shown: str) -> Decoded:

@@ -80,6 +80,7 @@ def read_bytes(content: bytes, shown: str, *, rejects_max: int = REJECTS_MAX) ->
 def _table(decoded: Decoded, shown: str) -> tuple[Decoded, _Table]:
     if not _FILLED.search(decoded.text):
         raise _empty(shown, "holds nothing")
+    decoded = decoded.with_single_returns()
     sample = _sample(decoded.text)
     is_swapped = line_end_of(sample) == "\r"
     if is_swapped:

@@ -56,6 +56,9 @@ class TooManyRejectsError(Exception):
 
 def find_rows(body: Body, rejects_max: int) -> Rows:
     """The rows of ``body``. Raises TooManyRejectsError where more than ``rejects_max`` cannot be read."""
+    count = _count_of_even(body)
+    if count is not None:
+        return Rows(body, count - body.line, Lines(body.line + 1, pl.Series(LINE, [], pl.Int64)), ())
     odd = _odd_lines(body)
     inside = pl.Series(LINE, [], pl.Int64) if odd.is_empty() else _inside_of_cells(body, odd)
     if inside is None:
@@ -64,20 +67,31 @@ def find_rows(body: Body, rejects_max: int) -> Rows:
     return Rows(body, count - body.line - len(inside), Lines(body.line + 1, inside + 1), ())
 
 
+def _count_of_even(body: Body) -> int | None:
+    """How many lines there are, the header's among them, where all of them are even: as nearly always. None
+    where one is not.
+    """
+    even = pl.scan_lines(body.text, name=TEXT).select(_is_even(body).all().alias("even"), pl.len())
+    are_even, count = even.collect(engine="streaming").row(0)
+    return int(count) if are_even else None
+
+
 def _odd_lines(body: Body) -> pl.DataFrame:
     """The lines that are no whole record of the right width by themselves, with their quotes counted."""
-    line = pl.col(TEXT)
-    delimiters = pl.col(TEXT).str.count_matches(body.delimiter, literal=True)
-    if b'"' not in body.text and not _has_lone_return(body.text):
-        is_even = delimiters == body.width - 1
-    else:
-        is_even = _is_record(line, body)
+    quotes = pl.col(TEXT).str.count_matches('"', literal=True).alias(QUOTES)
     return (
         pl.scan_lines(body.text, name=TEXT, row_index_name=LINE)
-        .filter(~(is_even & (line != "")), pl.col(LINE) >= body.line)
-        .select(pl.col(LINE).cast(pl.Int64), TEXT, line.str.count_matches('"', literal=True).alias(QUOTES))
+        .filter(~_is_even(body), pl.col(LINE) >= body.line)
+        .select(pl.col(LINE).cast(pl.Int64), TEXT, quotes)
         .collect(engine="streaming")
     )
+
+
+def _is_even(body: Body) -> pl.Expr:
+    line = pl.col(TEXT)
+    if b'"' in body.text or _has_lone_return(body.text):
+        return _is_record(line, body) & (line != "")
+    return (line.str.count_matches(body.delimiter, literal=True) == body.width - 1) & (line != "")
 
 
 def _has_lone_return(text: bytes) -> bool:

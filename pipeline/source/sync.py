@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -51,6 +51,20 @@ class Result:
     others: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How far the fetching is, in objects and bytes; the bytes are those that S3 listed."""
+
+    done: int
+    total: int
+    done_bytes: int
+    total_bytes: int
+
+
+def _silent(_: Fetching) -> None:
+    pass
+
+
 def sync(
     bucket: Bucket,
     folder: Path,
@@ -59,9 +73,11 @@ def sync(
     finished: Contents,
     drafts: Path,
     size_max: int = SIZE_MAX_BYTES,
+    tell: Callable[[Fetching], None] = _silent,
 ) -> Result:
     """Bring what is under the bucket's roots to ``folder`` (the resolved ``csv/``), and note it in
-    ``records``, by key. Drafts are written to the folder ``drafts`` on the same file system.
+    ``records``, by key. Drafts are written to the folder ``drafts`` on the same file system. ``tell`` hears
+    how far the fetching is, after each object.
 
     Raises InputError where bucket or credentials cannot be used; ``records`` then tells what was fetched.
     """
@@ -71,16 +87,20 @@ def sync(
     ended: list[Synced | Refusal] = []
     threads = ThreadPoolExecutor(AT_A_TIME)
     try:
-        fetches = []
+        fetches: list[tuple[Listed, Future[Synced | Refusal]]] = []
         for each in listed:
             if each.key in refused:
                 continue
             stands = one.compare(each)
             if stands is None:
-                fetches.append(threads.submit(one.fetch, each))
+                fetches.append((each, threads.submit(one.fetch, each)))
             else:
                 ended.append(stands)
-        ended += [each.result() for each in fetches]
+        done_bytes, total_bytes = 0, sum(each.size_bytes for each, _ in fetches)
+        for done, (each, fetch) in enumerate(fetches, start=1):
+            ended.append(fetch.result())
+            done_bytes += each.size_bytes
+            tell(Fetching(done, len(fetches), done_bytes, total_bytes))
     finally:
         threads.shutdown(cancel_futures=True)
     synced = (each for each in ended if isinstance(each, Synced))

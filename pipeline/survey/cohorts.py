@@ -8,6 +8,7 @@ from operator import neg
 from typing import TypeAlias
 
 from pipeline.address import principal_key
+from pipeline.plan.many_people import uncollected
 from pipeline.plan.model import Cohort
 from pipeline.survey.cells import KEY, USER
 from pipeline.survey.rows import ENTITLEMENT, VALUE, Rows
@@ -18,6 +19,7 @@ Held: TypeAlias = tuple[tuple[str, ...], ...]
 People: TypeAlias = tuple[str, ...]
 
 
+@uncollected()
 def cohorts_of(rows: Rows) -> tuple[Cohort, ...]:
     """People with the same values, largest group first, then by content; people by their keys."""
     names = _names(rows)

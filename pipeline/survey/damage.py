@@ -66,11 +66,31 @@ _MONTHS = {
     )
     for name in names.split(",")
 }
+_NOT_WESTERN = "\x81\x8d\x8f\x90\x9d"
 _DAY_AND_MONTH = re.compile(r"(\d{1,2})[-.]([a-zä]{3})[a-zä]*\.?", re.IGNORECASE)
+
+
+def misread_of(text: str) -> str | None:
+    """What ``text`` was, where it is UTF-8 that was read as Windows-1252, as ``Ã©`` is of ``é``; None where
+    it is not. Written in Windows-1252, no other text is valid UTF-8.
+    """
+    if text.isascii():
+        return None
+    try:
+        return b"".join(map(_western, text)).decode("utf-8")
+    except UnicodeError:
+        return None
+
+
+def _western(char: str) -> bytes:
+    """Its byte in Windows-1252; programs make control characters of the five bytes without a character."""
+    return char.encode("latin-1") if char in _NOT_WESTERN else char.encode("cp1252")
 
 
 def fix_of(text: str) -> str | None:
     """What ``text``, where it is damaged, was probably before; None where that cannot be told."""
+    if misread := misread_of(text):
+        return misread
     if text.startswith('="') and text.endswith('"') and len(text) > len('=""'):
         return text[2:-1]
     if text.startswith("'") and damage_of(text):

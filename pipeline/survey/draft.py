@@ -23,19 +23,23 @@ def draft_plan(survey: Survey, *, okta_app: OktaAppRef, name: str) -> Plan:
 def _findings(survey: Survey) -> tuple[PlanFinding, ...]:
     """Ordered by content, so that the order of the source's rows shows in line numbers only."""
     is_one = len(survey.sources) == 1
-    places: dict[tuple[str, str, str], list[tuple[int, int | None]]] = {}
-    for row in survey.rejected:
-        places.setdefault((row.reason, row.detail, row.source or ""), []).append((row.line, row.byte))
+    lines: dict[tuple[str, str, str], list[int]] = {}
+    offsets: dict[tuple[str, str, str], list[int]] = {}
+    for row in sorted(survey.rejected, key=lambda row: row.line):
+        key = (row.reason, row.detail, row.source or "")
+        lines.setdefault(key, []).append(row.line)
+        if row.byte is not None:
+            offsets.setdefault(key, []).append(row.byte)
     for each in survey.findings:
         source = (each.location.path if each.location and not is_one else None) or ""
-        places.setdefault((each.code, each.detail, source), []).extend((line, None) for line in each.rows)
+        lines.setdefault((each.code, each.detail, source), []).extend(each.rows)
     return tuple(
-        _finding(code, detail, source, sorted(found, key=lambda place: place[0]))
-        for (code, detail, source), found in sorted(places.items())
+        PlanFinding(
+            code=key[0],
+            source=key[2] or None,
+            rows=tuple(sorted(rows)),
+            bytes_=tuple(offsets[key]) if key in offsets else None,
+            detail=key[1],
+        )
+        for key, rows in sorted(lines.items(), key=lambda each: each[0])
     )
-
-
-def _finding(code: str, detail: str, source: str, places: list[tuple[int, int | None]]) -> PlanFinding:
-    offsets = tuple(byte for _, byte in places if byte is not None)
-    rows = tuple(line for line, _ in places)
-    return PlanFinding(code=code, source=source or None, rows=rows, bytes_=offsets or None, detail=detail)

@@ -10,7 +10,7 @@ from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import KEY, PERSON, USER
 from pipeline.survey.columns import Column
-from pipeline.survey.damage import damage_of, fix_of, without_zeros
+from pipeline.survey.damage import damage_of, fix_of, misread_of, without_zeros
 from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
 from pipeline.survey.validity import unjudged
@@ -35,6 +35,7 @@ def find_problems(
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),
+        *_misread(frame, rows),
         *_collisions(frame, rows, mapping),
         *_conflicts(frame, rows, mapping),
     )
@@ -103,6 +104,31 @@ def _damage(frame: Frame, rows: Rows) -> list[Finding]:
             if what
         )
     return found
+
+
+def _misread(frame: Frame, rows: Rows) -> list[Finding]:
+    """Texts that were read in a wrong encoding before: a finding for each entitlement, and one for people."""
+    users = rows.held.select(PERSON, USER).filter(
+        pl.col(USER).str.len_bytes() != pl.col(USER).str.len_chars()
+    )
+    wrong = {person: user for person, user in users.iter_rows() if misread_of(user)}
+    of_wrong = rows.judged.get_column(PERSON).is_in(list(wrong)).arg_true()
+    found = [("The user column", list(wrong.values()), of_wrong)]
+    for entitlement, values in sorted(rows.granted().items()):
+        texts = [value for value in values if misread_of(value)]
+        found.append((entitlement, texts, rows.rows_listing(entitlement, texts)))
+    return [
+        Finding(
+            FindingCode.MOJIBAKE,
+            Severity.WARNING,
+            "Texts look read in a wrong encoding",
+            f"{what} has UTF-8 that was read as Windows-1252: {len(texts):,} texts such as {texts[0]!r} for "
+            f"{misread_of(texts[0])!r}. They are taken as they stand; export again, or correct the source.",
+            rows=tuple(frame.lines.of(where.to_list())),
+        )
+        for what, texts, where in found
+        if texts
+    ]
 
 
 def _may_be(value: str) -> str:

@@ -103,7 +103,7 @@ def _meaning(mapping: Mapping) -> dict[str, object]:
     return fields | {"ignored": set(mapping.ignored)}
 
 
-_OF_VALUES = {FindingCode.SPREADSHEET_DAMAGE, FindingCode.NEAR_COLLISION}
+_OF_VALUES = {FindingCode.SPREADSHEET_DAMAGE, FindingCode.NEAR_COLLISION, FindingCode.MOJIBAKE}
 
 
 def _of_source(found: Survey) -> list[Finding]:

@@ -48,7 +48,11 @@ class ValueSets:
     def decode(self, sets: pl.DataFrame) -> list[tuple[str, ...]]:
         """The values of each row of ``sets``, which has the columns ``names``."""
         if self.are_bits:
-            return [self._decoded(words) for words in sets.select(self.names).iter_rows()]
+            # Each set of bits is decoded once, however many rows have it.
+            each = sets.select(self.names).unique().with_row_index(NUMBER)
+            decoded = [self._decoded(words) for words in each.select(self.names).iter_rows()]
+            found = sets.select(self.names).join(each, on=self.names, maintain_order="left")
+            return [decoded[place] for place in found.get_column(NUMBER)]
         return [
             tuple(self.values[number] for number in numbers)
             for numbers in sets.get_column(self.names[0]).to_list()

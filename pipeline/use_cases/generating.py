@@ -16,9 +16,12 @@ from pipeline.source import REJECTS_MAX
 from pipeline.survey_views import AnalyzeView, ColumnView, GenerateView, RejectedView, SinceView
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import entitlement_view, totals_view
+from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.sources import read_source
 
 if TYPE_CHECKING:
+    from pipeline.findings import Finding
+    from pipeline.plan.duties import Rule
     from pipeline.plan.mapping_reading import ReadPins
     from pipeline.source.frame import Frame
     from pipeline.survey.survey import Survey
@@ -89,8 +92,9 @@ def analyze(
 
 
 def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = INFERRED) -> GenerateView:
-    """Write the plan of the sources; offline. Raises InputError where the source cannot be read or another
-    plan stands in the way.
+    """Write the plan of the sources; offline. What it combines against the policies of the workspace is told:
+    the plan is written all the same, and `validate` calls it invalid. Raises InputError where a source or a
+    policy cannot be read or another plan stands in the way.
     """
     from pipeline.plan.file import write_plan
     from pipeline.source.local import source_stem
@@ -117,8 +121,10 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
 
         proposed = with_removals(desk, surveyed, plan, wanted.since, everything=wanted.since_all)
         plan = proposed.plan
+    rules = read_policies(desk)
     path = desk.inside(wanted.output or Path("plans") / f"{plan.name}.yaml")
     written = write_plan(path, plan, force=wanted.force)
+    duties = _duties(path, desk.shown(path), rules) if rules else ()
     return GenerateView(
         since=SinceView(
             plan=wanted.since or "",
@@ -134,8 +140,17 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
         plan_digest=plan_digest(plan),
         totals=totals_view(surveyed.totals),
         rejected=_rejected(surveyed),
-        findings=[FindingView.of(finding) for finding in surveyed.findings],
+        findings=[FindingView.of(finding) for finding in (*surveyed.findings, *duties)],
     )
+
+
+def _duties(path: Path, shown: str, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+    """What the plan just written combines against the policies, by the lines it has in its file."""
+    from pipeline.plan.duty_rules import check_duties
+    from pipeline.plan.file import load_plan
+
+    loaded = load_plan(path, shown_as=shown)
+    return check_duties(loaded.plan, rules, loaded.lines, shown)
 
 
 def app_reference(text: str) -> OktaAppRef:

@@ -13,12 +13,16 @@ from pipeline.source_views import FilesView, FileView, FinishedView, PlanSourceV
 from pipeline.use_cases.desk import Desk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.source.frame import Frame
+    from pipeline.source.sync import Fetching
 
 
-def files(desk: Desk, *, sync: bool = False) -> FilesView:
+def files(desk: Desk, *, sync: bool = False, tell: Callable[[Fetching], None] = lambda _: None) -> FilesView:
     """The numbered sources below ``csv/``, and apart those that were dealt with; with ``sync`` what is in S3
-    is fetched before. Exit code 3 where an object was refused or conflicts with a file here.
+    is fetched before, and ``tell`` hears how far. Exit code 3 where an object was refused or conflicts with a
+    file here.
 
     Raises InputError where S3 is not enabled or cannot be read, or ``csv/`` cannot be written.
     """
@@ -28,7 +32,7 @@ def files(desk: Desk, *, sync: bool = False) -> FilesView:
     if sync:
         from pipeline.use_cases.syncing import sync_sources
 
-        synced = sync_sources(desk)
+        synced = sync_sources(desk, tell=tell)
     is_whole = synced is None or not {"conflict", "refused"} & synced.states.keys()
     return FilesView(
         exit_code=Exit.DONE if is_whole else Exit.HELD,

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipeline.run.process import process_start
 from pipeline.source.local import list_finished
 from pipeline.source.placing import Contents
 from pipeline.source.s3 import connect
-from pipeline.source.sync import Record, Result, sync
+from pipeline.source.sync import Fetching, Record, Result, sync
 from pipeline.source_views import RefusalView, SyncedView, SyncView
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.storing import write_json
@@ -34,9 +34,9 @@ _RECORDS: TypeAdapter[dict[str, Record]] = TypeAdapter(dict[str, Record])
 _DRAFTS = ".fetching-"
 
 
-def sync_sources(desk: Desk) -> SyncView:
-    """Fetch what changed in S3. Raises InputError where S3 cannot be read or ``csv/`` cannot be written; what
-    was fetched until then stays and is known to the next one.
+def sync_sources(desk: Desk, *, tell: Callable[[Fetching], None]) -> SyncView:
+    """Fetch what changed in S3; ``tell`` hears how far that is. Raises InputError where S3 cannot be read or
+    ``csv/`` cannot be written; what was fetched until then stays and is known to the next one.
     """
     bucket = connect(desk.settings)
     folder = desk.inside(Path("csv"))
@@ -46,7 +46,7 @@ def sync_sources(desk: Desk) -> SyncView:
     finished = Contents(desk.workspace / each.path for each in list_finished(desk.workspace))
     with _drafts(folder) as drafts:
         try:
-            result = sync(bucket, folder, records, finished=finished, drafts=drafts)
+            result = sync(bucket, folder, records, finished=finished, drafts=drafts, tell=tell)
         finally:
             if records != known:
                 files = {key: asdict(records[key]) for key in sorted(records)}

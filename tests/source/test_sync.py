@@ -19,7 +19,7 @@ from pipeline.source.local import list_finished
 from pipeline.source.placing import Contents
 from pipeline.source.s3 import Bucket
 from pipeline.source.s3_keys import Reason
-from pipeline.source.sync import Record, Result, sync
+from pipeline.source.sync import Fetching, Record, Result, sync
 from tests.effort import examples
 from tests.source.fake_s3 import FakeS3
 
@@ -33,6 +33,7 @@ class Room:
     records: dict[str, Record] = field(default_factory=dict)
     roots: tuple[str, ...] = ("",)
     name: str = "b"
+    told: list[Fetching] = field(default_factory=list)
 
     @property
     def csv(self) -> Path:
@@ -48,6 +49,7 @@ class Room:
             finished=Contents(self.workspace / each.path for each in list_finished(self.workspace)),
             drafts=drafts.resolve(),
             size_max=size_max,
+            tell=self.told.append,
         )
         drafts.rmdir()
         return result
@@ -72,6 +74,8 @@ def room(tmp_path: Path) -> Room:
 
 def test_only_what_changed_is_fetched_again(room: Room) -> None:
     assert room.states() == {"exports/a.csv": "fetched", "exports/b.csv": "fetched"}
+    assert [(each.done, each.total) for each in room.told] == [(1, 2), (2, 2)]
+    assert (room.told[-1].done_bytes, room.told[-1].total_bytes) == (3, 3)
     assert room.sync().others == 1
     room.s3.objects["exports/b.csv"] = b"23"
     room.s3.fetched.clear()
