@@ -19,6 +19,9 @@ def _users(given: object) -> object:
     if given is None:
         return ()
     if isinstance(given, str):
+        lines = given.split()
+        if "\n".join(lines) == given.rstrip("\n"):  # nearly always: one login a line and nothing else
+            return tuple(lines)
         return tuple(filter(None, map(str.strip, given.split("\n"))))
     return given
 

@@ -185,10 +185,14 @@ class _Builder:
             self._plain_only(event, line)
         text = event.value
         level = self.levels[-1]
-        if type(level.content) is dict and level.key is None:
+        content = level.content
+        if type(content) is dict and level.key is None:
             self._take_key(level, text, line)
         elif event.style == "|":
             self._attach(text, _Place(line, block_start=line + 1, block=text), line)
+        elif type(content) is list:  # as `_attach` does; most scalars are entries of lists
+            content.append(None if event.implicit[0] and text in _NULLS else text)
+            level.place.children.append(line)  # type: ignore[union-attr]
         else:
             self._attach(None if event.implicit[0] and text in _NULLS else text, line, line)
 
