@@ -6,19 +6,29 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test soak check workflows-check ci-tools-lock bench lock mcp-tools mcp-tools-lock mcp-check mcpb clean
+.PHONY: demo test soak browser check workflows-check ci-tools-lock bench lock mcp-tools mcp-tools-lock mcp-check mcpb
+.PHONY: clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/okta-plan demo
 
-# One test process for each core.
-test: check
-	$(BIN)/python -m pytest -n auto
+# One test process for each core; who has nothing left takes over from others.
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+
+test: check browser
+	$(PYTEST)
 
 # The random tests six times as hard, 30 kills, 10,000 damaged sources and 50,000 small runs among them;
 # OKTA_PLAN_SOAK=50 make soak tries harder.
-soak: $(VENV)/.dev
-	OKTA_PLAN_SOAK=$${OKTA_PLAN_SOAK:-6} $(BIN)/python -m pytest -n auto
+soak: $(VENV)/.dev browser
+	OKTA_PLAN_SOAK=$${OKTA_PLAN_SOAK:-6} $(PYTEST)
+
+# Debian's Chromium, in which the pages are tested. Where it cannot be had those tests are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		export DEBIAN_FRONTEND=noninteractive && timeout 300 sh -c \
+		'apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium' >/dev/null 2>&1; } || \
+		echo "no chromium here and none installed: the tests of the HTML pages are skipped"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -236,14 +236,14 @@ def _calls(view: ApplyView) -> int:
 
 def _least_calls(view: ApplyView, kind: Kind) -> int:
     """One write for each change and the read directly before it, and every listing by the page, before and
-    after.
+    after; the app's risk rules once.
     """
     changed = sum(view.outcomes.values())
     people = view.counts.get("grant", 0) + view.counts.get("extend", 0)
     listed = 2 * (math.ceil(people / 200) + math.ceil(people / 500) + 2)
     empty_before = 0 if kind.bucket == PUT_GRANT else math.ceil(people / 200) - 1
     searched = min(math.ceil(people / 15), math.ceil(people / 200) + 1)
-    return changed + people + listed - empty_before + searched
+    return changed + people + listed - empty_before + searched + 1
 
 
 def _forecast_s(view: ApplyView) -> float:

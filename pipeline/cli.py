@@ -8,10 +8,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp
+from pipeline import __version__, cli_approvals, cli_evidence, cli_mcp, cli_review
 from pipeline.cli_answers import answer, answer_async, guarded, open_desk, person_at_terminal, switches
 from pipeline.cli_options import (
     AcceptHeld,
+    Allow,
     AsOf,
     CheckedApp,
     Concurrency,
@@ -27,6 +28,7 @@ from pipeline.cli_options import (
     PlanName,
     Port,
     RateShare,
+    Reason,
     Recheck,
     RejectsMax,
     RequireApproval,
@@ -162,48 +164,7 @@ def validate(plans: Annotated[list[str], typer.Argument(metavar="PLAN...")], jso
     answer("validate", json, lambda: offline.validate(open_desk(), plans))
 
 
-@okta_plan.command()
-def show(
-    plan: PlanName,
-    user: Annotated[str | None, typer.Option(help="Only what the plan gives this person.")] = None,
-    json: Json = False,
-) -> None:
-    """Read a plan."""
-    from pipeline.use_cases import offline
-
-    answer("show", json, lambda: offline.show(open_desk(), plan, user=user))
-
-
-@okta_plan.command()
-def diff(
-    plan: PlanName,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Also write the change set here.")
-    ] = None,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="2: changes can be sent; 3: only holds are left.")
-    ] = False,
-    rate_share: RateShare = 0.70,
-    concurrency: Concurrency = 10,
-    org: Org = None,
-    json: Json = False,
-) -> None:
-    """Compare a plan with the tenant; store the change set; forecast calls and time."""
-    from pipeline.use_cases import online
-
-    answer_async(
-        "diff",
-        json,
-        org,
-        lambda desk: online.diff(
-            desk,
-            plan,
-            output=output,
-            detailed_exit_code=detailed_exitcode,
-            rate_share=rate_share,
-            concurrency=concurrency,
-        ),
-    )
+cli_review.register(okta_plan)
 
 
 cli_approvals.register(okta_plan)
@@ -222,6 +183,8 @@ def apply(
     resume: Resumed = None,
     lease_wait: LeaseWait = 0,
     accept_held: AcceptHeld = None,
+    allow: Allow = None,
+    reason: Reason = None,
     require_approval: RequireApproval = False,
     org: Org = None,
     json: Json = False,
@@ -240,6 +203,8 @@ def apply(
         lease_wait_s=lease_wait,
         resume=resume,
         accept_held=tuple(accept_held or ()),
+        allow=tuple(allow or ()),
+        reasons=tuple(reason or ()),
         require_approval=require_approval,
     )
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from pipeline.errors import OktaPlanError
+from pipeline.formats import Format
 from pipeline.telling_errors import show_error
 
 if TYPE_CHECKING:
@@ -41,6 +42,27 @@ class Switches:
 switches = Switches()
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an answer is wanted: in which format, in a file or on stdout."""
+
+    format: Format = Format.TEXT
+    output: Path | None = None
+    link: str | None = None
+    """Where the whole page will lie."""
+
+    @classmethod
+    def of(
+        cls, wanted: Format | None, *, json: bool, output: Path | None = None, link: str | None = None
+    ) -> Shape:
+        """``--json`` says the same as ``--format json``."""
+        return cls(Format.JSON if json else wanted or Format.TEXT, output, link)
+
+    @property
+    def is_json(self) -> bool:
+        return self.format is Format.JSON
+
+
 def open_desk(org: Path | None = None) -> Desk:
     """What a verb is called with: this workspace, and the org of an org file where one is given."""
     from pipeline.use_cases.live import live_desk
@@ -60,21 +82,40 @@ def person_at_terminal(json: bool) -> Person:
     return Person(ask=(lambda view: ask(switches.masked(view))) if can_ask else None, show=show_progress())
 
 
-def answer_async(command: str, json: bool, org: Path | None, call: Callable[[Desk], Awaitable[View]]) -> None:
+def answer_async(
+    command: str, shape: Shape | bool, org: Path | None, call: Callable[[Desk], Awaitable[View]]
+) -> None:
     """`answer` of a verb that talks to Okta."""
     from pipeline.use_cases.live import run_live
 
-    answer(command, json, lambda: run_live(lambda: open_desk(org), call))
+    answer(command, shape, lambda: run_live(lambda: open_desk(org), call))
 
 
-def answer(command: str, json: bool, call: Callable[[], View]) -> None:
-    """Call a verb, show its view, leave with its exit code."""
-    from pipeline.envelope import to_json
+def answer(command: str, shape: Shape | bool, call: Callable[[], View]) -> None:
+    """Call a verb, show its view, leave with its exit code. ``shape`` is whether JSON is wanted, where a
+    command has no other formats.
+    """
+    wanted = Shape.of(None, json=shape) if isinstance(shape, bool) else shape
+    view = switches.masked(guarded(command, wanted.is_json, call))
+    guarded(command, wanted.is_json, lambda: _tell(view, wanted))
+    raise typer.Exit(view.exit_code)
+
+
+def _tell(view: View, shape: Shape) -> None:
+    """Every view that a command shows leaves through here."""
+    from pipeline.report.rendering import in_format
     from pipeline.report.terminal import render
 
-    view = switches.masked(guarded(command, json, call))
-    sys.stdout.write(to_json(view)) if json else render(view)
-    raise typer.Exit(view.exit_code)
+    if shape.format is Format.TEXT and shape.output is None:
+        render(view)
+        return
+    text = in_format(view, shape.format, shape.link)
+    if shape.output is None:
+        sys.stdout.write(text)
+        return
+    from pipeline.use_cases.storing import write_text
+
+    sys.stderr.write(f"Wrote {write_text(open_desk(), shape.output, text)}\n")
 
 
 def guarded(command: str, json: bool, call: Callable[[], R]) -> R:

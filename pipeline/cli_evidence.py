@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.cli_answers import answer, answer_async, open_desk, switches
-from pipeline.cli_options import Json, Yes
+from pipeline.cli_answers import Shape, answer, answer_async, open_desk, switches
+from pipeline.cli_options import As, Json, Link, Output, Yes
 
 if TYPE_CHECKING:
     from pipeline.record_views import PruneView
@@ -30,7 +30,7 @@ class RunsGroup(TyperGroup):
 runs = typer.Typer(
     cls=RunsGroup,
     help="The runs of this workspace, or the report of one.",
-    subcommand_metavar="[RUN] [--evidence FILE [--sign KEY]] [--json]",
+    subcommand_metavar="[RUN] [--evidence FILE [--sign KEY]] [--format F] [-o FILE]",
     rich_markup_mode=None,
 )
 evidence = typer.Typer(help="Evidence packs (runs RUN --evidence FILE).", rich_markup_mode=None)
@@ -52,17 +52,21 @@ def show_runs(
     sign: Annotated[
         Path | None, typer.Option(metavar="KEY", help="Sign the evidence with this SSH key.")
     ] = None,
+    as_: As = None,
+    output: Output = None,
+    link: Link = None,
     json: Json = False,
 ) -> None:
     """The runs of this workspace, or the report of one."""
     from pipeline.use_cases import evidence_packs, history
 
+    shape = Shape.of(as_, json=json, output=output, link=link)
     if pack is None:
-        answer("runs", json, lambda: history.runs(open_desk(), run))
+        answer("runs", shape, lambda: history.runs(open_desk(), run))
     elif run is None:
         raise typer.BadParameter("--evidence needs a RUN.")
     else:
-        answer("runs", json, lambda: evidence_packs.pack_run(open_desk(), run, pack, sign_key=sign))
+        answer("runs", shape.is_json, lambda: evidence_packs.pack_run(open_desk(), run, pack, sign_key=sign))
 
 
 @runs.command("prune")

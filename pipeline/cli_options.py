@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
+from pipeline.formats import Format
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+As = Annotated[
+    Format | None, typer.Option("--format", help="How to show it; default: text. html is one page by itself.")
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it here instead of to stdout.")
+]
+Link = Annotated[
+    str | None,
+    typer.Option("--link", metavar="URL", help="With --format markdown: where the whole page will lie."),
+]
 Org = Annotated[
     Path | None,
     typer.Option("--org", metavar="FILE", help="Run against an embedded emulator of this org file."),
@@ -57,6 +69,18 @@ Resumed = Annotated[
 LeaseWait = Annotated[float, typer.Option(min=0, metavar="S", help="Wait so long for another apply to end.")]
 AcceptHeld = Annotated[
     list[str] | None, typer.Option(metavar="REASON", help="Holds of this reason count as done. Repeatable.")
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GUARD=VALUE", help="Override this guard once (docs/guards.md). Repeatable."),
+]
+Shown = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="GUARD=VALUE", help="Show it as with this override, to be approved."),
+]
+Reason = Annotated[
+    list[str] | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; one for each --allow, in its order."),
 ]
 RequireApproval = Annotated[
     bool, typer.Option("--require-approval", help="Refuse what the approval beside the plan does not cover.")

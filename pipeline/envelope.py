@@ -49,13 +49,17 @@ class ErrorView(Part):
 
 
 class HeldView(Part):
-    """One wanted change that is not sent. ``principal`` is null where an entitlement is held."""
+    """One wanted change that is not sent. ``principal`` is null where an entitlement is held; ``adds`` and
+    ``removes`` are what it would have changed.
+    """
 
     principal: str | None
     reason: HoldReason
     detail: str
     address: str
     action: str
+    adds: ValueLists = {}
+    removes: ValueLists = {}
 
 
 class View(Part):

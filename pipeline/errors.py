@@ -55,6 +55,7 @@ class ErrorCode(StrEnum):
     # plan
     PLAN_INVALID = "plan_invalid"
     PLAN_EXISTS = "plan_exists"
+    POLICY_INVALID = "policy_invalid"
     OUTSIDE_WORKSPACE = "outside_workspace"
     CHANGES_INVALID = "changes_invalid"
     # settings
@@ -81,6 +82,9 @@ class ErrorCode(StrEnum):
     OTHER_ORG = "other_org"
     OTHER_CHANGES = "other_changes"
     LIMIT_EXCEEDED = "limit_exceeded"
+    PRIVILEGED_VALUE = "privileged_value"
+    PROVISIONING_UNNAMED = "provisioning_unnamed"
+    CHANGES_TOO_OLD = "changes_too_old"
     LEASE_HELD = "lease_held"
     NOT_CONFIRMED = "not_confirmed"
     APPROVAL_MISSING = "approval_missing"

@@ -57,6 +57,8 @@ class FindingCode(StrEnum):
     UNSUPPORTED_SCHEMA = "unsupported_schema"
     # the tenant
     PROVISIONING_PUSHES = "provisioning_pushes"
+    SOD_CONFLICT = "sod_conflict"
+    SOD_UNCHECKED = "sod_unchecked"
     USER_STATUS = "user_status"
     EXTRA_ACCESS = "extra_access"
     MISSING_ACCESS = "missing_access"

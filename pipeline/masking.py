@@ -33,6 +33,8 @@ _PREFIX = 3
 _LIKE_EMAIL = re.compile(
     r"[^\s\"'<>(),;:\[\]{}|\\/=`]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+"
 )
+_STARTS = re.compile(r"(?<![^\W_])[^\W_]|[\W_]")
+"""Where a name can begin: not within a word."""
 _PLAIN = re.compile(rf"[a-z0-9@._+-]{{1,{ECHO_CHARS_MAX}}}", re.ASCII | re.IGNORECASE)
 """Such names stand in a text as they are."""
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
@@ -104,14 +106,13 @@ class Mask:
 
     def _found(self, folded: str) -> Iterator[tuple[int, int, str]]:
         """Where names stand: (start, end, key of the person), the longest at each place."""
-        at = 0
-        while at < len(folded):
-            end = self._name_at(folded, at)
-            if end is None:
-                at += 1
-                continue
-            yield at, end, self._people[folded[at:end]]
-            at = end
+        done = 0
+        for start in _STARTS.finditer(folded):
+            at = start.start()
+            end = self._name_at(folded, at) if at >= done else None
+            if end is not None:
+                yield at, end, self._people[folded[at:end]]
+                done = end
 
     def _name_at(self, folded: str, at: int) -> int | None:
         longest = None
@@ -119,7 +120,7 @@ class Mask:
             for length in self._lengths.get(folded[at : at + width], ()):
                 end = at + length
                 is_name = width in (_PREFIX, length) and folded[at:end] in self._people
-                if is_name and _stands_alone(folded, at, end):
+                if is_name and _ends_here(folded, end):
                     longest = max(longest or 0, end)
         return longest
 
@@ -168,11 +169,9 @@ def _forms(name: str) -> set[str]:
     return {_folded(each) for each in written if each}
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether no word goes on beyond the ends: ``ann`` does not stand in ``joanna``."""
-    before = start and text[start].isalnum() and text[start - 1].isalnum()
-    after = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
-    return not (before or after)
+def _ends_here(text: str, end: int) -> bool:
+    """Whether no word goes on beyond ``end``: ``ann`` does not stand in ``annual``."""
+    return end >= len(text) or not (text[end - 1].isalnum() and text[end].isalnum())
 
 
 def _named(value: object, field: str = "") -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,10 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ErrorCode, InputError
+from pipeline.freeze import SYNTAX, Freeze, parse_freeze
+
+AGE_H_MAX = 24.0
+"""How old a reviewed change set may be, where nobody says otherwise."""
 
 
 class Settings(BaseSettings):
@@ -47,6 +52,42 @@ class Settings(BaseSettings):
     ] = ""
     okta_plan_protected: Annotated[str, Field(validation_alias="OKTA_PLAN_PROTECTED")] = ""
     """Logins or e-mails, separated by commas or blanks, of people from whom nothing is taken."""
+
+    okta_plan_freeze: Annotated[str, Field(validation_alias="OKTA_PLAN_FREEZE")] = ""
+    """Freeze windows, as pipeline.freeze reads them."""
+    okta_plan_changes_age_h: Annotated[str, Field(validation_alias="OKTA_PLAN_CHANGES_AGE_H")] = ""
+    """How old a reviewed change set may be, in hours."""
+
+    @property
+    def freeze(self) -> Freeze:
+        """The freeze windows. Raises InputError where they cannot be read: that is never no freeze."""
+        try:
+            return parse_freeze(self.okta_plan_freeze)
+        except ValueError as error:
+            raise InputError(
+                ErrorCode.SETTINGS_INVALID,
+                "The freeze windows cannot be read",
+                f"OKTA_PLAN_FREEZE cannot be used: {error}.",
+                next_step=SYNTAX,
+            ) from error
+
+    @property
+    def changes_age_h(self) -> float:
+        """How old a reviewed change set may be, in hours. Raises InputError where that is no number."""
+        text = self.okta_plan_changes_age_h.strip()
+        try:
+            hours = float(text) if text else AGE_H_MAX
+        except ValueError:
+            hours = -1.0
+        if not 0 <= hours < math.inf:
+            raise InputError(
+                ErrorCode.SETTINGS_INVALID,
+                "The age of change sets cannot be read",
+                f"OKTA_PLAN_CHANGES_AGE_H is {text!r}, which is no number of hours.",
+                next_step=f"Set it to hours, e.g. OKTA_PLAN_CHANGES_AGE_H={AGE_H_MAX:g}, or leave it out.",
+            )
+        return hours
+
     allowed_signers: Annotated[str, Field(validation_alias="OKTA_PLAN_ALLOWED_SIGNERS")] = ""
     """The path of an allowed-signers file of ssh-keygen; where it is given, only signed approvals count."""
     okta_plan_form_approval: Annotated[str, Field(validation_alias="OKTA_PLAN_FORM_APPROVAL")] = ""

@@ -119,6 +119,15 @@ class PersonView(Part):
     """Sources that are not there any more, so that ``because`` lacks their rows."""
 
 
+class NotedView(Part):
+    """A finding as it stands in the plan; ``rows`` are lines of the source."""
+
+    code: str
+    source: str | None
+    rows: list[int]
+    detail: str
+
+
 class ShowView(View):
     schema_: Annotated[Literal["okta-plan/show/v1"], Field(alias="schema")] = "okta-plan/show/v1"
     command: Literal["show"] = "show"
@@ -129,4 +138,10 @@ class ShowView(View):
     entitlements: list[EntitlementView] = []
     access: list[CohortView] = []
     removals: list[CohortView] = []
+    assigned: list[str] = []
+    """Who gets the app without a value."""
+    rules: dict[str, str] = {}
+    """What the plan says of grants, limits, assignments, moves and its tenant: dotted key -> JSON."""
+    privileged: list[str] = []
+    noted: list[NotedView] = []
     person: PersonView | None = None

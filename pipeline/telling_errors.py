@@ -45,7 +45,7 @@ def show_usage(error: typer.TyperException, *, debug: bool) -> int:
         said,
         next_step=f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`.",
     )
-    show_error(known, command, json="--json" in sys.argv, debug=debug)
+    show_error(known, command, json=_wants_json(sys.argv), debug=debug)
     return Exit.USAGE
 
 
@@ -59,5 +59,10 @@ def show_unforeseen(error: Exception, *, debug: bool, mask: Mask | None = None) 
         next_step="Run the command again with --debug and report what it prints.",
     )
     known.__cause__ = error
-    show_error(known, command, json="--json" in sys.argv, debug=debug, mask=mask)
+    show_error(known, command, json=_wants_json(sys.argv), debug=debug, mask=mask)
     return Exit.ERROR
+
+
+def _wants_json(words: list[str]) -> bool:
+    given = " ".join(words)
+    return "--json" in words or "--format json" in given or "--format=json" in given

@@ -11,8 +11,10 @@ from pydantic import Field
 
 from pipeline.approval_views import ApprovalsView, ApproveView
 from pipeline.envelope import Counts, ErrorAnswer, FindingView, HeldView, Part, ValueLists, View
+from pipeline.errors import ErrorCode
 from pipeline.install_views import InstallView
 from pipeline.record_views import EvidenceView, PruneView
+from pipeline.review_views import CompareView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 
@@ -64,11 +66,21 @@ class CheckView(View):
 
 
 class ChangeView(Part):
+    """One change. ``principal`` is null where an entitlement is changed; a person holds ``keeps`` and
+    ``removes`` before, ``keeps`` and ``adds`` after.
+    """
+
     address: str
     action: str
     message: str
+    principal: str | None = None
+    also: list[str] = []
+    """Other names that the source has for the person."""
     adds: ValueLists
     removes: ValueLists = {}
+    keeps: ValueLists = {}
+    expires: str | None = None
+    expires_before: str | None = None
 
 
 class ForecastView(Part):
@@ -83,6 +95,23 @@ class ForecastView(Part):
     concurrency: int
 
 
+class RefusalView(Part):
+    """Why a guard would refuse the change set now: its arithmetic, and what lets this pass once."""
+
+    guard: str
+    code: ErrorCode
+    detail: str
+    override: str
+
+
+class AllowedView(Part):
+    """One override of this run: ``--allow GUARD=VALUE --reason REASON``."""
+
+    guard: str
+    value: str
+    reason: str
+
+
 class DiffView(View):
     schema_: Annotated[Literal["okta-plan/diff/v1"], Field(alias="schema")] = "okta-plan/diff/v1"
     command: Literal["diff"] = "diff"
@@ -92,7 +121,11 @@ class DiffView(View):
     org_host: str = ""
     observed_at: str = ""
     changes: list[ChangeView] = []
+    privileged: list[str] = []
+    """Values that the plan calls privileged, as ``Entitlement/value``."""
     kept: int = 0
+    refusals: list[RefusalView] = []
+    """What ``apply`` would be refused for."""
     forecast: ForecastView | None = None
     notices: list[str] = []
 
@@ -168,6 +201,7 @@ class ApplyView(View):
     org_id: str = ""
     org_host: str = ""
     outcomes: Counts = {}
+    allowed: list[AllowedView] = []
     revoked: list[MissingView] = []
     """Values that this run took away."""
     problems: list[OutcomeView] = []
@@ -213,12 +247,23 @@ class RunView(Part):
     outcomes: Counts = {}
 
 
+class RunChangeView(ChangeView):
+    """A change of a run and what became of it: an outcome, ``held``, or ``not_started``."""
+
+    outcome: str
+    detail: str = ""
+
+
 class RunsView(View):
     schema_: Annotated[Literal["okta-plan/runs/v1"], Field(alias="schema")] = "okta-plan/runs/v1"
     command: Literal["runs"] = "runs"
     runs: list[RunView] = []
     report: str | None = None
     """The report of the run asked for, as Markdown."""
+    changes: list[RunChangeView] = []
+    """The change set of the run asked for."""
+    told: ApplyView | None = None
+    """What that run said at its end; null where it did not come to it."""
 
 
 class CreatedGrantView(Part):
@@ -292,6 +337,7 @@ VIEWS: tuple[type[View], ...] = (
     ApproveView,
     ArchiveView,
     CheckView,
+    CompareView,
     DemoView,
     DiffView,
     ErrorAnswer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from collections.abc import Iterator
@@ -24,6 +25,13 @@ os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnul
 # Drawn once, before the processes that share the tests start: they must agree on the names of the tests.
 os.environ.setdefault("OKTA_PLAN_KILL_SEED", str(random.SystemRandom().randrange(1_000_000)))
 os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: looking for garbage in it again and again takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

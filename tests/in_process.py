@@ -25,6 +25,7 @@ from pipeline.views import (
     DiffView,
     SimulateView,
     UndoView,
+    ValidateView,
     VerifyView,
 )
 from tests import virtual_time
@@ -88,11 +89,17 @@ class Tenant:
 
         return self._run(offline_on_loop)
 
+    def validate(self, *plans: str) -> ValidateView:
+        async def offline_on_loop(desk: Desk) -> ValidateView:
+            return offline.validate(desk, list(plans or ("t",)))
+
+        return self._run(offline_on_loop)
+
     def check(self, okta_app: str | None = "ERP") -> CheckView:
         return self._run(lambda desk: online.check(desk, okta_app))
 
-    def diff(self, plan: str = "t") -> DiffView:
-        return self._run(lambda desk: online.diff(desk, plan, detailed_exit_code=True))
+    def diff(self, plan: str = "t", allow: tuple[str, ...] = ()) -> DiffView:
+        return self._run(lambda desk: online.diff(desk, plan, detailed_exit_code=True, allow=allow))
 
     def apply(self, plan: str = "t", **request: Any) -> ApplyView:
         asked = applying.ApplyRequest(plan=plan, **{"yes": True, **request})

@@ -71,12 +71,6 @@ def test_a_passed_limit_refuses_before_the_first_write(
     assert org.writes() == 0
 
 
-def test_a_privileged_value_is_held_until_somebody_can_approve_it(tmp_path: Path) -> None:
-    org = tenant(tmp_path, limits={"privileged": ["Role/Admin"]})
-    assert org.apply().exit_code == 3
-    assert org.held() == {}
-
-
 def test_a_run_leaves_its_papers_for_its_owner_only(tmp_path: Path) -> None:
     org = tenant(tmp_path)
     view = org.apply()

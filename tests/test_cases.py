@@ -1,4 +1,6 @@
-"""tests/cases/*.yaml: a plan, an org, and what diff and apply must make of them. One runner for all.
+"""tests/cases/*.yaml: a plan, an org, perhaps policies, and what diff and apply must make of them.
+
+One runner for all.
 
 A case may give ``refused`` (error code) instead of changes. ``held_after`` lists what people of the org hold
 at the end; who is not named must hold what they held before. ``ends_after`` lists when grants end.
@@ -34,6 +36,9 @@ def furnish(folder: Path, case: dict[str, Any]) -> Tenant:
     (folder / "plans").mkdir()
     (folder / "plans" / "t.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), "utf-8")
     (folder / "org.yaml").write_text(yaml.safe_dump(org, sort_keys=False), "utf-8")
+    for name, policy in case.get("policies", {}).items():
+        (folder / "policies").mkdir(exist_ok=True)
+        (folder / "policies" / name).write_text(yaml.safe_dump(policy, sort_keys=False), "utf-8")
     return Tenant(folder, folder / "org.yaml")
 
 

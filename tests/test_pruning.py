@@ -14,6 +14,7 @@ from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.record_views import PruneView, WhyKept
 from pipeline.use_cases import pruning
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.tickets import Ticket
 from tests import approvals
 from tests.in_process import Tenant
 from tests.test_cases import furnish
@@ -180,3 +181,22 @@ def test_all_that_is_kept_in_runs_is_for_its_owner_only(tmp_path: Path) -> None:
     assert {each.name for each in runs.iterdir()} >= {"changes", "approvals", "in-place", "leases", run}
     for path, mode in modes.items():
         assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_what_a_server_kept_of_a_run_goes_with_it(tmp_path: Path) -> None:
+    org = with_runs(tmp_path, 200, 10)
+    old, young = names(org)
+    never = f"{old[:-4]}none"
+    workers = org.workspace / "plans" / ".runs" / "workers"
+    for run, started in (
+        (old, "2020-01-01T00:00:00Z"),
+        (never, "2020-01-01T00:00:00Z"),
+        (young, "2026-09-01T00:00:00Z"),
+    ):
+        (workers / run).mkdir(parents=True)
+        ticket = Ticket(
+            run=run, plan="t", plan_digest="", changes_digest="", approval_digest="", started_at=started
+        )
+        (workers / run / "ticket.json").write_text(ticket.model_dump_json(), encoding="utf-8")
+    prune(org)
+    assert [each.name for each in workers.iterdir()] == [young]

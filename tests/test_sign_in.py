@@ -84,10 +84,27 @@ def test_diff_and_verify_never_ask_for_a_scope_that_writes(tmp_path: Path) -> No
     assert not any("manage" in str(body) for body in asked)
 
 
+def test_without_the_scope_of_risk_rules_all_else_is_done_and_that_is_said(tmp_path: Path) -> None:
+    org = tenant(tmp_path, granted=scopes.ALL - scopes.OPTIONAL)
+    (finding,) = org.diff().findings
+    assert finding.code == "sod_unchecked"
+    assert scopes.RISK_RULES in finding.detail
+    assert org.apply(accept_held=ACCEPTED).exit_code == 0
+    assert not [each for each in org.requests() if each["path"].endswith("/risk-rules")]
+    tokens = [each["status"] for each in org.requests() if each["path"] == "/oauth2/v1/token"]
+    assert tokens == [400, 200] * 2, "asked for with it, then without it, once for each command"
+
+
+def test_with_the_scope_of_risk_rules_they_are_read(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    assert org.diff().findings == []
+    assert [each["status"] for each in org.requests() if each["path"].endswith("/risk-rules")] == [200]
+
+
 def test_check_says_which_scopes_are_missing_and_what_they_are_for(tmp_path: Path) -> None:
     view = tenant(tmp_path, granted=scopes.TO_READ | {scopes.GOVERN}).check()
     assert view.exit_code == 0
-    assert [each.scope for each in view.scopes if not each.granted] == [scopes.ASSIGN]
+    assert [each.scope for each in view.scopes if not each.granted] == [scopes.RISK_RULES, scopes.ASSIGN]
     assert all(each.needed_for for each in view.scopes)
 
 

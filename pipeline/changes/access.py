@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.address import Address
 from pipeline.changes.converting import is_of, with_base
+from pipeline.changes.duties import against_giving, duties_of
 from pipeline.changes.holdings import Holdings, ValueNames
 from pipeline.changes.lengthening import lengthening, lengthens
 from pipeline.changes.model import (
@@ -24,8 +25,9 @@ from pipeline.changes.obstacles import Case, Obstacle, against_keep, against_wri
 from pipeline.changes.protection import against_taking
 from pipeline.changes.removals import Removals, Taking, removable, with_revoke
 from pipeline.changes.snapshot import GrantType, OktaGrant, Snapshot
-from pipeline.changes.structure import Blocked, Meant, Pair
+from pipeline.changes.structure import Blocked, Meant, Pair, Structure
 from pipeline.changes.wanted import Person, by_entitlement
+from pipeline.plan.duties import Duties
 from pipeline.plan.model import Plan
 
 Verdict = Change | Hold | Keep
@@ -59,23 +61,23 @@ class Terms:
     """Of every (entitlement, value) in the plan."""
     names: ValueNames
     single_valued: frozenset[str]
-    privileged: frozenset[Pair]
+    duties: Duties
     removals: Removals
     now_s: float
     _wanted: dict[frozenset[Pair], Wanted] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plan: Plan, snapshot: Snapshot, meant: Mapping[Pair, Meant | Blocked], now_s: float) -> Terms:
-        found = [(pair, each) for pair, each in meant.items() if isinstance(each, Meant)]
-        named = set(plan.limits.privileged)
+    def of(cls, plan: Plan, structure: Structure, now_s: float) -> Terms:
+        snapshot, meant = structure.snapshot, structure.meant
+        found = [each for each in meant.values() if isinstance(each, Meant)]
         names = ValueNames(snapshot)
         return cls(
             plan=plan,
             snapshot=snapshot,
             meant=meant,
             names=names,
-            single_valued=frozenset(each.entitlement for _, each in found if not each.multi_value),
-            privileged=frozenset(each.pair for pair, each in found if named & spellings(pair, each.pair)),
+            single_valued=frozenset(each.entitlement for each in found if not each.multi_value),
+            duties=duties_of(plan, structure),
             removals=Removals(snapshot, names, removable(plan, snapshot)),
             now_s=now_s,
         )
@@ -100,13 +102,6 @@ class Terms:
 
     def grants_of(self, person: Person) -> tuple[OktaGrant, ...]:
         return self.snapshot.grants.get(person.user.id, ())
-
-
-def spellings(planned: Pair, meant: Pair) -> set[str]:
-    """The ways in which limits may name a value: "Entitlement/value" or the bare value, as the plan or as
-    the tenant writes it.
-    """
-    return {text for pair in (planned, meant) for text in ("/".join(pair), pair[1])}
 
 
 def compare_person(terms: Terms, person: Person) -> list[Verdict]:
@@ -199,13 +194,17 @@ def _grant(terms: Terms, person: Person, wanted: Wanted, taking: Taking) -> Verd
         leaving=taking.from_base,
         options=terms.plan.grants,
         single_valued=terms.single_valued,
-        privileged=terms.privileged,
         now_s=terms.now_s,
         base_is_read=base is not None and any(is_of(base, each) for each in grants),
     )
     obstacle = against_write(case)
     if obstacle is None and case.action is Action.CONVERT:
         obstacle = against_taking(terms.snapshot, person)
+    if obstacle is None:
+        is_read = case.base_is_read
+        obstacle = against_giving(
+            terms.duties, terms.snapshot, held, missing, taking.pairs, base_is_read=is_read
+        )
     if obstacle is not None:
         return _hold(person, case.action, obstacle, missing)
     return _write(case, wanted)

@@ -13,6 +13,7 @@ from pipeline.errors import ErrorCode, RefusedError
 from pipeline.findings import FindingCode
 from pipeline.plan.approval import Approval, Scope
 from pipeline.plan.model import Plan
+from pipeline.plan.value_texts import ValuePattern, bare_texts_of, texts_of
 
 AGAIN = "Run `okta-plan diff` again, review the new change set, and approve it with `okta-plan approve`."
 Counts = dict[str, int]
@@ -67,18 +68,19 @@ def needs_of(plan: Plan, changes: ChangeSet) -> Needs:
 def _privileged(plan: Plan) -> dict[tuple[str, str], str]:
     """Pairs as change sets write them -> the words of ``limits.privileged`` that mean them."""
     pairs: dict[tuple[str, str], str] = {}
-    wanted = set(plan.limits.privileged)
+    patterns = [ValuePattern.of(text) for text in plan.limits.privileged]
     for entitlement in plan.entitlements:
         for value in entitlement.values:
+            texts = texts_of(entitlement, value) | bare_texts_of(value)
+            by = next((each.text for each in patterns if each.matches(texts)), None)
+            if by is None:
+                continue
+            # a pattern names nothing: then the value itself must be named
+            word = by if "*" not in by else f"{entitlement.external_value}/{value.external_value}"
             # The tenant may know either by its name only, and then its externalValue is what it calls it.
             for first in (entitlement.external_value, entitlement.name):
                 for second in (value.external_value, value.name):
-                    texts = (f"{entitlement.external_value}/{value.external_value}", f"{first}/{second}")
-                    word = next(
-                        (text for text in (*texts, value.external_value, second) if text in wanted), None
-                    )
-                    if word is not None:
-                        pairs[first, second] = word
+                    pairs[first, second] = word
     return pairs
 
 

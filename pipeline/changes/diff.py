@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.address import Address
 from pipeline.changes.access import Terms, compare_person
+from pipeline.changes.duties import duty_findings
 from pipeline.changes.model import Change, ChangeSet, Hold, Keep
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.structure import compare_structure
@@ -27,9 +28,7 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
     """
     structure = compare_structure(plan, snapshot)
     resolved = resolve(plan, snapshot)
-    terms = Terms.of(
-        plan, structure.snapshot, structure.meant, snapshot.observed_at_s if now_s is None else now_s
-    )
+    terms = Terms.of(plan, structure, snapshot.observed_at_s if now_s is None else now_s)
     verdicts = [
         *structure.changes,
         *structure.holds,
@@ -37,6 +36,7 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         *resolved.holds,
         *(verdict for person in resolved.people for verdict in compare_person(terms, person)),
     ]
+    changes = tuple(each for each in verdicts if isinstance(each, Change))
     return ChangeSet(
         org_id=snapshot.org_id,
         org_host=snapshot.org_host,
@@ -45,10 +45,14 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         plan_name=plan.name,
         plan_digest=plan_digest,
         observed_at_s=snapshot.observed_at_s,
-        changes=tuple(each for each in verdicts if isinstance(each, Change)),
+        changes=changes,
         holds=tuple(sorted((each for each in verdicts if isinstance(each, Hold)), key=_hold_order)),
         keeps=tuple(each for each in verdicts if isinstance(each, Keep)),
-        findings=(*_provisioning(snapshot), *_statuses(resolved.people)),
+        findings=(
+            *_provisioning(snapshot),
+            *_statuses(resolved.people),
+            *duty_findings(terms.duties, structure.snapshot, resolved.people, changes),
+        ),
     )
 
 

@@ -63,6 +63,10 @@ class ValueNames:
         names = self._names
         return HeldGrant(grant, frozenset(names[pair] for pair in grant.values if pair in names))
 
+    def name(self, pair: Pair) -> Pair:
+        """Both externalValues of (entitlement id, value id); the ids where no listing has them."""
+        return self._names.get(pair, pair)
+
     def holdings(self, grants: Iterable[OktaGrant]) -> Holdings:
         """What ``grants`` hold; for people whose grants ``obstacles.strange`` has nothing against."""
         held = sorted((self.of(grant) for grant in grants), key=lambda each: each.grant.id)

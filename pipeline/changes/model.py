@@ -52,6 +52,7 @@ class HoldReason(StrEnum):
     INCOMPLETE_READ = "incomplete_read"
     NOT_SUPPORTED = "not_supported"
     PROTECTED = "protected"
+    SOD_CONFLICT = "sod_conflict"
     STILL_HELD_VIA = "still_held_via"
     # found while applying
     DRIFTED = "drifted"

@@ -36,7 +36,6 @@ class Case:
     options: GrantOptions
     single_valued: frozenset[str]
     """Entitlements of which a person holds at most one value."""
-    privileged: frozenset[Pair]
     now_s: float
     base_is_read: bool = False
     """Whether all that a policy gives the person is known."""
@@ -165,14 +164,6 @@ def _too_many(case: Case) -> Obstacle | None:
     return Obstacle(HoldReason.NOT_SUPPORTED, detail)
 
 
-def _privileged(case: Case) -> Obstacle | None:
-    named = case.missing & case.privileged
-    if not named:
-        return None
-    detail = f"Privileged: {listed(named)}. This needs an approval, which this version does not take."
-    return Obstacle(HoldReason.NOT_SUPPORTED, detail)
-
-
 _RULES: tuple[Callable[[Case], Obstacle | None], ...] = (
     _policy,
     _beside_additive,
@@ -182,9 +173,8 @@ _RULES: tuple[Callable[[Case], Obstacle | None], ...] = (
     _expired,
     _single_value,
     _too_many,
-    _privileged,
 )
-_ADDITIVE_RULES = (_held_otherwise, _expired, _single_value, _too_many, _privileged)
+_ADDITIVE_RULES = (_held_otherwise, _expired, _single_value, _too_many)
 
 
 def _other_end(person: Person, existing: list[str | None]) -> Obstacle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.changes.permissions import NOTHING_ALLOWED, Permissions
 from pipeline.changes.snapshot import EntitlementManagement, Snapshot
 from pipeline.errors import ErrorCode, RefusedError
 from pipeline.plan.model import Plan
@@ -12,14 +13,18 @@ TURN_ON = (
 )
 
 
-def refuse_unless_ready(plan: Plan, snapshot: Snapshot) -> None:
-    """Raises RefusedError where the plan is for another org, or the app cannot take entitlements."""
-    if plan.tenant is not None and plan.tenant.casefold() != snapshot.org_host.casefold():
+def refuse_unless_ready(plan: Plan, snapshot: Snapshot, permissions: Permissions = NOTHING_ALLOWED) -> None:
+    """Raises RefusedError where the plan is for another org and ``permissions`` do not name this one, or the
+    app cannot take entitlements.
+    """
+    host = snapshot.org_host.casefold()
+    if plan.tenant is not None and plan.tenant.casefold() != host and host not in permissions.tenants:
         raise RefusedError(
             ErrorCode.OTHER_ORG,
             "The plan is for another org",
             f"The plan names {plan.tenant}, but the configured org is {snapshot.org_host}.",
-            next_step="Check OKTA_DOMAIN, or the plan's `tenant`.",
+            next_step="Check OKTA_DOMAIN, or the plan's `tenant`. To apply it to this org once: "
+            f'--allow tenant={snapshot.org_host} --reason "...".',
         )
     okta_app = snapshot.okta_app
     if okta_app.status != "ACTIVE":

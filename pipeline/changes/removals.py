@@ -97,8 +97,9 @@ class Removals:
         if in_the_way is not None:
             holds.append(_hold(person, in_the_way, found))
         pairs = found & held.pairs
-        if both := found & granted:
-            # also where it is not held now: the grant is about to give it
+        not_there_yet = frozenset(pair for pair in person.removals if pair not in self.meant)
+        if both := (found | not_there_yet) & granted:
+            # also where it is not held now, or the app has no such value: the grant is about to give it
             holds.append(_hold(person, _granted_too(person, both), both))
             pairs -= both
         for obstacle, those in self._obstacles(person, held, pairs):

@@ -6,6 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pipeline.plan.duties import Rule
+
+RISK_RULES = "risk_rules"
+"""The listing of the app's risk rules; it is there only where somebody may get something."""
+OF_UNKNOWN_KIND = "of a kind that this version does not know"
+"""The status of a risk rule whose criteria could not be understood."""
+
 
 class GrantType(StrEnum):
     """Okta's grant types. CUSTOM and POLICY are base grants; the others add to what exists."""
@@ -104,6 +111,31 @@ class OktaApp:
     entitlement_management: EntitlementManagement
     implicit_assignment: bool
     has_provisioning: bool
+    orn: str | None = None
+    """Its resource name, by which Okta's risk rules name it; None where Okta did not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSide:
+    """One criterion of a risk rule: (entitlement id, value id) pairs, any one of them or all."""
+
+    values: frozenset[tuple[str, str]]
+    needs_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRule:
+    """One of Okta's own rules of separation of duties: nobody may meet all of its sides."""
+
+    id: str
+    name: str
+    description: str | None
+    status: str
+    sides: tuple[RiskSide, ...]
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "ACTIVE"
 
 
 class LookupStatus(StrEnum):
@@ -170,6 +202,19 @@ class Snapshot:
     """Logins and e-mails, case-folded, and ids of users from whom nothing is taken."""
     bases: Mapping[str, BaseAccess] = field(default_factory=dict)
     """By Okta user id: the policy grants of those who are to be converted, where they could be read."""
+
+    rules: tuple[Rule, ...] = ()
+    """Of separation of duties, from the policies of the workspace; about whatever app."""
+    risk_rules: tuple[RiskRule, ...] = ()
+    """Okta's own, of this app."""
+    risk_rules_unread: str = ""
+    """Why this credential or org does not tell them."""
+    allowed_conflicts: frozenset[str] = frozenset()
+    """Ids of rules, case-folded, that somebody may break this once."""
+
+    @property
+    def risk_rules_torn(self) -> bool:
+        return any(each.name == RISK_RULES and not each.complete for each in self.listings)
 
     @property
     def names(self) -> Iterator[str]:

@@ -107,9 +107,13 @@ def paged(answer: R, cursor: Cursor) -> R:
 def result_of(answer: Answer, *, mask: Mask) -> CallToolResult:
     """The result that carries ``answer`` as structured content and, standing alone, as text."""
     characters_max = CHARACTERS_MAX
+    if answer.state == "working":
+        told = {"state": "working", "next": answer.next}
+        waiting = f"Not done yet: it goes on without you.\n{json.dumps(told, separators=(',', ':'))}"
+        return CallToolResult(content=[TextContent(text=waiting)], structured_content=told)
     body = answer.model_dump(mode="json")
     mask.learn_from(body)
-    said = answer.in_words() if answer.state == "done" else "Not done yet: it goes on without you."
+    said = answer.in_words()
     start = answer._cursor_start if isinstance(answer, Rows) else ""  # noqa: SLF001 - of our own class
     sentence = body.pop("next")
     body = cleaned(body, mask=mask)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.errors import InputError
+from pipeline.errors import ErrorCode, InputError
 from pipeline.mcp_server.answers import ROWS, Cursor, Rows, Shape, page_of, paged
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.offers import READS_FILES, WRITES_FILES, offered
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 
 File = Annotated[str, Field(description="Number from list_csv_files, path below csv/, or s3://bucket/key")]
 Next = Annotated[str | None, Field(description="next_cursor of the answer before")]
+UNUSABLE = frozenset(
+    {
+        ErrorCode.FILE_EMPTY,
+        ErrorCode.FILE_TOO_LARGE,
+        ErrorCode.NOT_UTF8,
+        ErrorCode.NOT_A_TABLE,
+        ErrorCode.TOO_MANY_REJECTS,
+        ErrorCode.DUPLICATE_COLUMN,
+        ErrorCode.NO_USER_COLUMN,
+        ErrorCode.NO_ENTITLEMENT_COLUMN,
+        ErrorCode.NO_USABLE_ROWS,
+        ErrorCode.BAD_CELLS,
+        ErrorCode.DATE_ORDER_UNKNOWN,
+    }
+)
+"""What is wrong with the content of a file."""
 COLUMNS_MAX = 40
 CELL_CHARACTERS_MAX = 120
 VALUES_SHOWN = 15
@@ -177,6 +193,8 @@ class FileTools:
         try:
             view = await self._analysis(file)
         except InputError as error:
+            if error.code not in UNUSABLE:
+                raise
             # What is asked is whether the file is good, so that it is not is an answer.
             lines = [error.location.line] if error.location and error.location.line else []
             problem = FindingRow(
@@ -295,6 +313,21 @@ def _finding_rows(view: AnalyzeView) -> list[FindingRow]:
             lines=each.rows[:LINES_SHOWN],
         )
         for each in view.findings
+    ]
+    told = {each.code for each in rows}
+    rejected: dict[str, list[int]] = {}
+    for row in view.rejected:
+        rejected.setdefault(row.reason, []).append(row.line)
+    rows += [
+        FindingRow(
+            code=reason,
+            severity="warning",
+            what="Rows cannot be used",
+            lines_total=len(lines),
+            lines=lines[:LINES_SHOWN],
+        )
+        for reason, lines in rejected.items()
+        if reason not in told
     ]
     return sorted(rows, key=lambda row: order[row.severity])
 

@@ -11,15 +11,24 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-WAIT_S = 40.0
-"""The longest that a tool call waits."""
+WAIT_S = 36.0
+"""The longest that a tool call waits, for all its steps together."""
+LEAST_S = 4.0
+"""What a step may take at least, or a late one would never be waited for."""
+_call_began_s: ContextVar[float | None] = ContextVar("call_began_s", default=None)
 KEPT_S = 300.0
 """A result that nobody fetched for so long is told to nobody: it may not be true any more."""
 T = TypeVar("T")
+
+
+def begin_call() -> None:
+    """Steps of the tool call that this task serves count from now on."""
+    _call_began_s.set(asyncio.get_running_loop().time())
 
 
 class StillWorking(Exception):  # noqa: N818 - no error: the call goes on
@@ -57,7 +66,9 @@ class Jobs:
             job.future.add_done_callback(partial(_note_end, loop, job))
         waiting = asyncio.wrap_future(job.future)
         waiting.add_done_callback(_noticed)
-        await asyncio.wait([waiting], timeout=self._wait_s)
+        began_s = _call_began_s.get()
+        left_s = self._wait_s - (loop.time() - began_s if began_s is not None else 0.0)
+        await asyncio.wait([waiting], timeout=max(min(LEAST_S, self._wait_s), left_s))
         if not job.future.done():
             raise StillWorking(asyncio.get_running_loop().time() - job.started_s)
         self._jobs.pop(key, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, get_type_hints
@@ -14,11 +15,14 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pipeline.errors import OktaPlanError
 from pipeline.mcp_server.answers import Answer, result_of
 from pipeline.mcp_server.door import Door
-from pipeline.mcp_server.jobs import StillWorking
+from pipeline.mcp_server.jobs import StillWorking, begin_call
 from pipeline.mcp_server.refusals import refusal
+from pipeline.mcp_server.refusals import refused as refused_as
 
 P = ParamSpec("P")
 CHECK_BACK = "Call {tool} again with the same arguments in 30 s; tell the person that it takes a while."
+DEFECT = "Something unforeseen went wrong. This is a defect of okta-plan."
+TELL = "Tell the person; the server's log (stderr) has the details. run_status tells what runs did."
 _OFFER = "__offer__"
 
 
@@ -78,6 +82,7 @@ def offered(
         @functools.wraps(method)
         async def tool(*args: P.args, **kwargs: P.kwargs) -> CallToolResult:
             here: HasDoor = args[0]  # type: ignore[assignment]  # the object of the method
+            begin_call()
             try:
                 answer = await method(*args, **kwargs)
             except StillWorking:
@@ -86,6 +91,9 @@ def offered(
                 return refused.result
             except OktaPlanError as error:
                 return refusal(error, mask=here.door.mask())
+            except Exception:  # a defect of ours: a sentence for the model, the traceback for the log
+                logging.getLogger(__name__).exception("A tool failed: %s", method.__name__)
+                return refused_as({"error": "internal", "what": DEFECT, "next": TELL}, mask=here.door.mask())
             return result_of(answer, mask=here.door.mask())
 
         setattr(tool, _OFFER, Offer(title, hints, meta))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pipeline.use_cases.desk import Desk
 
 PLAN_ENDINGS = (".yaml", ".yml")
+NO_PLANS = (".approval.yaml", ".mapping.yaml", ".approval.yml", ".mapping.yml")
+"""What stands beside plans under their names."""
 
 
 def source_place(desk: Desk, given: str, listed: Mapping[int, str] | None) -> str:
@@ -46,7 +48,7 @@ def list_plans(desk: Desk) -> list[Path]:
         path
         for path in (folder.iterdir() if folder.is_dir() else ())
         if path.name.endswith(PLAN_ENDINGS)
-        and not path.name.endswith(tuple(f".approval{ending}" for ending in PLAN_ENDINGS))
+        and not path.name.endswith(NO_PLANS)
         and path.is_file()
         and path.resolve().is_relative_to(folder.resolve())
     ]
@@ -54,14 +56,15 @@ def list_plans(desk: Desk) -> list[Path]:
 
 
 def _inside(desk: Desk, given: str, folder: str, is_kind: Callable[[str], bool], *, added: str) -> str:
-    root = (desk.workspace / folder).resolve()
-    if "\0" in given or len(given) > 1_000:  # noqa: PLR2004 - no path is longer
+    workspace = desk.workspace.resolve()
+    root = (workspace / folder).resolve()
+    if not root.is_relative_to(workspace) or "\0" in given or len(given) > 1_000:  # noqa: PLR2004 - no path is longer
         raise _outside(folder)
     names = [given, f"{given}{added}"]
     for name in [*names, *(f"{folder}/{each}" for each in names)]:
         found = (desk.workspace / name).resolve()
         if found.is_relative_to(root) and is_kind(found.name) and found.is_file():
-            return found.relative_to(desk.workspace.resolve()).as_posix()
+            return found.relative_to(workspace).as_posix()
     inside = (desk.workspace / given).resolve().is_relative_to(root) or (
         root / given
     ).resolve().is_relative_to(root)

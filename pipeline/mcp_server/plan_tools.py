@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PlanName = Annotated[str, Field(description="Plan from list_plans", max_length=300)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 UserId = Annotated[str, Field(pattern=r"^00u[A-Za-z0-9]{17}$")]
+PLAN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 ITEMS_MAX = 5_000
 
 
@@ -51,7 +52,7 @@ class PlanTools:
         self,
         filename: File,
         appId: AppId,
-        name: Annotated[str | None, Field(max_length=100, description="Default: of the file")] = None,
+        name: Annotated[str | None, Field(pattern=PLAN_NAME, description="Default: of the file")] = None,
         mapping: Annotated[str | None, Field(description="Mapping file in plans/")] = None,
         as_of: Annotated[str | None, Field(description="Day for validity columns, 2026-01-31")] = None,
         since: Annotated[str | None, Field(description="Older plan: propose removals")] = None,

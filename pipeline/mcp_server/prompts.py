@@ -89,9 +89,9 @@ def _known(desk: Desk, name: str) -> list[str]:
         case "app":
             found = _apps(desk)
         case "run":
-            from pipeline.use_cases.run_standing import all_runs
+            from pipeline.use_cases.run_standing import run_ids
 
-            found = [each.run for each in all_runs(desk)]
+            found = run_ids(desk)
         case "digest":
             found = stored_digests(desk)
         case _:

@@ -64,9 +64,9 @@ class Shown:
         return self._json(await self._read("changes", stored_digests))
 
     async def runs(self) -> str:
-        from pipeline.use_cases.run_standing import all_runs
+        from pipeline.use_cases.run_standing import in_short, run_ids
 
-        found = await self._read("runs", all_runs)
+        found = await self._read("runs", lambda desk: [in_short(desk, run) for run in run_ids(desk)[:ROWS]])
         return self._json([{"run": e.run, "plan": e.plan, "state": e.state} for e in found])
 
     async def source(self, path: str) -> str:

@@ -26,11 +26,12 @@ from pipeline.mcp_server.plan_tools import Digest, PlanName
 from pipeline.mcp_server.refusals import refusal
 
 if TYPE_CHECKING:
+    from pipeline.use_cases.desk import Desk
     from pipeline.use_cases.run_standing import RunStanding
 
 RunId = Annotated[str, Field(description="Run from apply_plan or run_status", max_length=40)]
 WAIT_S_MAX = 45
-WAITED_S_MAX = 42.0
+WAITED_S_MAX = 38.0
 """What a call waits of that, so that it is answered in time."""
 NEEDS_PERSON = {"anthropic/requiresUserInteraction": True}
 STATES = Literal[
@@ -185,18 +186,22 @@ class RunTools:
         return await self.door.look("run_status", run, lambda desk: run_standing.standing(desk, run))
 
     async def _all(self, place: Cursor) -> RunAnswer:
-        from pipeline.use_cases import run_standing
+        from pipeline.use_cases.run_standing import in_short, run_ids
 
-        found = await self.door.look("runs", None, run_standing.all_runs)
-        rows = [
-            RunRow(run=each.run, plan=each.plan, run_state=each.state, started_at=each.started_at)
-            for each in page_of(found, place)
-        ]
+        def call(desk: Desk) -> tuple[int, list[RunRow]]:
+            found = run_ids(desk)
+            told = [in_short(desk, run) for run in page_of(found, place)]
+            return len(found), [
+                RunRow(run=each.run, plan=each.plan, run_state=each.state, started_at=each.started_at)
+                for each in told
+            ]
+
+        total, rows = await self.door.look("runs", place.first, call)
         after = place.first + len(rows)
         return RunAnswer(
-            total=len(found),
+            total=total,
             first=place.first,
-            next_cursor=str(after) if after < len(found) else None,
+            next_cursor=str(after) if after < total else None,
             runs=rows,
             next="Call run_status with one of them." if rows else "There are none; apply_plan starts one.",
         )

@@ -122,11 +122,11 @@ class TenantTools:
     @offered("Test the connection", READS_OKTA)
     async def okta_test(self) -> ConnectionAnswer:
         """Which org is connected, as whom, what is missing, and which runs wait to go on."""
-        from pipeline.use_cases import history, online, sources
+        from pipeline.use_cases import online, run_standing, sources
 
         view = await self.door.ask_okta("okta_test", None, lambda desk: online.check(desk, None))
         files = await self.door.look("files", None, sources.files)
-        runs = await self.door.look("unfinished", None, lambda desk: history.runs(desk, None))
+        runs = await self.door.look("unfinished", None, lambda desk: run_standing.unfinished(desk, ROWS))
         s3 = await self.door.look("s3", None, lambda desk: desk.settings.s3_enabled)
         return ConnectionAnswer(
             org_id=view.org_id,
@@ -137,9 +137,7 @@ class TenantTools:
             csv_files=len(files.files),
             s3_enabled=s3.strip().casefold() == "true",
             read_only=self.door.read_only,
-            unfinished_runs=[each.run for each in runs.runs if each.state in {"running", "unfinished"}][
-                :ROWS
-            ],
+            unfinished_runs=runs,
             next="Call list_csv_files.",
         )
 

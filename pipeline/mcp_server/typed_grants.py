@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pipeline.use_cases.staging import TypedGrant
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{20}$")]
+AppId = Annotated[str, Field(pattern=r"^0oa[A-Za-z0-9]{17}$")]
+UserId = Annotated[str, Field(pattern=r"^00u[A-Za-z0-9]{17}$")]
 
 
 class Strict(BaseModel):
@@ -19,12 +21,12 @@ class Strict(BaseModel):
 
 
 class AppTarget(Strict):
-    externalId: Id
+    externalId: AppId
     type: Literal["APPLICATION"]
 
 
 class UserTarget(Strict):
-    externalId: Id
+    externalId: UserId
     type: Literal["OKTA_USER"]
 
 
@@ -46,7 +48,7 @@ class GrantBody(Strict):
 
 
 class WantedGrant(Strict):
-    userId: Id
+    userId: UserId
     grantBody: GrantBody
 
 

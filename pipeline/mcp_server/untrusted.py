@@ -6,6 +6,9 @@ from typing import Any
 
 from pipeline.masking import Mask
 
+EXACT = "command"
+"""The field that a person copies: never cut or masked, only made visible."""
+EXACT_CHARACTERS_MAX = 8_000
 CHARACTERS_MAX = 300
 """Of one text in an answer."""
 _INVISIBLE = frozenset(
@@ -36,7 +39,9 @@ def cleaned(value: Any, *, mask: Mask, characters_max: int = CHARACTERS_MAX) -> 
             return [cleaned(each, mask=mask, characters_max=characters_max) for each in value]
         case dict():
             return {
-                cleaned(key, mask=mask): cleaned(each, mask=mask, characters_max=characters_max)
+                cleaned(key, mask=mask): visible(each, characters_max=EXACT_CHARACTERS_MAX)
+                if key == EXACT and isinstance(each, str)
+                else cleaned(each, mask=mask, characters_max=characters_max)
                 for key, each in value.items()
             }
         case _:

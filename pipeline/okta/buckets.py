@@ -21,6 +21,7 @@ _SHARED = {
     ("PATCH", "/governance/api/v1/grants/{id}"): "governance grants write",
     ("POST", "/governance/api/v2/revoke-principal-access"): "governance revoke",
     ("GET", "/governance/api/v1/principal-access"): "governance principal access",
+    ("GET", "/governance/api/v1/risk-rules"): "governance risk rules",
     ("GET", "/api/v1/apps"): "app users",
     ("GET", "/api/v1/apps/{id}"): "app",
     ("GET", "/api/v1/apps/{id}/users"): "app users",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -106,6 +107,16 @@ _SCOPE_LACKS = "insufficient_scope"
 """In WWW-Authenticate of a 403 (RFC 6750, 3.1)."""
 
 
+class _NoCookies(CookieJar):
+    """Who calls is said by each call; a session of the tenant's is not taken up."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
+
+    def add_cookie_header(self, request: object) -> None:
+        pass
+
+
 class OktaClient:
     """Sends calls. Use as an async context manager."""
 
@@ -134,6 +145,7 @@ class OktaClient:
             follow_redirects=False,
             trust_env=True,
             headers={"Accept": "application/json", "User-Agent": user_agent},
+            cookies=_NoCookies(),
         )
 
     async def __aenter__(self) -> Self:
@@ -204,6 +216,11 @@ class OktaClient:
     def service_app(self) -> str | None:
         """Which service app signs in, and how; None where a user does."""
         return self._sign_in.service_app
+
+    @property
+    def scopes_left_out(self) -> frozenset[str]:
+        """Optional scopes that the service app was not granted, once a call was signed."""
+        return self._sign_in.left_out
 
     async def missing_scopes(self) -> frozenset[str]:
         """The scopes this command would like and the service app was not granted; calls go on without them.
@@ -296,8 +313,8 @@ def _explained(start: str, answer: Answer) -> str:
 
 async def _read(response: httpx.Response) -> Answer:
     headers: dict[str, list[str]] = {}
-    for name, value in response.headers.multi_items():
-        headers.setdefault(name.lower(), []).append(value)
+    for name, value in response.headers.raw:
+        headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
     try:
         content = bytearray()
         async for chunk in response.aiter_bytes():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.changes.snapshot import Listing
 from pipeline.errors import ErrorCode, TenantError
-from pipeline.okta.client import Answer, Call, OktaClient, failed
+from pipeline.okta.client import TOO_MANY_REQUESTS, Answer, Call, OktaClient, failed
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -23,6 +23,8 @@ class Listed(Generic[T]):
 
     items: tuple[T, ...]
     listing: Listing
+    refused_with: int | None = None
+    """The status (4xx, but for 429) with which Okta said no to the very first page."""
 
 
 async def list_all(
@@ -41,7 +43,8 @@ async def list_all(
         query = (*own, ("after", after)) if after is not None else own
         answer = await client.send(Call(call.method, call.template, call.ids, query))
         if not answer.is_good:
-            return _broken(found, name, pages, failed(f"page {pages + 1} of the {name}", answer).detail)
+            broken = _broken(found, name, pages, failed(f"page {pages + 1} of the {name}", answer).detail)
+            return replace(broken, refused_with=answer.status) if not pages and _is_no(answer) else broken
         pages += 1
         try:
             for item in _items(answer.body):
@@ -58,6 +61,11 @@ async def list_all(
         if after is None or after in cursors:
             return _broken(found, name, pages, f"the link after page {pages} repeats or leads elsewhere")
         cursors.add(after)
+
+
+def _is_no(answer: Answer) -> bool:
+    """Whether Okta will not tell, however often it is asked."""
+    return answer.status is not None and 400 <= answer.status < 500 and answer.status != TOO_MANY_REQUESTS  # noqa: PLR2004 - the 4xx class
 
 
 def require(listed: Sequence[Listing]) -> None:
@@ -81,6 +89,8 @@ def next_link(answer: Answer) -> str | None:
         if isinstance(following, dict) and isinstance(following.get("href"), str):
             return str(following["href"])
     for line in answer.headers.get("link", []):
+        if "next" not in line:
+            continue
         links = httpx.Response(200, headers={"Link": line}).links
         if "next" in links:
             return links["next"].get("url")

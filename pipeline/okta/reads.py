@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from pipeline.changes.snapshot import (
+    RISK_RULES,
     AppUser,
     BaseAccess,
     EntitlementManagement,
@@ -16,11 +17,13 @@ from pipeline.changes.snapshot import (
     OktaGrant,
     OktaUser,
     OktaValue,
+    RiskRule,
 )
-from pipeline.errors import ErrorCode, TenantError
+from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.client import Answer, Call, OktaClient, failed
 from pipeline.okta.orns import NamedGrantBody, NamedGrants, named_grants
 from pipeline.okta.pages import Listed, list_all, require
+from pipeline.okta.scopes import RISK_RULES as RISK_RULES_SCOPE
 from pipeline.okta.wire import (
     AccessBody,
     AppBody,
@@ -28,6 +31,7 @@ from pipeline.okta.wire import (
     EntitlementBody,
     GrantBody,
     OrganizationBody,
+    RiskRuleBody,
     UserBody,
     ValueBody,
     WholeEntitlementBody,
@@ -210,6 +214,26 @@ class Reads:
             return None
         return _body(answer, UserBody, "a user").value()
 
+    async def risk_rules(self, okta_app: OktaApp) -> tuple[tuple[RiskRule, ...], Listing | None, str]:
+        """Okta's own rules of separation of duties for the app with the proof of the listing; None, and why,
+        where the credential or the org does not tell them.
+        """
+        if RISK_RULES_SCOPE in self._client.scopes_left_out:
+            return (), None, f"The service app was not granted the scope {RISK_RULES_SCOPE}."
+        # only the name that Okta itself gave the app is safe to filter by: another would find nothing
+        of_app = (("filter", f'resourceOrn eq "{_quoted(okta_app.orn)}"'),) if okta_app.orn else ()
+        call = Call("GET", f"{GOVERNANCE}/risk-rules", query=(*of_app, ("limit", "200")))
+        try:
+            listed = await list_all(self._client, call, RiskRuleBody, RISK_RULES)
+        except CredentialError as error:
+            if error.code not in (ErrorCode.PERMISSION_MISSING, ErrorCode.SCOPE_MISSING):
+                raise
+            return (), None, f"The credential may not read them. {error.detail}"
+        if listed.refused_with is not None:
+            return (), None, f"This org does not tell them: {listed.listing.problem}"
+        rules = tuple(each.value() for each in listed.items if each.is_about(okta_app.id))
+        return rules, listed.listing, ""
+
     async def _app_by_id(self, app_id: str) -> OktaApp:
         answer = await self._client.send(Call("GET", "/api/v1/apps/{}", (app_id,)))
         if answer.status == NOT_FOUND:
@@ -248,6 +272,7 @@ class Reads:
             entitlement_management=state,
             implicit_assignment=okta_app.implicit_assignment,
             has_provisioning=okta_app.has_provisioning,
+            orn=okta_app.orn,
         )
 
     async def _entitlement_list(self, app_id: str) -> Listed[EntitlementBody]:

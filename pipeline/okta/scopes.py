@@ -11,6 +11,8 @@ GOVERNANCE = "okta.governance.entitlements.read"
 ASSIGN = "okta.apps.manage"
 GOVERN = "okta.governance.entitlements.manage"
 
+RISK_RULES = "okta.governance.riskRule.read"
+
 TO_READ = frozenset({USERS, APPS, GOVERNANCE})
 """For check, diff and verify: none of them ever holds a scope that writes."""
 
@@ -18,10 +20,15 @@ NEEDED_FOR = {
     USERS: "to find people (check, diff, apply, verify)",
     APPS: "to read the app and who is assigned (check, diff, apply, verify)",
     GOVERNANCE: "to read entitlements and grants (diff, apply, verify)",
+    RISK_RULES: "to check Okta's own risk rules (diff, apply, verify; without it only policies are checked)",
     GOVERN: "to create entitlements and grants (apply)",
     ASSIGN: "to assign people to the app (apply of a plan with `assignments.missing: assign`)",
 }
 ALL = frozenset(NEEDED_FOR)
+
+
+OPTIONAL = frozenset({RISK_RULES})
+"""Asked for where a command can use them; without them it does less, and says so."""
 
 
 def to_apply(*, assigns: bool) -> frozenset[str]:

@@ -63,10 +63,18 @@ class ServiceAppSignIn:
     )
 
     def __init__(
-        self, service_app: ServiceApp, scopes: Iterable[str], clock: Clock, rng: random.Random
+        self,
+        service_app: ServiceApp,
+        scopes: Iterable[str],
+        clock: Clock,
+        rng: random.Random,
+        *,
+        optional: Iterable[str] = (),
     ) -> None:
         self._app = service_app
-        self._scopes = tuple(sorted(scopes))
+        self._optional = frozenset(optional)
+        self._scopes = tuple(sorted({*scopes, *self._optional}))
+        self.left_out = frozenset[str]()
         self._clock = clock
         self._rng = rng
         self._token: _Token | None = None
@@ -89,7 +97,21 @@ class ServiceAppSignIn:
         """Get or renew the access token. Raises CredentialError with Okta's error and what it means."""
         async with self._one_at_a_time:
             if self._token is None or self._clock.now() >= self._token.renew_at_s:
-                self._token = await self._new_token(ask, self._scopes)
+                self._token = await self._renewed(ask)
+
+    async def _renewed(self, ask: Ask) -> _Token:
+        """One missing scope fails the whole request, and Okta does not say which: so without the optional
+        ones next.
+        """
+        try:
+            return await self._new_token(ask, self._scopes)
+        except CredentialError as refusal:
+            if refusal.code is not ErrorCode.SCOPE_MISSING or not self._optional:
+                raise
+        needed = tuple(scope for scope in self._scopes if scope not in self._optional)
+        token = await self._new_token(ask, needed)
+        self.left_out, self._optional, self._scopes = self._optional, frozenset(), needed
+        return token
 
     async def missing(self, ask: Ask) -> frozenset[str]:
         """Those of the scopes that the app was not granted; from now on only the others are asked for.

@@ -35,6 +35,10 @@ class SignIn(Protocol):
     async def prepare(self, ask: Ask) -> None:
         """Be ready to sign now. Raises CredentialError where Okta does not let us in."""
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Optional scopes that turned out not to be granted; what needs them is not asked for."""
+
     async def missing(self, ask: Ask) -> frozenset[str]:
         """The wanted scopes that were not granted; calls go on without them."""
 
@@ -52,6 +56,7 @@ class ApiToken:
     token: str = field(repr=False)
 
     service_app = None
+    left_out = frozenset[str]()
     refused_advice = "Check OKTA_API_TOKEN: it may be revoked, unused for 30 days, or of another org."
     forbidden_advice = "Give the token's owner an admin role that may manage this app and its governance."
 

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.changes.snapshot import (
+    RISK_RULES,
     AppUser,
     EntitlementManagement,
     Listing,
     Lookup,
+    OktaApp,
     Reading,
+    RiskRule,
     Snapshot,
 )
 from pipeline.clock import Clock
@@ -46,10 +49,16 @@ async def read_snapshot(
     principals = [user for cohort in (*plan.access, *plan.removals) for user in cohort.users]
     principals += plan.assignments.users
     match = plan.mapping.user.match if plan.mapping else ("login", "email")
-    (entitlements, structure), (grants, granted), ((app_users, assigned), people) = await asyncio.gather(
+    (
+        (entitlements, structure),
+        (grants, granted),
+        ((app_users, assigned), people),
+        (risk_rules, ruled, unread),
+    ) = await asyncio.gather(
         reads.entitlements(okta_app.id),
         reads.grants(okta_app.id),
         _app_users_and_people(reads, okta_app.id, principals, match, pace),
+        _risk_rules(reads, plan, okta_app),
     )
     snapshot = Snapshot(
         org_id=org_id,
@@ -59,8 +68,10 @@ async def read_snapshot(
         people=people,
         app_users=app_users,
         grants=grants,
-        listings=(*structure, assigned, granted),
+        listings=(*structure, assigned, granted, *((ruled,) if ruled else ())),
         observed_at_s=observed_at_s,
+        risk_rules=risk_rules,
+        risk_rules_unread=unread,
     )
     return replace(
         await with_policy_bases(reads, plan, snapshot),
@@ -90,6 +101,13 @@ async def _app_users_and_people(
     return (app_users, listing), people
 
 
+async def _risk_rules(
+    reads: Reads, plan: Plan, okta_app: OktaApp
+) -> tuple[tuple[RiskRule, ...], Listing | None, str]:
+    """A plan that gives nobody anything makes no conflict, so then they are not asked for."""
+    return await reads.risk_rules(okta_app) if plan.access else ((), None, "")
+
+
 async def read_again(reads: Reads, before: Snapshot) -> Snapshot:
     """``before`` with what a run may have changed read anew: structure, app users and grants. Raises
     TenantError where a listing cannot be read.
@@ -103,5 +121,10 @@ async def read_again(reads: Reads, before: Snapshot) -> Snapshot:
         entitlements=entitlements,
         app_users=app_users,
         grants=grants,
-        listings=(*structure, assigned, granted),
+        listings=(
+            *structure,
+            assigned,
+            granted,
+            *(each for each in before.listings if each.name == RISK_RULES),
+        ),
     )

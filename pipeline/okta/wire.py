@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.changes.snapshot import (
+    OF_UNKNOWN_KIND,
     AppUser,
     BaseAccess,
     EntitlementManagement,
@@ -15,6 +16,8 @@ from pipeline.changes.snapshot import (
     OktaGrant,
     OktaUser,
     OktaValue,
+    RiskRule,
+    RiskSide,
 )
 
 
@@ -65,6 +68,7 @@ class AppBody(Wire):
     status: str
     features: tuple[str, ...] | None = ()
     settings: AppSettingsBody = AppSettingsBody()
+    orn: str | None = None
 
     def value(self) -> OktaApp:
         return OktaApp(
@@ -74,6 +78,7 @@ class AppBody(Wire):
             entitlement_management=self._management(),
             implicit_assignment=bool(self.settings.implicit_assignment),
             has_provisioning=bool(self.features),
+            orn=self.orn,
         )
 
     def _management(self) -> EntitlementManagement:
@@ -163,6 +168,56 @@ class HeldInFullBody(Wire):
 
     id: str
     values: tuple[IdBody, ...]
+
+
+class CriterionValueBody(Wire):
+    type: Literal["ENTITLEMENTS"]
+    value: tuple[HeldInFullBody, ...]
+
+
+class CriterionBody(Wire):
+    """What is of another kind than we know is an error, not nothing."""
+
+    attribute: Literal["principal.effective_grants"]
+    operation: Literal["CONTAINS_ONE", "CONTAINS_ALL"]
+    value: CriterionValueBody
+
+    def side(self) -> RiskSide:
+        pairs = frozenset((held.id, value.id) for held in self.value.value for value in held.values)
+        return RiskSide(pairs, needs_all=self.operation == "CONTAINS_ALL")
+
+
+class CriteriaBody(Wire):
+    both: Annotated[tuple[CriterionBody, ...], Field(alias="and")]
+
+
+class ResourceBody(Wire):
+    orn: Annotated[str, Field(alias="resourceOrn")]
+
+
+class RiskRuleBody(Wire):
+    """okta-api.md section 6: two criteria that nobody may meet at once. They are read only when the rule is
+    known to be about the app: a rule of a new kind about another one is no trouble here.
+    """
+
+    id: str
+    name: str
+    description: str | None = None
+    status: str
+    resources: tuple[ResourceBody, ...]
+    criteria: Annotated[Any, Field(alias="conflictCriteria")]
+
+    def is_about(self, app_id: str) -> bool:
+        return any(each.orn.rpartition(":")[2] == app_id for each in self.resources)
+
+    def value(self) -> RiskRule:
+        """The rule; one whose criteria are of a kind that we do not know has none, and says so."""
+        try:
+            criteria = CriteriaBody.model_validate(self.criteria)
+        except ValidationError:
+            return RiskRule(self.id, self.name, self.description, OF_UNKNOWN_KIND, ())
+        sides = tuple(each.side() for each in criteria.both)
+        return RiskRule(self.id, self.name, self.description, self.status, sides)
 
 
 class BaseBody(Wire):

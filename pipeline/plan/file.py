@@ -1,4 +1,4 @@
-"""Plan and mapping files on disk: the only I/O of this package."""
+"""Plan, mapping and policy files on disk: the only I/O of this package."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Finding, Location, Severity
+from pipeline.plan.duties import Rule
 from pipeline.plan.mapping_reading import ReadPins, read_pins
 from pipeline.plan.model import Plan
+from pipeline.plan.policy import is_policy
+from pipeline.plan.policy_reading import read_policy, repeated_rules
 from pipeline.plan.reading import ReadPlan, read_plan
 from pipeline.plan.yaml_events import SIZE_MAX, LineMap
 from pipeline.plan.yaml_text import dump_plan
@@ -82,6 +85,38 @@ def refuse_mapping(shown_as: str, problems: tuple[Finding, ...]) -> None:
         )
 
 
+def load_policies(folder: Path, *, shown_as: str) -> tuple[Rule, ...]:
+    """The rules of every ``*.yaml`` and ``*.yml`` in ``folder``; none where there is no such folder.
+
+    Raises InputError: FILE_UNREADABLE, NOT_UTF8, or POLICY_INVALID whose ``findings`` are all problems of all
+    files with their lines: what cannot be read is never taken for "no rule".
+    """
+    try:
+        names = sorted(each.name for each in folder.iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise _unreadable(shown_as, error) from error
+    rules: list[Rule] = []
+    problems: list[Finding] = []
+    for name in names:
+        if is_policy(name):
+            read = read_policy(_text(folder / name, f"{shown_as}/{name}", SIZE_MAX), f"{shown_as}/{name}")
+            rules += read.rules
+            problems += read.findings
+    problems += repeated_rules(rules)
+    if problems:
+        raise InputError(
+            ErrorCode.POLICY_INVALID,
+            "The policies have problems",
+            f"There are {len(problems)}, the first at {problems[0].location}: {problems[0].detail}",
+            location=problems[0].location,
+            next_step="Correct what is listed; docs/guards.md describes policies.",
+            findings=tuple(problems),
+        )
+    return tuple(rules)
+
+
 def write_mapping(path: Path, text: str) -> None:
     """Write a mapping file. Raises InputError MAPPING_EXISTS where a different one stands there."""
     name = path.as_posix()
@@ -108,13 +143,17 @@ def _bytes(path: Path, name: str) -> bytes:
             next_step="Check the name; `okta-plan generate` writes plans to plans/.",
         ) from error
     except OSError as error:
-        raise InputError(
-            ErrorCode.FILE_UNREADABLE,
-            "The file cannot be read.",
-            f"{name}: {error.strerror}.",
-            location=Location(name),
-            next_step="Check that it is a file and that you may read it.",
-        ) from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> InputError:
+    return InputError(
+        ErrorCode.FILE_UNREADABLE,
+        "The file cannot be read.",
+        f"{name}: {error.strerror}.",
+        location=Location(name),
+        next_step="Check that it is a file and that you may read it.",
+    )
 
 
 def _text(path: Path, name: str, size_max: int) -> str:

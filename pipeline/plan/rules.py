@@ -12,6 +12,7 @@ from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.cohort_rules import check_cohorts, check_users, granted_and_removed, people_of
 from pipeline.plan.model import Entitlement, Plan, Totals
 from pipeline.plan.problem import Path, Problem, Problems, repeated_values
+from pipeline.plan.value_texts import ValuePattern, bare_texts_of, texts_of
 from pipeline.plan.wording import did_you_mean, shown
 
 NAME_CHARS_MAX = 255
@@ -68,6 +69,7 @@ def _problems(plan: Plan) -> Problems:
     if not people.isdisjoint(losing):
         yield from granted_and_removed(plan.access, plan.removals)
     yield from _moved(plan)
+    yield from _limits(plan)
     if plan.totals is not None:
         yield from _balance(plan.totals)
         yield from _counts(plan, plan.totals, len(people))
@@ -139,6 +141,24 @@ def _moved(plan: Plan) -> Problems:
             if names[move.entitlement, getattr(move, key)] > 1:
                 detail = f"{shown(getattr(move, key))} is moved more than once; leave one of the moves."
                 yield Problem(("moved", index, key.strip("_")), FindingCode.BAD_VALUE, detail)
+
+
+def _limits(plan: Plan) -> Problems:
+    """A limit on what the plan does not have guards nothing: likely a slip of the pen."""
+    values = [(each, value) for each in plan.entitlements for value in each.values]
+    exact = {f"{each.external_value}/{value.external_value}" for each, value in values}
+    for name in plan.limits.value_max:
+        if name not in exact:
+            hint = did_you_mean(name, sorted(exact))
+            detail = f"{shown(name)} is no value of this plan, so nothing is limited by it.{hint}"
+            yield Problem(("limits", "value_max", name), FindingCode.UNKNOWN_VALUE, detail, Severity.WARNING)
+    texts = [texts_of(each, value) | bare_texts_of(value) for each, value in values]
+    for index, name in enumerate(plan.limits.privileged):
+        pattern = ValuePattern.of(name)
+        if not any(map(pattern.matches, texts)):
+            detail = f"{shown(name)} matches no value of this plan, so nothing is privileged by it."
+            at: Path = ("limits", "privileged", index)
+            yield Problem(at, FindingCode.UNKNOWN_VALUE, detail, Severity.WARNING)
 
 
 def _balance(totals: Totals) -> Problems:

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 
 from pipeline.plan.model import Plan
 from pipeline.plan.pins import Pins
+from pipeline.plan.policy import Policy
 
 TITLE = "okta-plan: a reviewed plan of access (okta-plan/v1)"
 MAPPING_TITLE = "okta-plan: how the rows of a source are read (okta-plan-mapping/v1)"
+POLICY_TITLE = "okta-plan: what nobody may hold together (okta-plan-policy/v1)"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _PINNED = {"RowsMapping": "PinnedRows", "EntitlementColumn": "PinnedColumn"}
 """Parts of the plan's mapping -> what they are in the mapping file, where less has to be said."""
@@ -101,9 +103,18 @@ DESCRIPTIONS = {
     "GrantOptions.with_additive": "What happens to people who hold additive grants or bundles.",
     "Limits.revoked_percent_max": "Largest share of held pairs that may be removed, in percent.",
     "Limits.revoked_max": "Largest number of pairs that may be removed.",
-    "Limits.changed_percent_max": "Largest share of held pairs that may change, in percent.",
-    "Limits.value_max": "Value to the largest number of people who may hold it.",
-    "Limits.privileged": "Values that need their own approval.",
+    "Limits.changed_percent_max": "Most people that may change, in percent of those who have the app now.",
+    "Limits.value_max": "'Entitlement/value' to how many people may gain it at most.",
+    "Limits.privileged": "Values ('Entitlement/value', * for any text) that are given only if named.",
+    "Policy.schema": "The version of this format.",
+    "Policy.okta_app": "The app that rules are about which name none themselves; left out: any app.",
+    "Policy.rules": "What nobody may hold together.",
+    "PolicyRule.id": "By what an approval or --allow sod_conflict names the rule; unique in all policies.",
+    "PolicyRule.why": "Why, for who meets it.",
+    "PolicyRule.okta_app": "The only app the rule is about.",
+    "PolicyRule.severity": "'error' holds changes that make a conflict; 'warning' only tells of them.",
+    "PolicyRule.together": "Nobody may hold values of two of these. Each is 'Entitlement/value' (* for any "
+    "text), or a list of such values that are one duty.",
 }
 """``Model.key`` -> what a person writing it needs to know."""
 
@@ -122,6 +133,13 @@ def mapping_schema() -> dict[str, Any]:
     schema = _described(Pins)
     schema["required"] = ["schema"]
     return schema | {"$schema": JSON_SCHEMA, "title": MAPPING_TITLE}
+
+
+def policy_schema() -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a policy file."""
+    schema = _described(Policy)
+    schema["$defs"]["OktaAppRef"]["anyOf"] = [{"required": ["id"]}, {"required": ["label"]}]
+    return schema | {"$schema": JSON_SCHEMA, "title": POLICY_TITLE}
 
 
 def _described(model: type[BaseModel]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.report.review_markdown import cell
 from pipeline.views import ApplyView, VerificationView
 
 ROWS_MAX = 200
@@ -27,6 +28,9 @@ def run_report(view: ApplyView) -> str:
         *_table(("outcome", "changes"), [(name, str(count)) for name, count in view.outcomes.items()]),
         *_table(("calls to", "calls"), [(name, str(count)) for name, count in view.calls.items()]),
     ]
+    if view.allowed:
+        allowed = [(each.guard, each.value, each.reason) for each in view.allowed]
+        lines += ["## Guards overridden", "", *_table(("guard", "allowed", "reason"), allowed)]
     if view.revoked:
         pairs = [(each.principal, each.entitlement, each.value) for each in view.revoked]
         lines += ["## Revoked", "", *_table(("from", "entitlement", "value"), pairs)]
@@ -69,12 +73,6 @@ def verified_line(found: VerificationView) -> str:
         f"{found.pairs_held} of {found.pairs_planned} planned values are in place, "
         f"{found.pairs_held_back} held back, {found.extras} beyond the plan and untouched{gone}."
     )
-
-
-def cell(text: str) -> str:
-    """Text as one table cell: no markup of its own, no line breaks, control characters visible."""
-    visible = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in visible)
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
-from pipeline.report.text import MINUTE_S, duration, plain
+from pipeline.report.text import MINUTE_S, duration, open_console, plain
 from pipeline.run.result import Progress
 from pipeline.run.tail import Watched
 
@@ -25,7 +25,7 @@ LINE_EVERY_S = 10.0
 
 def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
     """A follower of a run, on stderr: rate, time left, and how many are held."""
-    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    console = console or open_console(stderr=True)
     said = ""
     last = 0
 
@@ -62,7 +62,7 @@ def show_fetching(console: Console | None = None) -> Callable[[Fetching], None]:
 
 def show_watched() -> Callable[[Watched], None]:
     """A follower of another process's run, on stdout: it is what ``watch`` answers."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     said_at_s = 0.0
 
     def show(watched: Watched) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rich.console import Console
 
 from pipeline.report.text import SHOWN, more, plain
-from pipeline.source_views import ArchiveView, FilesView, PlanSourceView, SyncView
+from pipeline.source_views import ArchiveView, FilesView, SyncView
 
 _QUIET = ("unchanged", "archived")
 
@@ -43,26 +41,6 @@ def show_archive(view: ArchiveView, console: Console) -> None:
             else f"is at {plain(kept.found or '')} already"
         )
         console.print(f"  {_name(kept.path)} {why}")
-
-
-def show_sources(sources: Iterable[PlanSourceView], console: Console) -> None:
-    """One line for each source of a plan."""
-    for each in sources:
-        console.print(f"Source {_name(each.path)}: {each.rows} rows, sha256 {each.sha256[:12]}{_state(each)}")
-
-
-def _state(source: PlanSourceView) -> str:
-    match source.state:
-        case "in_place":
-            return ""
-        case "moved":
-            return f", [cyan]now at[/] {plain(source.found or '')}"
-        case "changed":
-            return ", [yellow]changed[/] since the plan was made"
-        case "missing":
-            return ", [yellow]not found[/] in csv/"
-        case "in_s3":
-            return ", not looked at"
 
 
 def _sync(sync: SyncView, console: Console) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipeline.report.sources import show_sources
-from pipeline.report.text import SHOWN, more, plain, shortened, show_findings, table
+from pipeline.report.text import SHOWN, more, one_line, plain, shortened, show_findings, table
 from pipeline.survey_views import (
     AnalyzeView,
-    CohortView,
     GenerateView,
     PersonView,
     RejectedView,
@@ -45,20 +43,10 @@ def show_generated(view: GenerateView, console: Console) -> None:
     console.print(f"[bold]Next:[/] review it, then `okta-plan diff {plain(view.plan)}`.")
 
 
-def show_plan(view: ShowView, console: Console) -> None:
-    """What a plan gives and takes, or what of it concerns one person."""
-    console.print(f"[bold]{plain(view.plan)}[/] for {plain(view.okta_app)}")
-    if view.person:
-        return _person(console, view.person)
-    show_sources(view.sources, console)
-    _totals(console, view.totals)
-    for each in view.entitlements:
-        console.print(f"{plain(each.name)}: {shortened([plain(value) for value in each.values])}")
-    for cohort in view.removals:
-        _cohort(console, cohort, " lose")
-    for cohort in view.access:
-        _cohort(console, cohort)
-    return None
+def show_person(view: ShowView, person: PersonView, console: Console) -> None:
+    """What of a plan concerns one person, and why."""
+    console.print(f"[bold]{one_line(view.plan)}[/] for {one_line(view.okta_app)}")
+    _person(console, person)
 
 
 def _since(console: Console, since: SinceView) -> None:
@@ -91,24 +79,17 @@ def _rejected(console: Console, rows: list[RejectedView]) -> None:
     more(console, len(rows))
 
 
-def _cohort(console: Console, cohort: CohortView, lose: str = "") -> None:
-    values = "; ".join(f"{plain(e)}: {', '.join(map(plain, held))}" for e, held in cohort.values.items())
-    ends = f" until {plain(cohort.expires)}" if cohort.expires else ""
-    console.print(f"[bold]{len(cohort.users)}[/] people{lose}: {values}{ends}")
-    console.print(f"  {shortened([plain(user) for user in cohort.users])}")
-
-
 def _person(console: Console, person: PersonView) -> None:
-    console.print(f"{plain(person.principal)} gets at least:")
+    console.print(f"{one_line(person.principal)} gets at least:")
     for entitlement, values in person.values.items():
-        console.print(f"  {plain(entitlement)}: {', '.join(map(plain, values))}")
+        console.print(f"  {one_line(entitlement)}: {', '.join(map(one_line, values))}")
     for entitlement, values in person.removals.items():
-        console.print(f"  loses {plain(entitlement)}: {', '.join(map(plain, values))}")
+        console.print(f"  loses {one_line(entitlement)}: {', '.join(map(one_line, values))}")
     for each in person.because:
-        what = f"{plain(each.entitlement)} {plain(each.value)}{'' if each.given else ' (not given)'}"
-        rows = [f"{plain(row.source)}:{row.line} ({row.verdict})" for row in each.rows]
+        what = f"{one_line(each.entitlement)} {one_line(each.value)}{'' if each.given else ' (not given)'}"
+        rows = [f"{one_line(row.source)}:{row.line} ({row.verdict})" for row in each.rows]
         console.print(f"  {what}: {shortened(rows) if rows else 'in the plan alone'}")
     for source in person.unread:
-        console.print(f"  [yellow]{plain(source)} is not there any more; its rows are not shown[/]")
+        console.print(f"  [yellow]{one_line(source)} is not there any more; its rows are not shown[/]")
     for end in person.expires:
-        console.print(f"  until {plain(end)}")
+        console.print(f"  until {one_line(end)}")

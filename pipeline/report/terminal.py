@@ -15,19 +15,25 @@ from pipeline.report.approvals import show_approvals, show_approved
 from pipeline.report.installed import show_install
 from pipeline.report.markdown import verified_line
 from pipeline.report.records import show_evidence, show_pruned
+from pipeline.report.review_text import show_review
 from pipeline.report.sources import show_archive, show_files
-from pipeline.report.surveys import show_generated, show_plan, show_survey
+from pipeline.report.surveys import show_generated, show_person, show_survey
 from pipeline.report.text import (
-    MINUTE_S,
     SHOWN,
     confirmation,
     duration,
     more,
+    open_console,
     plain,
     show_findings,
     table,
 )
 from pipeline.report.undone import show_undo
+from pipeline.review.of_changes import review_changes
+from pipeline.review.of_comparison import review_comparison
+from pipeline.review.of_plan import review_plan
+from pipeline.review.of_run import review_runs
+from pipeline.review_views import CompareView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
 from pipeline.views import (
@@ -54,12 +60,12 @@ WHOLE_SECONDS = 1.0
 
 def render(view: View, console: Console | None = None) -> None:
     """Print ``view`` on stdout."""
-    _render(view, console or Console(highlight=False, soft_wrap=True))
+    _render(view, console or open_console())
 
 
 def render_error(answer: ErrorAnswer) -> None:
     """Print an error on stderr: what is wrong, why, what to do next, and every finding with its place."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = open_console(stderr=True)
     if answer.error is None:
         return
     place = f"{answer.error.location}: " if answer.error.location else ""
@@ -73,14 +79,14 @@ def render_error(answer: ErrorAnswer) -> None:
 def say(text: str) -> None:
     """Print one line of the demo's story: a sentence, or a command after ``$``."""
     style = "bold cyan" if text.startswith("$") else "italic"
-    Console(highlight=False, soft_wrap=True).print(f"\n[{style}]{escape(text)}[/]")
+    open_console().print(f"\n[{style}]{escape(text)}[/]")
 
 
 def ask(view: DiffView) -> bool:
     """Show a change set on stderr and ask whether to send it: by typing ``yes``, and where access is taken
     away, what is taken how often.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = open_console(stderr=True)
     _render(view, console)
     word = confirmation(view.counts)
     return console.input(f"Send these changes? Type {word}: ").strip() == word
@@ -113,7 +119,10 @@ def _(view: GenerateView, console: Console) -> None:
 
 @_render.register
 def _(view: ShowView, console: Console) -> None:
-    show_plan(view, console)
+    if view.person is None:
+        show_review(review_plan(view), console)
+    else:
+        show_person(view, view.person, console)
 
 
 @_render.register
@@ -144,20 +153,12 @@ def _(view: CheckView, console: Console) -> None:
 
 @_render.register
 def _(view: DiffView, console: Console) -> None:
-    console.print(f"[bold]{plain(view.plan)}[/] against {plain(view.org_host)}, app {plain(view.okta_app)}")
-    _counts(console, view)
-    for each in sorted(view.changes, key=lambda each: each.action != "revoke")[:SHOWN]:
-        sign = "[red]-[/]" if each.action == "revoke" else "[green]+[/]"
-        console.print(f"  {sign} {plain(each.message)}")
-    more(console, len(view.changes))
-    _held(console, view.held)
-    show_findings(console, view.findings)
-    _notices(console, view.notices)
-    if view.changes:
-        _forecast(console, view.forecast)
-        console.print(
-            f"changes_digest {view.changes_digest}  stored at {plain(view.paths.get('changes', ''))}"
-        )
+    show_review(review_changes(view), console)
+
+
+@_render.register
+def _(view: CompareView, console: Console) -> None:
+    show_review(review_comparison(view), console)
 
 
 @_render.register
@@ -170,6 +171,8 @@ def _(view: ApplyView, console: Console) -> None:
     else:
         done = ", ".join(f"{count} {name}" for name, count in sorted(view.outcomes.items())) or "nothing sent"
         console.print(f"[bold]Run {view.run}[/]: {done} in {duration(view.elapsed_s)}")
+    for allowed in view.allowed:
+        console.print(f"  allowed {plain(allowed.guard)}={plain(allowed.value)}: {plain(allowed.reason)}")
     for revoked in view.revoked[:SHOWN]:
         value = f"{plain(revoked.entitlement)}: {plain(revoked.value)}"
         console.print(f"  [red]revoked[/] {plain(revoked.principal)} {value}")
@@ -230,17 +233,7 @@ def _(view: VerifyView, console: Console) -> None:
 
 @_render.register
 def _(view: RunsView, console: Console) -> None:
-    if view.report is not None:
-        console.print(plain(view.report), markup=True)
-        return
-    if not view.runs:
-        console.print("No runs in this workspace.")
-    rows = table("run", "plan", "org", "started", "state", "outcomes")
-    for each in view.runs:
-        outcomes = ", ".join(f"{count} {name}" for name, count in sorted(each.outcomes.items()))
-        rows.add_row(each.run, plain(each.plan), plain(each.org_host), each.started_at, each.state, outcomes)
-    if view.runs:
-        console.print(rows)
+    show_review(review_runs(view), console)
 
 
 @_render.register
@@ -309,32 +302,11 @@ def _held(console: Console, held: list[HeldView]) -> None:
     more(console, len(held))
 
 
-def _counts(console: Console, view: View) -> None:
-    counts = ", ".join(f"{count} {name}" for name, count in view.counts.items())
-    console.print(counts or "No difference: the tenant holds what the plan says.")
-
-
-def _forecast(console: Console, forecast: ForecastView | None) -> None:
-    if forecast is None:
-        return
-    calls = sum(forecast.calls.values())
-    slowest = f"; slowest: {_bottleneck(forecast)}" if forecast.bottleneck else ""
-    share = f"{forecast.rate_share:.0%} of the limits"
-    time = "under a minute" if forecast.seconds < MINUTE_S else f"about {duration(forecast.seconds)}"
-    console.print(f"Forecast: {calls} calls, {time} at {share}{slowest}")
-
-
 def _took(console: Console, simulated: ForecastView) -> None:
     calls = sum(simulated.calls.values())
     slowest = f"; slowest: {simulated.bottleneck}" if simulated.bottleneck else ""
     share = f"{simulated.rate_share:.0%} of the limits"
     console.print(f"{calls} calls in {duration(simulated.seconds)} at {share}{slowest}")
-
-
-def _bottleneck(forecast: ForecastView) -> str:
-    if forecast.bottleneck == "concurrency":
-        return f"only {forecast.concurrency} calls at a time (--concurrency)"
-    return str(forecast.bottleneck)
 
 
 def _pair(pair: MissingView) -> str:

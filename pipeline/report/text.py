@@ -9,15 +9,33 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.envelope import FindingView
+from pipeline.visible import cut, visible
 
 MINUTE_S = 60
+LONG = 160
+"""Characters of one text that are shown."""
+WIDE = 160
+"""Characters of a line where no terminal says how wide it is."""
 SHOWN = 20
 """Rows shown of a long list; --json has them all."""
 
 
 def plain(text: str) -> str:
     """Text from a CSV or from Okta: markup escaped, control and bidirectional characters made visible."""
-    return escape("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
+    return escape(visible(text, keep="\n"))
+
+
+def one_line(text: str) -> str:
+    """`plain` on one line, cut to what a line can hold."""
+    return escape(cut(visible(text), LONG))
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Where text goes. Long lines wrap softly, and ``:name:`` stays what it is: a value may be called so."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
 
 
 def duration(seconds: float) -> str:

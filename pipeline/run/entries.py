@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pipeline.changes.model import Holding
+from pipeline.changes.permissions import Allowance
 from pipeline.run.result import Outcome
 
 FORMAT_VERSION = 1
@@ -45,6 +46,8 @@ class Header(Line):
     """Of the approval that the run uses, if it uses one."""
     only: str | None = None
     """The part of the change set that was asked for."""
+    allowed: tuple[Allowance, ...] = ()
+    """Guards that were overridden for this run, each with its reason."""
     started_at: str
     embedded: bool = False
     """Whether the org was an embedded emulator (--org)."""

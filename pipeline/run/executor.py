@@ -20,7 +20,7 @@ from pipeline.run.entries import Closed, Note
 from pipeline.run.journal import Journal
 from pipeline.run.ledger import Ledger
 from pipeline.run.result import Outcome, Progress, RunResult
-from pipeline.run.settle import Cut, Delivery, Ending, Withheld
+from pipeline.run.settle import Cut, Delivery, Ending, Settled, Withheld
 from pipeline.run.standing import Drifted, Step
 from pipeline.run.steps import step_for
 from pipeline.run.tenant import Tenant
@@ -106,6 +106,8 @@ class _Run:
     canaries: Canaries
     busy: dict[str, asyncio.Event] = field(default_factory=dict)
     new_structure: list[Change] = field(default_factory=list)
+    is_unsure: bool = False
+    """Whether a write of an entitlement was lost that nothing has been read of since."""
 
     async def carry_out(self, wave: Wave, concurrency: int) -> None:
         """All chains of ``wave``. Those that want the same actions share ``concurrency`` workers: who needs
@@ -131,10 +133,12 @@ class _Run:
         return is_done and bool(self.catalog.resolve(change.after)[1])
 
     async def learn_new_ids(self) -> None:
-        """Read the entitlements again after some were created or got values."""
-        if not self.new_structure or self._is_stopping():
+        """Read the entitlements again after some were created or got values, or where nobody knows what
+        became of a write of theirs: only then another one may follow.
+        """
+        if not (self.new_structure or self.is_unsure) or self._is_stopping():
             return
-        created, self.new_structure = self.new_structure, []
+        created, self.new_structure, self.is_unsure = self.new_structure, [], False
         wanted = [change.after for change in created]
         try:
             for wait_s in VISIBLE_WAITS_S:
@@ -160,8 +164,11 @@ class _Run:
     async def _change(self, change: Change, broken: Change | None) -> None:
         ending = self._why_not(change, broken) or await self._send(change)
         self.ledger.enter(change, ending)
-        tells_ids = change.entitlement is not None and change.action is not Action.DESCRIBE
-        if tells_ids and self.ledger.is_done(change.address):
+        if change.entitlement is None:
+            return
+        if isinstance(ending, Settled) and ending.outcome is Outcome.UNRESOLVED:
+            self.is_unsure = True
+        elif change.action is not Action.DESCRIBE and self.ledger.is_done(change.address):
             self.new_structure.append(change)
 
     def _why_not(self, change: Change, broken: Change | None) -> Withheld | None:

@@ -8,10 +8,13 @@ import io
 import os
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import pydantic_core
 
 from pipeline.changes.model import Change
 from pipeline.clock import Clock
@@ -103,6 +106,12 @@ class RunFolder:
     def state(self) -> RunState:
         """What its journal says. Raises InputError as read_journal does."""
         return fold(read_journal(self.journal).entries)
+
+
+def lines_of_json(document: Mapping[str, Any]) -> str:
+    """``document`` as JSON with one member a line, indented by one, and a line end."""
+    # As json.dumps writes it with an indent, which it does in Python, ten times slower.
+    return pydantic_core.to_json(document, indent=1).decode() + "\n"
 
 
 def make_private(folder: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -26,19 +25,6 @@ MEMBER_BYTES_MAX = 1 << 31
 _COMMENT = b"okta-plan evidence pack; sha256 of all bytes before these 64 characters: "
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can tell: a pack holds no time of its own."""
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    UnicodeDecodeError,
-    ValueError,
-)
-"""What zipfile raises for bytes that are no zip file of ours."""
 
 
 class _Part(BaseModel):
@@ -96,7 +82,8 @@ class Unpacked:
     """What a pack's bytes hold. ``manifest`` is None where there is none; ``why`` says what is wrong."""
 
     is_sealed: bool
-    members: Mapping[str, bytes]
+    members: Mapping[str, bytes | None]
+    """None: it cannot be read."""
     manifest: Manifest | None
     manifest_text: bytes = b""
     signature: bytes | None = None
@@ -136,9 +123,11 @@ def unpack(content: bytes) -> Unpacked:
     is_sealed = hashlib.sha256(body).hexdigest().encode() == seal
     try:
         members = _members(content)
-        text, signature = members.pop(MANIFEST), members.pop(SIGNATURE, None)
-    except _UNREADABLE as error:
+    except Exception as error:  # noqa: BLE001 - zipfile raises many kinds for bytes of any kind
         return Unpacked(is_sealed, {}, None, why=f"It cannot be read as an evidence pack: {error}.")
+    text, signature = members.pop(MANIFEST, None), members.pop(SIGNATURE, None)
+    if text is None:
+        return Unpacked(is_sealed, members, None, why=f"It has no {MANIFEST} that can be read.")
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
@@ -147,22 +136,30 @@ def unpack(content: bytes) -> Unpacked:
     return Unpacked(is_sealed, members, manifest, text, signature)
 
 
-def _members(content: bytes) -> dict[str, bytes]:
+def _members(content: bytes) -> dict[str, bytes | None]:
+    """By name; None for one that cannot be read."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         entries = file.infolist()
         if len({each.filename for each in entries}) != len(entries):
             raise zipfile.BadZipFile("two members have one name")
         if any(each.file_size > MEMBER_BYTES_MAX for each in entries):
             raise zipfile.BadZipFile("a member is larger than any of ours")
-        return {each.filename: file.read(each) for each in entries}
+        return {each.filename: _read(file, each) for each in entries}
 
 
-def unlike_manifest(manifest: Manifest, members: Mapping[str, bytes]) -> list[str]:
+def _read(file: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | None:
+    try:
+        return file.read(entry)
+    except Exception:  # noqa: BLE001 - and so do its codecs
+        return None
+
+
+def unlike_manifest(manifest: Manifest, members: Mapping[str, bytes | None]) -> list[str]:
     """The members that are not what ``manifest`` says, each with what is wrong."""
     found = [f"{name} is missing" for name in sorted(manifest.members) if name not in members]
-    for name in sorted(members):
+    for name, content in sorted(members.items()):
         if name not in manifest.members:
             found.append(f"{name} is not in the manifest")
-        elif member_of(members[name]) != manifest.members[name]:
+        elif content is None or member_of(content) != manifest.members[name]:
             found.append(f"{name} was changed")
     return found

@@ -85,7 +85,8 @@ def check_pack(unpacked: Unpacked) -> list[Check]:
     found = [seal, manifest, members]
     if any(each.verdict is Verdict.BAD for each in found):
         return found
-    return [*found, *_meaning(whole, unpacked.members)]
+    readable = {name: content for name, content in unpacked.members.items() if content is not None}
+    return [*found, *_meaning(whole, readable)]
 
 
 def _checked(what: Checked, look: Callable[[], str | None]) -> Check:
@@ -111,7 +112,7 @@ def _manifest(unpacked: Unpacked) -> str:
     return f"It is of run {unpacked.manifest.run} on {unpacked.manifest.org_host}."
 
 
-def _members(manifest: Manifest, members: Mapping[str, bytes]) -> str:
+def _members(manifest: Manifest, members: Mapping[str, bytes | None]) -> str:
     if unlike := unlike_manifest(manifest, members):
         raise Unlike(f"{'; '.join(unlike)}.")
     return f"{len(manifest.members)} files are as {MANIFEST} says."

@@ -24,6 +24,7 @@ async def agreed(
     changes: ChangeSet,
     foreseen: Forecast,
     notices: tuple[str, ...] = (),
+    privileged: tuple[str, ...] = (),
 ) -> ChangeSet:
     """The change set that a person agreed to: that of ``--changes``, else ``changes`` where ``--yes`` or an
     answer says so. ``notices`` are told before the question. Raises RefusedError where nobody agreed.
@@ -47,7 +48,7 @@ async def agreed(
             next_step="Review them with `okta-plan diff`, then approve them with `okta-plan approve`, or use "
             "--changes FILE, or --yes.",
         )
-    view = diff_view(desk, path, changes, foreseen).model_copy(update={"notices": list(notices)})
+    view = diff_view(desk, path, changes, foreseen, privileged).model_copy(update={"notices": list(notices)})
     if not await asyncio.to_thread(person.ask, view):
         raise RefusedError(
             ErrorCode.NOT_CONFIRMED,

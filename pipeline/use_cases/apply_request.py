@@ -28,6 +28,9 @@ class ApplyRequest:
     accept_held: tuple[str, ...] = ()
     resume: str | None = None
     """The unfinished run to go on with, instead of comparing afresh."""
+    allow: tuple[str, ...] = ()
+    """Overrides of guards, GUARD=VALUE each; ``reasons`` has one for each of them."""
+    reasons: tuple[str, ...] = ()
     run: str | None = None
     """The id that a new run gets; None: one of its own."""
     require_approval: bool = False

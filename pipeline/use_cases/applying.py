@@ -11,8 +11,8 @@ from pathlib import Path
 from pipeline.address import Address
 from pipeline.changes.codec import reviewer_of
 from pipeline.changes.forecast import Forecast, Means
-from pipeline.changes.limits import refuse_over_limits
 from pipeline.changes.model import Action, ChangeSet, HoldReason
+from pipeline.changes.permissions import Permissions
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import verify
@@ -28,11 +28,20 @@ from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import Outcome, RunResult
 from pipeline.run.resume import settle_open
 from pipeline.run.roster import Roster
-from pipeline.use_cases.agreeing import agreed
+from pipeline.use_cases.agreeing import agreed, read_changes
+from pipeline.use_cases.allowing import permissions_given
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
 from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.archiving import note_in_place
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.guarding import (
+    Watch,
+    allowed_views,
+    case_of,
+    freeze_watched,
+    refuse_in_freeze,
+    refuse_where_guarded,
+)
 from pipeline.use_cases.leasing import Leased, app_lease, lease_lost
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import (
@@ -65,6 +74,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     accepted = accepted_reasons(desk, request.accept_held)
     if request.only is not None and request.only not in PARTS:
         raise bad_option("--only", request.only, PARTS)
+    permissions = permissions_given(request.allow, request.reasons)
     path, plan = read_plan(desk, request.plan)
     if request.resume is not None:
         request = _resuming(desk, request, plan)
@@ -80,6 +90,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             run=run_id,
         ) as tenant,
         app_lease(desk, tenant, plan, run_id=run_id, wait_s=request.lease_wait_s, stop=stop) as leased,
+        freeze_watched(desk, stop) as watch,
     ):
         job = _Job(
             desk,
@@ -91,6 +102,8 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
             leased=leased,
             run_id=run_id,
             stop=stop,
+            permissions=permissions,
+            watch=watch,
             permit=permit,
             notices=notices,
         )
@@ -124,9 +137,14 @@ class _Job:
         leased: Leased,
         run_id: str,
         stop: asyncio.Event,
+        permissions: Permissions,
+        watch: Watch,
         permit: Permit | None,
         notices: tuple[str, ...],
     ) -> None:
+        self._given = permissions
+        self._watch = watch
+        self._allow(permissions | permit.permissions if permit else permissions)
         self._desk = desk
         self._request = request
         self._person = person
@@ -141,17 +159,25 @@ class _Job:
         self._only = request.only
         self._live = OktaTenant(tenant.reads, tenant.writes)
 
+    def _allow(self, permissions: Permissions) -> None:
+        self._permissions = self._watch.permissions = permissions
+
     async def carry_out(self, accepted: frozenset[HoldReason]) -> ApplyView:
         earlier = await settle_earlier(self._desk, self._plan, self._leased, self._live, self._places)
-        snapshot, changes = await observe(self._desk, self._tenant, self._plan)
+        snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
         cover = await self._covered(changes)
-        refuse_over_limits(self._plan, changes, snapshot)
+        if cover is None and self._permissions != self._given:
+            # what only the approval allowed may not have been compared so
+            self._allow(self._given)
+            snapshot, changes = await observe(self._desk, self._tenant, self._plan, self._permissions)
+        self._refuse_where_guarded(snapshot, changes, cover)
         foreseen = foresee(changes, snapshot, self._means)
         reviewed = cover.reviewed if cover else await self._agreed(changes, foreseen)
         subject = {
             **subject_of(self._desk, self._path, changes),
             "org_id": changes.org_id,
             "earlier": earlier_views(earlier),
+            "allowed": allowed_views(self._permissions.on_record),
         }
         if not changes.changes and not changes.holds:
             note_in_place(self._desk, changes, self._run_id)
@@ -168,6 +194,7 @@ class _Job:
             reviewed=reviewed,
             only=self._only,
             approval_digest=used.digest if used else "",
+            allowed=self._permissions.on_record,
         )
         with Journal.create(folder.journal, header, clock) as journal:
             await self._reserve(journal, changes, cover)
@@ -193,10 +220,13 @@ class _Job:
         snapshot = await self._places()
         unfinished = find_unfinished(self._desk, self._run_id, self._plan)
         refuse_elsewhere(unfinished.header, snapshot)
+        allowed = (*unfinished.header.allowed, *self._permissions.on_record)
+        refuse_in_freeze(self._desk, self._permissions)
         folder, changes = unfinished.folder, unfinished.changes
         journal, _ = Journal.reopen(folder.journal, self._desk.runtime.clock)
         with journal:
-            journal.append(Note(what="resumed"))
+            given = "; ".join(map(str, self._permissions.on_record))
+            journal.append(Note(what="resumed", detail=f"allowed {given}" if given else ""))
             earlier = await settle_open(
                 unfinished.state,
                 changes,
@@ -210,10 +240,11 @@ class _Job:
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
         verified = await self._verified(self._read, result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
-        rest = tuple(each for each in changes.changes if not _is_done(done.get(each.address)))
+        ended = {address for address, outcome in done.items() if outcome.is_done}
+        rest = tuple(each for each in changes.changes if each.address not in ended)
         view = applied_view(
             {**subject_of(self._desk, self._path, changes), "org_id": changes.org_id}
-            | {"earlier": earlier_views([earlier])},
+            | {"earlier": earlier_views([earlier]), "allowed": allowed_views(allowed)},
             folder.run_id,
             result,
             verified=verified,
@@ -246,6 +277,7 @@ class _Job:
             path=self._path,
             changes=changes,
             foreseen=foreseen,
+            privileged=self._plan.limits.privileged,
             notices=self._notices,
         )
 
@@ -281,7 +313,7 @@ class _Job:
         org_id = await reads.organization()
         okta_app = await reads.okta_app(self._plan.okta_app)
         snapshot = Snapshot(org_id, self._tenant.host, okta_app, (), {}, {}, {}, (), at_s)
-        refuse_unless_ready(self._plan, snapshot)
+        refuse_unless_ready(self._plan, snapshot, self._permissions)
         entitlements = await self._live.entitlements(okta_app.id)
         return replace(snapshot, entitlements=entitlements, bucket_limits=self._tenant.budget.limits())
 
@@ -292,8 +324,20 @@ class _Job:
         return before
 
     async def _read(self) -> Snapshot:
-        snapshot, _ = await observe(self._desk, self._tenant, self._plan)
+        snapshot, _ = await observe(self._desk, self._tenant, self._plan, self._permissions)
         return snapshot
+
+    def _refuse_where_guarded(self, snapshot: Snapshot, changes: ChangeSet, cover: Cover | None) -> None:
+        given = self._request.changes
+        reviewed = cover.reviewed if cover else read_changes(self._desk, given) if given else None
+        case = case_of(self._desk, self._plan, changes, snapshot, self._permissions, only=self._only)
+        case = replace(
+            case,
+            reviewed_at_s=reviewed.observed_at_s if reviewed else None,
+            approved_at_s=self._permit.approved_at_s if self._permit and cover else None,
+            approval_required=self._request.require_approval,
+        )
+        refuse_where_guarded(case)
 
     async def _verified(
         self, read: Callable[[], Awaitable[Snapshot]], result: RunResult
@@ -338,9 +382,9 @@ class _Job:
             concurrency=self._request.concurrency,
             turn=WriteTurns(self._tenant.client.pace).turn,
         )
-        return (
-            replace(result, halt=result.halt or lease_lost(self._leased.lease)) if result.stopped else result
-        )
+        if not result.stopped:
+            return result
+        return replace(result, halt=result.halt or lease_lost(self._leased.lease) or self._watch.halt())
 
     def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
         """None where nobody has listed the app's users: then each row is read by id."""
@@ -354,7 +398,3 @@ class _Job:
             recheck_s=self._request.recheck_s,
             assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
         )
-
-
-def _is_done(outcome: Outcome | None) -> bool:
-    return outcome is not None and outcome.is_done

@@ -29,6 +29,7 @@ from pipeline.plan.approval_text import dump_approval
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.folder import write_private
+from pipeline.use_cases.allowing import NUMBERS, is_limit
 from pipeline.use_cases.approval_checks import (
     ApprovalStatus,
     allowed_signers,
@@ -38,6 +39,7 @@ from pipeline.use_cases.approval_checks import (
     refuse_own,
     refuse_unsound,
 )
+from pipeline.use_cases.change_views import covered
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import diff_view, store_changes
@@ -258,9 +260,9 @@ def pending_view(desk: Desk, pending: PendingApproval) -> DiffView:
     digest covers.
     """
     stored = desk.runtime.runs_dir / "changes" / f"{pending.whole_digest}.json"
-    view = diff_view(desk, pending.path, pending.changes, None)
+    view = diff_view(desk, pending.path, pending.changes, None, pending.plan.limits.privileged)
     changes = [
-        each.model_copy(update={"message": told(change)})
+        each.model_copy(update={"message": told(change), **covered(change)})
         for each, change in zip(view.changes, pending.changes.changes, strict=True)
     ]
     return view.model_copy(
@@ -288,11 +290,19 @@ def allowances(given: Iterable[str], reason: str) -> tuple[Allowance, ...]:
     found: list[Allowance] = []
     for text in given:
         guard, _, limit = text.rpartition("=")
-        try:
-            found.append(Allowance(guard=guard, limit=float(limit), reason=reason))
-        except ValueError:
-            raise bad_option("--allow", text, ("GUARD=N, with --reason TEXT",)) from None
+        allowance = _allowance(guard, limit, reason) if is_limit(guard) else None
+        if allowance is None:
+            known = ", ".join(sorted(NUMBERS)) + " or value_max/ENTITLEMENT/VALUE"
+            raise bad_option("--allow", text, (f"GUARD=N, with --reason TEXT; GUARD is {known}",))
+        found.append(allowance)
     return tuple(found)
+
+
+def _allowance(guard: str, limit: str, reason: str) -> Allowance | None:
+    try:
+        return Allowance(guard=guard, limit=float(limit), reason=reason)
+    except ValueError:
+        return None
 
 
 def approver_of(desk: Desk, given: str | None, sign_key: Path | None) -> str:

@@ -90,8 +90,8 @@ def _signed(unpacked: Unpacked, signers: Path) -> Iterable[Check]:
     else:
         said = "The manifest is signed by nobody" if signature else "The pack is not signed; nobody"
         yield Check(Checked.SIGNATURE, Verdict.BAD, f"{said} whom {signers.name} names.")
-    if APPROVAL in unpacked.members:
-        yield _approval_signed(unpacked.members[APPROVAL], signers)
+    if approval := unpacked.members.get(APPROVAL):
+        yield _approval_signed(approval, signers)
 
 
 def _approval_signed(text: bytes, signers: Path) -> Check:

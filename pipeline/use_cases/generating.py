@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, InputError, UsageError
 from pipeline.plan.digest import plan_digest
-from pipeline.plan.model import OktaAppRef
+from pipeline.plan.model import Assignments, OktaAppRef, Plan
 from pipeline.source import REJECTS_MAX
 from pipeline.survey_views import AnalyzeView, ColumnView, GenerateView, RejectedView, SinceView
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.offline import entitlement_view, totals_view
+from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.sources import read_source
 
 if TYPE_CHECKING:
+    from pipeline.findings import Finding
+    from pipeline.plan.duties import Rule
     from pipeline.plan.mapping_reading import ReadPins
     from pipeline.source.frame import Frame
     from pipeline.survey.survey import Survey
@@ -89,8 +92,9 @@ def analyze(
 
 
 def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = INFERRED) -> GenerateView:
-    """Write the plan of the sources; offline. Raises InputError where the source cannot be read or another
-    plan stands in the way.
+    """Write the plan of the sources; offline. What it combines against the policies of the workspace is told:
+    the plan is written all the same, and `validate` calls it invalid. Raises InputError where a source or a
+    policy cannot be read or another plan stands in the way.
     """
     from pipeline.plan.file import write_plan
     from pipeline.source.local import source_stem
@@ -110,15 +114,17 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
     _refuse_reserved(name)
     plan = draft_plan(surveyed, okta_app=app_reference(wanted.okta_app), name=name)
     if wanted.only_structure:
-        plan = plan.model_copy(update={"access": (), "totals": None})
+        plan = structure_of(plan, name)
     proposed = None
     if wanted.since is not None:
         from pipeline.use_cases.since import with_removals
 
         proposed = with_removals(desk, surveyed, plan, wanted.since, everything=wanted.since_all)
         plan = proposed.plan
+    rules = read_policies(desk)
     path = desk.inside(wanted.output or Path("plans") / f"{plan.name}.yaml")
     written = write_plan(path, plan, force=wanted.force)
+    duties = _duties(path, desk.shown(path), rules) if rules else ()
     return GenerateView(
         since=SinceView(
             plan=wanted.since or "",
@@ -134,8 +140,17 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
         plan_digest=plan_digest(plan),
         totals=totals_view(surveyed.totals),
         rejected=_rejected(surveyed),
-        findings=[FindingView.of(finding) for finding in surveyed.findings],
+        findings=[FindingView.of(finding) for finding in (*surveyed.findings, *duties)],
     )
+
+
+def _duties(path: Path, shown: str, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+    """What the plan just written combines against the policies, by the lines it has in its file."""
+    from pipeline.plan.duty_rules import check_duties
+    from pipeline.plan.file import load_plan
+
+    loaded = load_plan(path, shown_as=shown)
+    return check_duties(loaded.plan, rules, loaded.lines, shown)
 
 
 def app_reference(text: str) -> OktaAppRef:
@@ -150,6 +165,12 @@ def app_reference(text: str) -> OktaAppRef:
             next_step="Give the app's id or exact label.",
         )
     return OktaAppRef(label=text)
+
+
+def structure_of(plan: Plan, name: str) -> Plan:
+    """The part of ``plan`` that is about the app's entitlements, as a plan of its own."""
+    people = {"access": (), "removals": (), "totals": None, "assignments": Assignments()}
+    return plan.model_copy(update={"name": name, **people})
 
 
 def _refuse_reserved(name: str) -> None:

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.address import principal_key
 from pipeline.envelope import FindingView
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
 from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.approval import APPROVAL_ENDING
+from pipeline.plan.comparison import rules_of
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Cohort, Entitlement, Plan, Totals
-from pipeline.survey_views import CohortView, EntitlementView, PersonView, ShowView, TotalsView
+from pipeline.survey_views import (
+    CohortView,
+    EntitlementView,
+    NotedView,
+    PersonView,
+    ShowView,
+    TotalsView,
+)
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.sources import sources_of
 from pipeline.use_cases.witnessing import explained
 from pipeline.views import ValidatedPlan, ValidateView
 
+if TYPE_CHECKING:
+    from pipeline.plan.duties import Rule
+
+_RULES = ("grants.", "limits.", "assignments.", "moved", "tenant", "author")
+
 
 def validate(desk: Desk, plans: list[str]) -> ValidateView:
-    """Every problem of every plan, with file:line; exit code 1 where there is an error."""
-    checked = [_validated(desk, given) for given in plans]
+    """Every problem of every plan, with file:line, what its cohorts combine against the policies among them;
+    exit code 1 where there is an error. Raises InputError where a policy cannot be used.
+    """
+    rules = read_policies(desk)
+    checked = [_validated(desk, given, rules) for given in plans]
     ok = all(each.ok for each in checked)
     return ValidateView(
         ok=ok,
@@ -52,6 +70,13 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
             "sources": sources_of(desk, plan),
             "access": _cohorts(plan.access),
             "removals": _cohorts(plan.removals),
+            "assigned": list(plan.assignments.users),
+            "rules": {rule: text for rule, text in rules_of(plan).items() if rule.startswith(_RULES)},
+            "privileged": list(plan.limits.privileged),
+            "noted": [
+                NotedView(code=each.code, source=each.source, rows=list(each.rows), detail=each.detail)
+                for each in plan.findings
+            ],
         }
     )
 
@@ -77,7 +102,8 @@ def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
     return path, plan
 
 
-def _validated(desk: Desk, given: str) -> ValidatedPlan:
+def _validated(desk: Desk, given: str, rules: Sequence[Rule]) -> ValidatedPlan:
+    from pipeline.plan.duty_rules import check_duties
     from pipeline.plan.file import load_plan
 
     path = desk.plan_path(given)
@@ -91,12 +117,13 @@ def _validated(desk: Desk, given: str) -> ValidatedPlan:
             raise
         desk.mask.learn(error.people)
         return ValidatedPlan(path=shown, ok=False, findings=[FindingView.of(each) for each in error.findings])
+    duties = check_duties(loaded.plan, rules, loaded.lines, shown)
     desk.mask.learn(loaded.plan.people)
     return ValidatedPlan(
         path=shown,
-        ok=True,
+        ok=not any(each.severity is Severity.ERROR for each in duties),
         plan_digest=plan_digest(loaded.plan),
-        findings=[FindingView.of(each) for each in loaded.findings],
+        findings=[FindingView.of(each) for each in (*loaded.findings, *duties)],
     )
 
 

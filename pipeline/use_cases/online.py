@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.diff import diff as compare
 from pipeline.changes.forecast import CallKind, Forecast, Means, forecast
-from pipeline.changes.model import ChangeSet, Hold, Holding, added, removed, revoked
+from pipeline.changes.model import ChangeSet, Hold, revoked
+from pipeline.changes.permissions import NOTHING_ALLOWED, Permissions
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.verification import PersonValue, Verification
@@ -23,15 +25,18 @@ from pipeline.okta.token_answers import scope_missing
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.journal import iso_utc
+from pipeline.use_cases.allowing import permissions_given
+from pipeline.use_cases.change_views import change_view, value_lists
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.explaining import runs_tell
 from pipeline.use_cases.generating import app_reference
+from pipeline.use_cases.guarding import case_of, refusal_views
 from pipeline.use_cases.offline import read_plan
+from pipeline.use_cases.policies import read_policies
 from pipeline.use_cases.storing import write_json
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, Tenant, open_tenant
 from pipeline.views import (
     BucketView,
-    ChangeView,
     CheckView,
     DiffView,
     ForecastView,
@@ -109,15 +114,21 @@ async def diff(
     detailed_exit_code: bool = False,
     rate_share: float = RATE_SHARE,
     concurrency: int = CONCURRENCY,
+    allow: tuple[str, ...] = (),
 ) -> DiffView:
-    """The change set between a plan and the tenant, stored for review. Raises RefusedError (exit 4) where
-    the tenant is another one or the app's entitlements are not managed.
+    """The change set between a plan and the tenant, stored for review; as it would be with the overrides in
+    ``allow``, so that what needs one can be reviewed and approved. Raises UsageError for one that cannot be
+    used, RefusedError (exit 4) where the tenant is another one or the app's entitlements are not managed.
     """
+    permissions = permissions_given(allow, ["to be reviewed"] * len(allow))
     path, plan = read_plan(desk, given)
     async with open_tenant(desk, rate_share=rate_share, concurrency=concurrency) as tenant:
-        snapshot, changes = await observe(desk, tenant, plan)
+        snapshot, changes = await observe(desk, tenant, plan, permissions)
     foreseen = foresee(changes, snapshot, Means(rate_share, concurrency))
-    view = diff_view(desk, path, changes, foreseen)
+    view = diff_view(desk, path, changes, foreseen, plan.limits.privileged)
+    view = view.model_copy(
+        update={"refusals": refusal_views(case_of(desk, plan, changes, snapshot, permissions))}
+    )
     paths = {"changes": desk.shown(store_changes(desk, changes))}
     if output is not None:
         copy = desk.inside(output)
@@ -148,23 +159,21 @@ async def verify(desk: Desk, given: str) -> VerifyView:
     )
 
 
-def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast | None) -> DiffView:
+def diff_view(
+    desk: Desk,
+    path: Path,
+    changes: ChangeSet,
+    foreseen: Forecast | None,
+    privileged: Iterable[str] = (),
+) -> DiffView:
     """The change set as data: what a person reviews."""
     return DiffView(
         **subject_of(desk, path, changes),
         org_id=changes.org_id,
         observed_at=iso_utc(changes.observed_at_s),
         counts=count_actions(changes),
-        changes=[
-            ChangeView(
-                address=str(each.address),
-                action=each.action,
-                message=each.message,
-                adds=value_lists(added(each)),
-                removes=value_lists(removed(each)),
-            )
-            for each in changes.changes
-        ],
+        changes=[change_view(each) for each in changes.changes],
+        privileged=list(privileged),
         held=held_views(changes.holds),
         kept=len(changes.keeps),
         findings=[FindingView.of(finding) for finding in changes.findings],
@@ -172,18 +181,26 @@ def diff_view(desk: Desk, path: Path, changes: ChangeSet, foreseen: Forecast | N
     )
 
 
-async def observe(desk: Desk, tenant: Tenant, plan: Plan) -> tuple[Snapshot, ChangeSet]:
-    """Read the plan's slice of the tenant and compare. Raises RefusedError where nothing may be compared."""
+async def observe(
+    desk: Desk, tenant: Tenant, plan: Plan, permissions: Permissions = NOTHING_ALLOWED
+) -> tuple[Snapshot, ChangeSet]:
+    """Read the plan's slice of the tenant and compare. ``permissions`` say which conflicts of duties are not
+    held, and from whom something may be taken after all. Raises RefusedError where nothing may be compared,
+    InputError where a policy cannot be used.
+    """
+    rules = read_policies(desk)
     snapshot = await read_snapshot(
         tenant.reads,
         plan,
         tenant.host,
         tenant.client.pace,
         desk.runtime.clock,
-        protected=desk.settings.protected | await _own_user(tenant, plan),
+        protected=(desk.settings.protected - permissions.protected) | await _own_user(tenant, plan),
     )
+    allowed = frozenset(each.casefold() for each in permissions.conflicts)
+    snapshot = replace(snapshot, rules=rules, allowed_conflicts=allowed)
     desk.mask.learn(snapshot.names)
-    refuse_unless_ready(plan, snapshot)
+    refuse_unless_ready(plan, snapshot, permissions)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
 
 
@@ -269,6 +286,8 @@ def held_views(holds: tuple[Hold, ...]) -> list[HeldView]:
             detail=hold.detail,
             address=str(hold.address),
             action=hold.action,
+            adds=value_lists(hold.adds),
+            removes=value_lists(hold.removes),
         )
         for hold in holds
         for principal in (hold.principals or (None,))
@@ -285,10 +304,6 @@ def count_actions(changes: ChangeSet) -> dict[str, int]:
     if changes.holds:
         counts["held"] = len(changes.holds)
     return counts
-
-
-def value_lists(held: Holding) -> dict[str, list[str]]:
-    return {entitlement: list(values) for entitlement, values in held}
 
 
 def _detailed(changes: ChangeSet) -> Exit:

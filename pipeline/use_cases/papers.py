@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pipeline import __version__
 from pipeline.changes.codec import changes_digest
 from pipeline.changes.codec import to_json as changes_json
 from pipeline.changes.model import ChangeSet
+from pipeline.changes.permissions import Allowance
 from pipeline.envelope import to_json
 from pipeline.plan.approval import Approval
 from pipeline.plan.approval_text import dump_approval
 from pipeline.report.markdown import run_report
 from pipeline.run.entries import Header
-from pipeline.run.folder import RunFolder, not_applied_csv
+from pipeline.run.folder import RunFolder, lines_of_json, not_applied_csv
 from pipeline.run.journal import iso_utc
 from pipeline.run.result import RunResult
 from pipeline.use_cases.desk import Desk
@@ -30,6 +30,7 @@ def journal_header(
     reviewed: ChangeSet,
     only: str | None,
     approval_digest: str,
+    allowed: tuple[Allowance, ...] = (),
 ) -> Header:
     """The first line of the journal of a run of the plan at ``path`` that starts now."""
     return Header(
@@ -44,6 +45,7 @@ def journal_header(
         changes_digest=changes_digest(changes),
         reviewed_digest=changes_digest(reviewed),
         only=only,
+        allowed=allowed,
         approval_digest=approval_digest,
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,
@@ -65,7 +67,7 @@ def keep_inputs(
 
 
 def _text(changes: ChangeSet) -> str:
-    return json.dumps(changes_json(changes), ensure_ascii=False, indent=1) + "\n"
+    return lines_of_json(changes_json(changes))
 
 
 def keep_reports(desk: Desk, path: Path, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.address import Address
@@ -61,6 +62,16 @@ class Permit:
     @property
     def digest(self) -> str:
         return approval_digest(self._approval)
+
+    @property
+    def permissions(self) -> Permissions:
+        """What the approval allows guards, once it covers."""
+        return permissions_of(self._approval)
+
+    @property
+    def approved_at_s(self) -> float:
+        """When it was given, in epoch seconds."""
+        return datetime.fromisoformat(self._approval.approved_at).timestamp()
 
     @property
     def notices(self) -> tuple[str, ...]:

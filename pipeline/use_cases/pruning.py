@@ -21,6 +21,7 @@ from pipeline.run.undo import undo_of
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.reviewing import bad_option, read_json
 from pipeline.use_cases.spent import settle
+from pipeline.use_cases.tickets import ticket_folder, tickets
 
 _AGE = re.compile(r"(\d{1,5})d")
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
@@ -60,7 +61,8 @@ async def prune(desk: Desk, request: PruneRequest) -> PruneView:
     if not going and not changes:
         return view
     _refuse_unless_agreed(view, request)
-    for path in [*(each.folder.path for each in going), *changes]:
+    tickets_of_none = list(_old_tickets(desk, before, {each.folder.run_id for each in going}))
+    for path in [*(each.folder.path for each in going), *tickets_of_none, *changes]:
         _delete(desk, path)
     return view.model_copy(update={"deleted": True})
 
@@ -146,6 +148,15 @@ def _old_changes(desk: Desk, before: datetime) -> Iterator[Path]:
     for path in sorted((desk.runtime.runs_dir / "changes").glob("*.json")):
         if path.stem not in approved and _observed_at_s(path) < before.timestamp():
             yield path
+
+
+def _old_tickets(desk: Desk, before: datetime, going: set[str]) -> Iterator[Path]:
+    """What a server kept of runs that go now, and of old ones that never came to have a folder."""
+    for ticket in tickets(desk):
+        has_folder = (desk.runtime.runs_dir / ticket.run).is_dir()
+        is_old = datetime.fromisoformat(ticket.started_at) < before
+        if ticket.run in going or (is_old and not has_folder and not ticket.is_alive()):
+            yield ticket_folder(desk, ticket.run).path
 
 
 def _observed_at_s(path: Path) -> float:

@@ -6,19 +6,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from pipeline.run.folder import RunFolder, find_run
+from pipeline.run.entries import ENTRY, Closed, Header
+from pipeline.run.folder import RUN_ID, RunFolder, find_run
+from pipeline.run.lease_file import is_running
 from pipeline.run.tail import Tail
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.history import runs as list_history
 from pipeline.use_cases.parts import PARTS
 from pipeline.use_cases.reviewing import read_json
-from pipeline.use_cases.tickets import Ticket, ticket_folder, tickets
+from pipeline.use_cases.tickets import ticket_folder, workers_dir
 from pipeline.use_cases.working import state_of
 
 UNDER_WAY = ("starting", "running")
 SOON_S, LATE_S = 10.0, 600.0
+LAST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,33 @@ def is_under_way(desk: Desk, run: str) -> bool:
 def _without_ticket(desk: Desk, run: str) -> RunStanding:
     """A run that was started in a terminal."""
     folder = find_run(desk.runtime.runs_dir, run)
-    [listed] = [each for each in list_history(desk, None).runs if each.run == run]
-    state = {"unfinished": "interrupted"}.get(listed.state, listed.state)
-    told = RunStanding(run=run, plan=listed.plan, state=state, started_at=listed.started_at)
-    told = _with_journal(desk, told)
+    told = _with_journal(desk, _in_terminal(desk, folder))
     answer = read_json(folder.report_json) if folder.report_json.is_file() else None
     return _with_answer(told, answer) if isinstance(answer, dict) else told
+
+
+def _in_terminal(desk: Desk, folder: RunFolder) -> RunStanding:
+    """The same in short: of the journal only the first line and the last are looked at."""
+    told = RunStanding(run=folder.run_id, plan="", state="damaged")
+    try:
+        first, last = _ends_of(folder.journal)
+    except (OSError, ValueError):
+        return told
+    if not isinstance(first, Header):
+        return told
+    is_live = is_running(desk.runtime.runs_dir, first.org_id, first.okta_app_id, folder.run_id)
+    state = "finished" if isinstance(last, Closed) else "running" if is_live else "interrupted"
+    return replace(told, plan=first.plan_path, state=state, started_at=first.started_at)
+
+
+def _ends_of(journal: Path) -> tuple[object, object]:
+    """The first and the last whole entry. Raises OSError, ValueError."""
+    with journal.open("rb") as file:
+        first = file.readline()
+        file.seek(max(0, journal.stat().st_size - LAST_LINE_BYTES))
+        lines = file.read().rpartition(b"\n")[0].splitlines()
+    last = lines[-1] if lines else first
+    return ENTRY.validate_json(first), ENTRY.validate_json(last)
 
 
 def _with_journal(desk: Desk, told: RunStanding) -> RunStanding:
@@ -165,24 +189,25 @@ def _since(desk: Desk, instant: str) -> float:
     )
 
 
-def all_runs(desk: Desk) -> list[RunStanding]:
-    """Every run of the workspace in short, newest first, also those that never got as far as a journal."""
-    of_tickets: dict[str, Ticket] = {each.run: each for each in tickets(desk)}
-    told = {
-        run: RunStanding(run=run, plan=each.plan, state=state_of(desk, each), started_at=each.started_at)
-        for run, each in of_tickets.items()
+def run_ids(desk: Desk) -> list[str]:
+    """Every run of the workspace, newest first, also those that never got as far as a journal."""
+    runs_dir = desk.runtime.runs_dir
+    found = {
+        each.name for folder in (runs_dir, workers_dir(desk)) if folder.is_dir() for each in folder.iterdir()
     }
-    for view in list_history(desk, None).runs:
-        known = told.get(view.run)
-        state = known.state if known else {"unfinished": "interrupted"}.get(view.state, view.state)
-        held = {"held": view.outcomes["held"]} if "held" in view.outcomes else {}
-        outcomes = {key: count for key, count in view.outcomes.items() if key != "held"}
-        told[view.run] = RunStanding(
-            run=view.run,
-            plan=view.plan or (known.plan if known else ""),
-            state=state,
-            started_at=view.started_at,
-            outcomes=outcomes,
-            held=held,
-        )
-    return [told[run] for run in sorted(told, reverse=True)]
+    return sorted(filter(RUN_ID.fullmatch, found), reverse=True)
+
+
+def in_short(desk: Desk, run: str) -> RunStanding:
+    """Run, plan, state and start; what `standing` tells beside these is left out."""
+    ticket = ticket_folder(desk, run).read()
+    if ticket is None:
+        return _in_terminal(desk, RunFolder(desk.runtime.runs_dir / run))
+    state = state_of(desk, ticket)
+    return RunStanding(run=run, plan=ticket.plan, state=state, started_at=ticket.started_at)
+
+
+def unfinished(desk: Desk, count: int) -> list[str]:
+    """Of the newest ``count`` runs those that are under way or could go on."""
+    told = (in_short(desk, run) for run in run_ids(desk)[:count])
+    return [each.run for each in told if each.state in (*UNDER_WAY, "paused", "interrupted")]

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.changes.codec import json_schema
 from pipeline.envelope import View
 from pipeline.plan.approval_text import approval_schema
-from pipeline.plan.schema import mapping_schema, plan_schema
+from pipeline.plan.schema import mapping_schema, plan_schema, policy_schema
 from pipeline.run.pack import Manifest
 from pipeline.use_cases.desk import Desk
 from pipeline.views import VIEWS, SchemaView
@@ -33,12 +33,14 @@ def schema(desk: Desk, *, write: bool) -> SchemaView:
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Plan, mapping, change set, manifest of an evidence pack and every ``--json`` answer, by name."""
     views = {_name(view): view.model_json_schema(by_alias=True, mode="serialization") for view in VIEWS}
-    manifest = Manifest.model_json_schema(by_alias=True, mode="serialization")
-    return {"plan": plan_schema(), "mapping": mapping_schema(), "approval": approval_schema()} | {
-        "evidence-manifest": manifest,
-        "changes": json_schema(),
-        **views,
+    files = {
+        "plan": plan_schema(),
+        "mapping": mapping_schema(),
+        "policy": policy_schema(),
+        "approval": approval_schema(),
+        "evidence-manifest": Manifest.model_json_schema(by_alias=True, mode="serialization"),
     }
+    return {**files, "changes": json_schema(), **views}
 
 
 def schema_files() -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pipeline.changes.snapshot import GrantType, OktaEntitlement, OktaGrant, OktaUser, Snapshot
+from pipeline.changes.snapshot import GrantType, OktaEntitlement, OktaGrant, OktaUser, RiskRule, Snapshot
 from pipeline.emulator.limits import OBSERVED
 from pipeline.emulator.orgfile import UserStatus
 from pipeline.okta.buckets import bucket_of, with_likely
@@ -109,7 +109,27 @@ def _app(
         "entitlements": [_entitlement(each) for each in snapshot.entitlements],
         "bundles": list(_bundles(grants, names)),
         "grants": [_grant(each, names, logins) for each in grants],
+        "risk_rules": [_risk_rule(each, names) for each in snapshot.risk_rules if _can_be_met(each, names)],
     }
+
+
+def _can_be_met(rule: RiskRule, names: Names) -> bool:
+    """One that Okta calls INVALID, or that needs a value which is gone, forbids nothing."""
+    return rule.is_active and all(
+        side.values <= names.keys() if side.needs_all else side.values & names.keys() for side in rule.sides
+    )
+
+
+def _risk_rule(rule: RiskRule, names: Names) -> dict[str, Any]:
+    criteria = [
+        {
+            "name": f"criterion {number}",
+            "operation": "CONTAINS_ALL" if side.needs_all else "CONTAINS_ONE",
+            "values": _values(side.values, names),
+        }
+        for number, side in enumerate(rule.sides, start=1)
+    ]
+    return {"name": rule.name, **_text(rule.description), "criteria": criteria} | _id(rule.id)
 
 
 def _entitlement(found: OktaEntitlement) -> dict[str, Any]:
@@ -194,6 +214,8 @@ def _unlike(snapshot: Snapshot, grants: list[OktaGrant], names: Names) -> Iterat
     strange = sum(any(pair not in names for pair in grant.values) for grant in grants)
     if strange:
         yield f"{strange} grants hold values that the app does not list: these values are left out."
+    if snapshot.risk_rules_unread:
+        yield "Okta's risk rules could not be read: here there are none."
     if any(not GrantType(grant.type).is_base for grant in grants if grant.type in set(GrantType)):
         yield "Here a CUSTOM grant leaves bundles and ENTITLEMENT grants alone; Okta tells by the first one."
     yield "The rest of the directory is not known, so listing all of it takes no calls here."

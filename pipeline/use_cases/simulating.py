@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.live import run_live
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.online import observe
+from pipeline.use_cases.policies import FOLDER, policy_files
 from pipeline.use_cases.tenant import CONCURRENCY, RATE_SHARE, open_tenant
 from pipeline.views import ApplyView, ForecastView, SimulateView
 from pipeline.virtual_time import run
@@ -47,6 +48,8 @@ class Observed:
     shown: str
     snapshot: Snapshot
     changes: ChangeSet
+    policies: Mapping[str, bytes]
+    """The policy files of the workspace, by name."""
 
 
 async def observed(desk: Desk, given: str, means: Means) -> Observed:
@@ -64,7 +67,7 @@ async def observed(desk: Desk, given: str, means: Means) -> Observed:
             f"Not proven complete: {', '.join(torn)}.",
             next_step="Try again; nothing was changed.",
         )
-    return Observed(path.read_text("utf-8"), desk.shown(path), snapshot, changes)
+    return Observed(path.read_text("utf-8"), desk.shown(path), snapshot, changes, policy_files(desk))
 
 
 def simulate_live(build: Callable[[], Desk], given: str, means: Means) -> SimulateView:
@@ -81,6 +84,9 @@ def simulate(seen: Observed, means: Means) -> SimulateView:
         workspace = Path(folder).resolve()
         (workspace / "plans").mkdir()
         (workspace / PLAN).write_text(seen.plan_text, "utf-8")
+        (workspace / FOLDER).mkdir()
+        for name, content in seen.policies.items():
+            (workspace / FOLDER / name).write_bytes(content)
         (workspace / REVIEWED).write_text(json.dumps(to_json(seen.changes), ensure_ascii=False), "utf-8")
         return run(_rehearse(seen, means, workspace))
 

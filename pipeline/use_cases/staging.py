@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.changes.snapshot import OktaEntitlement
@@ -25,8 +25,11 @@ from pipeline.plan.model import (
     Value,
 )
 from pipeline.source import REJECTS_MAX
+from pipeline.source.local import source_stem
+from pipeline.source.placing import sha256_of
+from pipeline.source.s3 import SCHEME
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.generating import Wanted, app_reference, generate
+from pipeline.use_cases.generating import Wanted, app_reference, generate, plan_name, structure_of
 from pipeline.use_cases.offline import read_plan
 from pipeline.use_cases.sources import read_source
 from pipeline.use_cases.tenant import open_tenant
@@ -45,30 +48,61 @@ class TypedGrant:
 
 
 def stage_source(desk: Desk, csv: str, app_text: str, *, only_structure: bool) -> str:
-    """The plan, as a path below the workspace, of ``csv`` for an app: written, or the one that is there where
-    it is of the same source and app, edits by hand included. A plan of anything else is never replaced.
+    """The plan, as a path below the workspace, of ``csv`` for an app.
 
-    Raises InputError as `generate` does.
+    A plan of the same source and app under the source's name is used as it is, with what a mapping file or a
+    person made of it; the structure is that of such a plan. A plan of anything else is never replaced. Raises
+    InputError as `generate` does.
     """
-    wanted = Wanted(okta_app=app_text, only_structure=only_structure)
-    try:
-        return generate(desk, [csv], wanted).plan
-    except InputError as error:
-        if error.code is not ErrorCode.PLAN_EXISTS or error.location is None or error.location.path is None:
-            raise
-        path, there = read_plan(desk, error.location.path)
-    sha256 = read_source(desk, csv, rejects_max=REJECTS_MAX).sha256
-    if {each.sha256 for each in there.sources} == {sha256} and _is_app(there.okta_app, app_text):
-        return desk.shown(path)
-    key = hashlib.sha256(f"{sha256} {app_text}".encode()).hexdigest()[:8]
-    name = f"{path.stem[:90]}-{key}"
-    try:
-        return generate(desk, [csv], replace(wanted, name=name)).plan
-    except InputError as error:
-        if error.code is not ErrorCode.PLAN_EXISTS:
-            raise
-        # Its name says what it was made of; what a person edited since is kept.
-        return f"plans/{name}.yaml"
+    sha256 = _digest(desk, csv)
+    stem = plan_name(source_stem(Path(csv).name))
+    key = _key(sha256, app_text)
+    names = (stem, f"{stem[:90]}-{key}")
+    whole = next((found for name in names if (found := _plan_of(desk, name, sha256, app_text))), None)
+    if not only_structure:
+        if whole is not None:
+            return f"plans/{whole.name}.yaml"
+        name = _free(desk, names)
+        return generate(desk, [csv], Wanted(okta_app=app_text, name=name)).plan
+    names = (f"{stem[:80]}-structure", f"{stem[:80]}-structure-{key}")
+    found = next((each for name in names if (each := _plan_of(desk, name, sha256, app_text))), None)
+    if found is not None and (whole is None or found.entitlements == whole.entitlements):
+        return f"plans/{found.name}.yaml"
+    name = _free(desk, names)
+    if whole is not None:
+        return _written(desk, structure_of(whole, name))
+    return generate(desk, [csv], Wanted(okta_app=app_text, name=name, only_structure=True)).plan
+
+
+def _digest(desk: Desk, csv: str) -> str:
+    if csv.startswith(SCHEME):
+        return read_source(desk, csv, rejects_max=REJECTS_MAX).sha256
+    return sha256_of(desk.inside(Path(csv)))
+
+
+def _key(sha256: str, app_text: str) -> str:
+    return hashlib.sha256(f"{sha256} {app_text}".encode()).hexdigest()[:8]
+
+
+def _plan_of(desk: Desk, name: str, sha256: str, app_text: str) -> Plan | None:
+    """The plan of that name, where it is of this source and app; None where there is none or another one.
+    Raises InputError where it cannot be read: a person is at it.
+    """
+    path = desk.inside(Path("plans") / f"{name}.yaml")
+    if not path.is_file():
+        return None
+    _, plan = read_plan(desk, desk.shown(path))
+    is_it = {each.sha256 for each in plan.sources} == {sha256} and _is_app(plan.okta_app, app_text)
+    return plan.model_copy(update={"name": name}) if is_it else None
+
+
+def _free(desk: Desk, names: Iterable[str]) -> str:
+    """The first name that no plan has; else the last, which the caller then finds taken."""
+    taken = ""
+    for taken in names:
+        if not (desk.workspace / "plans" / f"{taken}.yaml").exists():
+            break
+    return taken
 
 
 def _is_app(ref: OktaAppRef, text: str) -> bool:

@@ -15,7 +15,7 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.okta.budget import Budget
 from pipeline.okta.client import Connection, OktaClient
 from pipeline.okta.reads import Reads
-from pipeline.okta.scopes import TO_READ
+from pipeline.okta.scopes import OPTIONAL, TO_READ
 from pipeline.okta.sign_in import ApiToken
 from pipeline.okta.writes import Writes
 from pipeline.run.folder import make_private
@@ -90,7 +90,7 @@ def _sign_in(credential: Credential, origin: str, scopes: frozenset[str], runtim
     from pipeline.okta.service_app import ServiceApp, ServiceAppSignIn
 
     service_app = ServiceApp(credential.client_id, credential.key, origin)
-    return ServiceAppSignIn(service_app, scopes, runtime.clock, runtime.rng)
+    return ServiceAppSignIn(service_app, scopes, runtime.clock, runtime.rng, optional=OPTIONAL - scopes)
 
 
 def load_org(org_file: Path) -> OrgFile:

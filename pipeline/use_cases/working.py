@@ -193,10 +193,13 @@ def state_of(desk: Desk, ticket: Ticket) -> str:
     run = RunFolder(desk.runtime.runs_dir / ticket.run)
     if answer is not None:
         stopped = answer.get("exit_code") == 5  # noqa: PLR2004 - Exit.STOPPED
-        if stopped:
-            return "cancelled" if ticket.cancelled else "paused"
-        if answer.get("command") == "apply" and answer.get("schema") != "okta-plan/error/v1":
+        is_view = answer.get("command") == "apply" and answer.get("schema") != "okta-plan/error/v1"
+        if is_view and not stopped:
             return "finished"
+        if ticket.cancelled:
+            return "cancelled"
+        if stopped:
+            return "paused"
         return "interrupted" if run.journal.is_file() else "refused"
     if ticket.is_alive() or ticket.pid == 0:
         return "running" if run.journal.is_file() else "starting"

@@ -9,7 +9,7 @@ import pytest
 from pipeline.changes.diff import diff
 from pipeline.changes.model import Action, ChangeSet, HoldReason, added
 from pipeline.changes.snapshot import LookupStatus, OktaGrant
-from pipeline.plan.model import Assignments, GrantOptions, Limits, Plan
+from pipeline.plan.model import Assignments, GrantOptions, Plan
 from tests.builders import (
     OBSERVED_AT_S,
     app_user,
@@ -218,18 +218,6 @@ def test_more_values_than_a_grant_can_hold_are_held() -> None:
     change_set = compare(wanted, custom(*many[:500]), entitlements=[okta_entitlement("Role", *many)])
     assert outcome(change_set) == ["hold not_supported"]
     assert "1001" in change_set.holds[0].detail
-
-
-@pytest.mark.parametrize("name", ["Role/Admin", "Admin"])
-def test_a_privileged_value_is_held_until_approvals_can_name_it(name: str) -> None:
-    change_set = compare(wants("Admin", limits=Limits(privileged=(name,))), assigned=[])
-    assert outcome(change_set) == ["hold not_supported"]
-    assert "Role: Admin" in change_set.holds[0].detail
-
-
-def test_a_privileged_value_that_is_held_already_needs_nothing() -> None:
-    wanted = wants("Admin", "Editor", limits=Limits(privileged=("Role/Admin",)))
-    assert outcome(compare(wanted, custom("Admin"))) == ["extend"]
 
 
 # app assignments

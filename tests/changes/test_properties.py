@@ -34,6 +34,7 @@ from tests.builders import (
     value,
 )
 from tests.changes.applying import applied
+from tests.effort import examples
 
 LOGINS = [f"{name}@acme.example.com" for name in ("ann", "bob", "cid", "dee")]
 ALIASES = ["ann.alias@acme.example.com", "Bob.Alias@acme.example.com"]
@@ -46,7 +47,7 @@ TYPES = ["CUSTOM", "CUSTOM", "CUSTOM", "POLICY", "ENTITLEMENT", "ENTITLEMENT-BUN
 some_values = st.lists(st.sampled_from(VALUES), min_size=1, max_size=4, unique=True)
 T = TypeVar("T")
 
-several = settings(max_examples=200, deadline=None)
+several = settings(max_examples=examples(100), deadline=None)
 
 
 @st.composite

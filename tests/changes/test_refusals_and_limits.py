@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.changes.diff import diff
-from pipeline.changes.limits import refuse_over_limits
+from pipeline.changes.guards import refuse_guarded
 from pipeline.changes.refusals import refuse_unless_ready
+from pipeline.changes.refusing import Case
 from pipeline.changes.snapshot import EntitlementManagement, Snapshot
 from pipeline.errors import ErrorCode, Exit, RefusedError
 from pipeline.plan.model import Limits, Plan
@@ -65,7 +66,8 @@ def test_an_inactive_app_is_refused() -> None:
 
 
 def check_limits(wanted: Plan, tenant: Snapshot) -> None:
-    refuse_over_limits(wanted, diff(wanted, "d", tenant), tenant)
+    changes = diff(wanted, "d", tenant)
+    refuse_guarded(Case(plan=wanted, change_set=changes, snapshot=tenant, now_s=tenant.observed_at_s))
 
 
 def tenant_of(*assigned: str) -> Snapshot:

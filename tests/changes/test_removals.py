@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from pipeline.changes.diff import diff
-from pipeline.changes.limits import refuse_over_limits
+from pipeline.changes.guards import refuse_guarded
 from pipeline.changes.model import Action, Change, ChangeSet, Holding, added, holding, removed
+from pipeline.changes.refusing import Case
 from pipeline.changes.snapshot import LookupStatus, OktaGrant, Snapshot
 from pipeline.changes.verification import verify
 from pipeline.errors import ErrorCode, RefusedError
@@ -216,8 +217,9 @@ def test_what_one_user_shall_get_and_lose_under_two_names_is_told_before_it_is_h
         removals=[cohort({"Role": ["Admin"]}, ALIAS)],
         entitlements=DECLARED,
     )
-    here = tenant(people=[ALICE, found(ALIAS, okta_user(ALICE))])
-    assert "hold same_person" in outcome(diff(wanted, "d", here))
+    people = [ALICE, found(ALIAS, okta_user(ALICE))]
+    assert "hold same_person" in outcome(diff(wanted, "d", tenant(people=people)))
+    assert "hold same_person" in outcome(diff(wanted, "d", tenant(people=people, entitlements=[])))
 
 
 def test_two_values_of_the_plan_that_are_one_in_the_tenant_are_not_both_given_and_taken() -> None:
@@ -274,10 +276,11 @@ def test_limits_of_removals_refuse_with_their_arithmetic(limits: dict[str, float
         entitlements=DECLARED[:1],
         limits=Limits.model_validate(limits),
     )
+    case = Case(plan=wanted, change_set=diff(wanted, "d", here), snapshot=here, now_s=here.observed_at_s)
     if said is None:
-        refuse_over_limits(wanted, diff(wanted, "d", here), here)
+        refuse_guarded(case)
         return
     with pytest.raises(RefusedError) as refused:
-        refuse_over_limits(wanted, diff(wanted, "d", here), here)
+        refuse_guarded(case)
     assert refused.value.code is ErrorCode.LIMIT_EXCEEDED
     assert said in refused.value.detail

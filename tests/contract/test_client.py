@@ -36,6 +36,7 @@ SENDS = {
     "GET /governance/api/v1/grants",
     "GET /governance/api/v1/grants/{grantId}",
     "GET /governance/api/v1/principal-access",
+    "GET /governance/api/v1/risk-rules",
     "PATCH /governance/api/v1/entitlements/{entitlementId}",
     "PATCH /governance/api/v1/grants/{grantId}",
     "POST /api/v1/apps/{appId}/users",

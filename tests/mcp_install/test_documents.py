@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,7 +85,8 @@ def test_every_client_is_named() -> None:
     assert [each for each in McpClient if each.value not in page("mcp-install.md")] == []
 
 
-def test_links_between_documents_lead_somewhere() -> None:
-    for path in sorted((ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text("utf-8")):
-            assert (path.parent / Path(target)).exists(), f"{path.name}: {target}"
+@pytest.mark.parametrize("name", ["migration.md", "troubleshooting.md", "mcp-install.md"])
+def test_links_between_documents_lead_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page(name))
+    assert targets
+    assert [target for target in targets if not (ROOT / "docs" / target).exists()] == []

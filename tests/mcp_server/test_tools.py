@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,37 @@ async def _people(call: Any) -> None:
     planned = await call("okta_batch_create_grants", grants=[{"userId": user["id"], "grantBody": body}])
     assert planned["counts"]["extend"] == 1
     assert planned["rows"][0]["adds"][0]["values"] == ["Auditor"]
+
+
+def test_preflight_names_the_lines_of_every_row_that_cannot_be_used(office: Office) -> None:
+    office.csv("ann@acme.example.com,Admin,Permitted\n,Admin,Permitted\nbob@acme.example.com,Admin,Maybe\n")
+    (office.workspace / "csv" / "empty.csv").write_bytes(b"")
+
+    async def story(it: Talk) -> None:
+        told = await it.call("validate_csv_preflight", file="erp")
+        assert told["verdict"] == "warn"
+        assert {(each["code"], tuple(each["lines"])) for each in told["rows"]} >= {
+            ("no_user", (3,)),
+            ("unknown_access_status", (4,)),
+        }
+        assert (await it.call("validate_csv_preflight", file="empty"))["verdict"] == "fail"
+        assert (await it.refused("validate_csv_preflight", file="nothing"))["error"] == "file_not_found"
+
+    talk(office.server(), story)
+
+
+def test_the_command_for_the_person_is_whole_however_long_the_workspace_is_called(tmp_path: Path) -> None:
+    office = Office(tmp_path / ("ann@corp " + "w" * 180))
+    office.csv()
+    office.settings(OKTA_PLAN_MASK_PII="true")
+
+    async def story(it: Talk) -> str:
+        changes = await it.call("execute_user_grants", filename="erp", appId=APP)
+        asked = {"plan": changes["plan"], "changes_digest": changes["changes_digest"]}
+        assert (await it.refused("apply_plan", **asked))["command"] == changes["command"]
+        command: str = changes["command"]
+        return command
+
+    command = talk(office.server(), story)
+    assert shlex.split(command)[2] == str(office.workspace.resolve())
+    assert command.endswith(".json")

@@ -114,8 +114,12 @@ class Runner:
         else:
             assert action in ("actions/checkout", "actions/setup-python"), action
 
-    def _upload(self, name: str, paths: list[str], place: Path, hidden: object) -> None:
-        """As the action does: below the folder that the paths share; hidden files only where that is said."""
+    def _upload(
+        self, name: str, paths: list[str], place: Path, hidden: object, *, shortens: bool = True
+    ) -> None:
+        """As the action does: hidden files where that is said alone, and one path without the folders above
+        it. GitLab keeps those.
+        """
         kept = self.artifacts / name
         shutil.rmtree(kept, ignore_errors=True)
         found = [each for each in place.rglob("*") if each.is_file()]
@@ -123,7 +127,7 @@ class Runner:
         left_out = [line[1:] for line in paths if line.startswith("!")]
         chosen = [each for each in found if _is_in(each.relative_to(place), wanted)]
         chosen = [each for each in chosen if not _is_in(each.relative_to(place), left_out)]
-        shared = place / Path(wanted[0]).parent if len(wanted) == 1 else place
+        shared = place / Path(wanted[0]).parent if shortens and len(wanted) == 1 else place
         for each in chosen:
             inside = each.relative_to(place)
             if hidden or not any(part.startswith(".") for part in inside.parts):
@@ -147,7 +151,7 @@ class Runner:
         artifacts = told.get("artifacts", {})
         if artifacts:
             excluded = [f"!{each}" for each in artifacts.get("exclude", [])]
-            self._upload(job, [*artifacts["paths"], *excluded], place, hidden=True)
+            self._upload(job, [*artifacts["paths"], *excluded], place, hidden=True, shortens=False)
         return Ended("failure" if code else "success", code, printed)
 
     def _bash(self, script: str, place: Path, env: Mapping[str, str], *, in_pieces: bool) -> tuple[int, str]:

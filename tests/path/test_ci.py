@@ -34,16 +34,18 @@ ROWS = "Email,Role,Permission_Set,Effective_Access\n" + "".join(
     for name, role in (("ann", "Auditor"), ("bob", "Clerk"), ("cid", "Owner"), ("dee", "Clerk"))
 )
 WRITER, READER = (f"0oa{number}service0000000x7" for number in (1, 2))
-LATENCY_MS = 40
+LATENCY_MS = 150
+WRITES = 3
+"""Of the ten of an apply: the fourth is read back before the others are sent."""
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not shutil.which("timeout"), reason="the workflows run on Linux"
 )
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "erp.csv"
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("source") / "erp.csv"
     path.write_text(ROWS, "utf-8")
     return path
 
@@ -120,13 +122,13 @@ def github(tmp_path: Path, repository: Path, box: Box, *, writes: bool, **more: 
     return Runner(tmp_path / "runner", repository, contexts, **more)
 
 
-def kill_the_apply(runner: Runner, box: Box, after: int) -> None:
-    """kill -9 of okta-plan, when the org was sent so many writes."""
+def signal_the_apply(runner: Runner, box: Box, sent: signal.Signals) -> None:
+    """In the middle of the apply; SIGTERM is what `timeout` sends when the time is over."""
     ends = time.monotonic() + 60  # noqa: TID251 - real processes take real time
-    while len([each for each in box.writes() if not each["path"].startswith("/oauth2")]) < after:
+    while len([each for each in box.writes() if not each["path"].startswith("/oauth2")]) < WRITES:
         assert time.monotonic() < ends, "the apply did not get so far"  # noqa: TID251
-        time.sleep(0.01)  # noqa: TID251
-    os.kill(int(runner.apply_pid.read_text("utf-8")), signal.SIGKILL)
+        time.sleep(0.04)  # noqa: TID251
+    os.kill(int(runner.apply_pid.read_text("utf-8")), sent)
 
 
 def finished_well(box: Box, ended: Ended, source: Path) -> None:
@@ -193,7 +195,7 @@ def test_github_an_apply_that_is_killed_is_resumed_by_the_next_job_and_drift_is_
     approve(repository, box)
     apply = GITHUB / "okta-plan-apply.yml"
     runner = github(tmp_path, repository, box, writes=True)
-    runner.while_running = lambda: kill_the_apply(runner, box, 5)
+    runner.while_running = lambda: signal_the_apply(runner, box, signal.SIGKILL)
     killed = runner.github(apply, "apply")
     assert (killed.result, killed.code) == ("failure", 137), killed.output
     assert killed.outputs == {"unfinished": "true"}
@@ -211,12 +213,11 @@ def test_github_an_apply_that_is_killed_is_resumed_by_the_next_job_and_drift_is_
 
     nightly = github(tmp_path, repository, box, writes=False)
     drift = GITHUB / "okta-plan-drift.yml"
-    quiet = nightly.github(drift, "verify")
-    assert quiet.result == "success", quiet.output
     fault = {"kind": "admin_change", "change": "revoke_all", "when": "after", "times": 1}
     fault["match"] = "GET /governance/api/v1/grants"
     httpx.post(f"{box.url}/_emulator/faults", json={"faults": [fault]}).raise_for_status()
-    nightly.github(drift, "verify")
+    quiet = nightly.github(drift, "verify")
+    assert quiet.result == "success", quiet.output
     loud = nightly.github(drift, "verify")
     assert (loud.result, loud.code) == ("failure", 2), loud.output
     assert "missing" in nightly.summary.read_text("utf-8")
@@ -230,7 +231,7 @@ def test_github_nothing_is_applied_without_an_approval(tmp_path: Path, repositor
     assert box.held() == set()
 
 
-def gitlab(tmp_path: Path, repository: Path, box: Box, *, writes: bool, **more: str) -> Runner:
+def gitlab(tmp_path: Path, repository: Path, box: Box, *, writes: bool) -> Runner:
     variables = credential(box, writes=writes) | {
         "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(repository, "rev-list", "--max-parents=0", "HEAD"),
         "CI_API_V4_URL": "https://gitlab.example.com/api/v4",
@@ -238,7 +239,7 @@ def gitlab(tmp_path: Path, repository: Path, box: Box, *, writes: bool, **more: 
         "CI_MERGE_REQUEST_IID": "7",
         "OKTA_PLAN_NOTE_TOKEN": "not-a-token",
     }
-    return Runner(tmp_path / "runner", repository, variables=variables | more)
+    return Runner(tmp_path / "runner", repository, variables=variables)
 
 
 def test_gitlab_a_merge_request_is_validated_compared_and_commented(
@@ -263,19 +264,34 @@ def test_gitlab_a_merge_request_is_validated_compared_and_commented(
     assert names_in(told) == []
 
 
-def test_gitlab_an_apply_whose_time_is_over_is_resumed_and_drift_is_seen(
+def test_gitlab_an_apply_whose_time_is_over_is_resumed(
     tmp_path: Path, repository: Path, box: Box, source: Path
 ) -> None:
     approve(repository, box)
-    runner = gitlab(tmp_path, repository, box, writes=True, APPLY_FOR="2s")
+    runner = gitlab(tmp_path, repository, box, writes=True)
+    runner.while_running = lambda: signal_the_apply(runner, box, signal.SIGTERM)
     stopped = runner.gitlab(GITLAB, "apply")
     assert (stopped.result, stopped.code) == ("failure", 5), stopped.output
-    runner.variables = {**runner.variables, "APPLY_FOR": "5m"}
+    runner.while_running = None
     finished_well(box, runner.gitlab(GITLAB, "resume"), source)
     evidence_is_good(runner.artifacts / "resume")
-    nightly = gitlab(tmp_path, repository, box, writes=False)
-    quiet = nightly.gitlab(GITLAB, "drift")
+    quiet = gitlab(tmp_path, repository, box, writes=False).gitlab(GITLAB, "drift")
     assert quiet.result == "success", quiet.output
+
+
+def test_gitlab_has_the_shell_of_github_where_nothing_of_the_two_is_in_it() -> None:
+    """So that what was run as a job of the one is run for both."""
+
+    def lines(text: str) -> list[str]:
+        return [line.strip() for line in text.splitlines() if "unfinished" not in line]
+
+    gitlab_jobs = yaml.safe_load(GITLAB.read_text("utf-8"))
+    for workflow, job in (("apply", "apply"), ("apply", "resume")):
+        steps = yaml.safe_load((GITHUB / f"okta-plan-{workflow}.yml").read_text("utf-8"))["jobs"][job][
+            "steps"
+        ]
+        [shell] = [each["run"] for each in steps if "okta-plan apply" in each.get("run", "")]
+        assert lines("\n".join(gitlab_jobs[job]["script"])) == lines(shell)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

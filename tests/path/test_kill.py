@@ -19,8 +19,8 @@ from tests.path.box import (
     ROOT,
     Box,
     grant_writes,
+    in_this_process,
     new_workspace,
-    okta_plan,
     permitted,
     served,
     start,
@@ -55,7 +55,7 @@ def test_killed_at_any_moment_and_run_again_or_resumed_it_ends_right_and_repeats
     kill_at_request(process, slow_box, rng.randint(1, REQUESTS), more_s=rng.uniform(0, LATENCY_MS / 1000))
     run = unfinished_run(workspace)
     words = ["--resume", run] if run and seed % 2 else ["--yes"]
-    again = okta_plan(workspace, slow_box, "apply", "t", *words, "--json")
+    again = in_this_process(workspace, slow_box, "apply", "t", *words, "--json")
     assert again.returncode == 0, again.stdout + again.stderr
     assert slow_box.held() == permitted(SOURCE)
     assert set(grant_writes(slow_box).values()) == {1}
@@ -68,7 +68,7 @@ def test_killed_at_any_moment_and_run_again_or_resumed_it_ends_right_and_repeats
 
 def kill_at_request(process: subprocess.Popen[str], box: Box, count: int, *, more_s: float) -> None:
     """Kill -9 when the org has been sent so many requests, and ``more_s`` later."""
-    while len(box.requests()) < count and process.poll() is None:
+    while not box.requests(since=count - 1) and process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.005)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -96,6 +96,6 @@ def test_sigterm_lets_calls_in_flight_finish_and_names_the_command_that_goes_on(
     output, _ = process.communicate()
     assert process.returncode == 5
     assert "okta-plan apply plans/t.yaml" in output
-    assert okta_plan(workspace, slow_box, "apply", "t", "--yes").returncode == 0
+    assert in_this_process(workspace, slow_box, "apply", "t", "--yes").returncode == 0
     assert slow_box.held() == permitted(SOURCE)
     assert set(grant_writes(slow_box).values()) == {1}

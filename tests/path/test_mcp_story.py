@@ -1,5 +1,5 @@
-"""The conversation of the three stages over stdio, for 1,000 people: approved at a terminal, carried out by a
-process of its own while the server is killed and started again, followed to its end, verified.
+"""The conversation of the three stages over stdio, for 1,000 people: approved at a terminal, carried out by
+a process of its own that is killed and gone on with, found by another server when its own was killed.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.run.process import process_start
 from tests.path.box import ROOT, Box, command, environment, okta_plan, served, write_org
 
 PEOPLE = [f"user{n:04}@acme.example.com" for n in range(1_000)]
@@ -101,7 +103,7 @@ def approve(words: str, counts: str, box: Box) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_three_stages_for_a_thousand_people_survive_the_death_of_the_server(tmp_path: Path) -> None:
+def test_three_stages_for_a_thousand_people_survive_the_death_of_server_and_worker(tmp_path: Path) -> None:
     workspace = tmp_path / "w"
     for folder in ("csv", "plans"):
         (workspace / folder).mkdir(parents=True)
@@ -121,8 +123,12 @@ def test_three_stages_for_a_thousand_people_survive_the_death_of_the_server(tmp_
             assert claude.result("apply_plan", **asked)["isError"]
             approve(access["command"], "1000 grant", box)
             run = claude.call("apply_plan", **asked)["run"]
-            while claude.call("run_status", run=run)["done"] < 20:
-                pass
+            _until(claude, run, 20)
+            _kill_worker(workspace, run)
+            assert claude.call("run_status", run=run)["run_state"] == "interrupted"
+            assert claude.call("apply_plan", **asked)["run_state"] == "interrupted"
+            claude.call("control_run", run=run, action="resume")
+            _until(claude, run, 40)
         with talking(workspace, box) as claude:
             assert claude.call("apply_plan", **asked)["run"] == run
             told = claude.call("run_status", run=run, wait_s=30)
@@ -135,6 +141,18 @@ def test_three_stages_for_a_thousand_people_survive_the_death_of_the_server(tmp_
         grants = [each for each in box.writes() if each["path"] == "/governance/api/v1/grants"]
         assert len(grants) == 1_000
         assert okta_plan(workspace, box, "verify", access["plan"]).returncode == 0
+
+
+def _until(claude: Conversation, run: str, done: int) -> None:
+    while claude.call("run_status", run=run)["done"] < done:
+        pass
+
+
+def _kill_worker(workspace: Path, run: str) -> None:
+    ticket = json.loads((workspace / "plans" / ".runs" / "workers" / run / "ticket.json").read_text("utf-8"))
+    os.kill(ticket["pid"], signal.SIGKILL)
+    while process_start(ticket["pid"]) == ticket["process_started"]:
+        pass
 
 
 def _carried_out(claude: Conversation, changes: dict[str, Any], box: Box) -> None:

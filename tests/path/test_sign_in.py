@@ -17,7 +17,7 @@ from pipeline.okta import scopes
 from pipeline.okta.service_app import ASSERTION_TYPE
 from pipeline.okta.signing import client_assertion, read_key
 from tests.okta.token_endpoint import EC_KEY, RSA_KEY, pem
-from tests.path.box import ROOT, Box, new_workspace, okta_plan, permitted, served, write_org
+from tests.path.box import ROOT, Box, in_this_process, new_workspace, permitted, served, write_org
 from tests.test_sign_in import Key, public_jwk
 
 SOURCE = min((ROOT / "csv").glob("sample_*.csv"))
@@ -70,7 +70,9 @@ class Program:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         log = str(self.workspace / LOG)
-        ended = okta_plan(self.workspace, self.box, "--debug", "--log-file", log, *words, **self.settings)
+        ended = in_this_process(
+            self.workspace, self.box, "--debug", "--log-file", log, *words, **self.settings
+        )
         self.printed += ended.stdout + ended.stderr
         return ended
 

@@ -13,6 +13,7 @@ from tests.path.box import (
     ROOT,
     TOKEN,
     Box,
+    in_this_process,
     new_workspace,
     okta_plan,
     permitted,
@@ -42,16 +43,16 @@ def test_apply_gives_exactly_what_the_csv_permits_and_then_has_nothing_to_do(
         applied = okta_plan(workspace, box, "apply", "t", "--yes")
         assert applied.returncode == 0, applied.stdout + applied.stderr
         assert box.held() == permitted(source)
-        assert okta_plan(workspace, box, "verify", "t").returncode == 0
-        assert okta_plan(workspace, box, "diff", "t", "--detailed-exitcode").returncode == 0
+        assert in_this_process(workspace, box, "verify", "t").returncode == 0
+        assert in_this_process(workspace, box, "diff", "t", "--detailed-exitcode").returncode == 0
         before = len(box.requests())
-        assert okta_plan(workspace, box, "apply", "t", "--yes").returncode == 0
+        assert in_this_process(workspace, box, "apply", "t", "--yes").returncode == 0
         assert box.writes(before) == []
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_sent(box: Box, tmp_path: Path) -> None:
     workspace = new_workspace(tmp_path / "w", SAMPLES[0])
-    refused = okta_plan(workspace, box, "apply", "t", "--json")
+    refused = in_this_process(workspace, box, "apply", "t", "--json")
     assert refused.returncode == 4
     assert json.loads(refused.stdout)["error"]["code"] == "not_confirmed"
     assert box.writes() == []
@@ -64,7 +65,7 @@ def test_a_reviewed_change_set_is_enough_and_that_of_an_edited_plan_is_not(box: 
     plan = workspace / "plans" / "t.yaml"
     reviewed_text = plan.read_text("utf-8")
     plan.write_text(reviewed_text.replace("missing: assign", "missing: hold"), "utf-8")
-    refused = okta_plan(workspace, box, "apply", "t", "--changes", "reviewed.json", "--json")
+    refused = in_this_process(workspace, box, "apply", "t", "--changes", "reviewed.json", "--json")
     assert refused.returncode == 4
     assert json.loads(refused.stdout)["error"]["code"] == "other_changes"
     assert box.writes() == []
@@ -78,22 +79,22 @@ def test_a_run_is_undone_by_a_reviewed_plan_and_never_by_yes_alone(tmp_path: Pat
     workspace = new_workspace(tmp_path / "w", source)
     with served(write_org(tmp_path / "org.yaml", ["owner@acme.example.com", *logins(source)])) as box:
         assert okta_plan(workspace, box, "apply", "t", "--yes").returncode == 0
-        listed = okta_plan(workspace, None, "runs", "--json")
+        listed = in_this_process(workspace, None, "runs", "--json")
         run = json.loads(listed.stdout)["runs"][0]["run"]
-        undone = json.loads(okta_plan(workspace, None, "undo", run, "--json").stdout)
+        undone = json.loads(in_this_process(workspace, None, "undo", run, "--json").stdout)
         assert (undone["plan"], undone["values"]) == (f"plans/undo-{run}.yaml", len(permitted(source)))
         assert undone["remains"]["grants"]
         sent = len(box.writes())
-        refused = okta_plan(workspace, box, "apply", undone["plan"], "--yes", "--json")
+        refused = in_this_process(workspace, box, "apply", undone["plan"], "--yes", "--json")
         assert refused.returncode == 4
         assert "--changes FILE" in json.loads(refused.stdout)["error"]["next"]
         assert len(box.writes()) == sent
-        assert okta_plan(workspace, box, "diff", undone["plan"], "-o", "back.json").returncode == 0
+        assert in_this_process(workspace, box, "diff", undone["plan"], "-o", "back.json").returncode == 0
         back = okta_plan(workspace, box, "apply", undone["plan"], "--changes", "back.json")
         assert back.returncode == 0, back.stdout + back.stderr
         assert "revoked" in back.stdout
         assert box.held() == set()
-        assert okta_plan(workspace, box, "verify", undone["plan"]).returncode == 0
+        assert in_this_process(workspace, box, "verify", undone["plan"]).returncode == 0
 
 
 def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Pat
         (["diff", "t", "--bad-option"], 64),
     ]
     for words, exit_code in commands:
-        ended = okta_plan(workspace, box, *words, "--json")
+        ended = in_this_process(workspace, box, *words, "--json")
         assert ended.returncode == exit_code, (words, ended.stdout, ended.stderr)
         answer = json.loads(ended.stdout)
         assert answer["exit_code"] == exit_code
@@ -136,19 +137,19 @@ def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Pat
 def test_the_token_stands_in_no_file_and_no_output(box: Box, tmp_path: Path) -> None:
     workspace = new_workspace(tmp_path / "w", SAMPLES[0])
     runs = [
-        okta_plan(workspace, box, "--debug", "check"),
-        okta_plan(workspace, box, "--debug", "diff", "t"),
+        in_this_process(workspace, box, "--debug", "check"),
+        in_this_process(workspace, box, "--debug", "diff", "t"),
         okta_plan(workspace, box, "--debug", "apply", "t", "--yes"),
-        okta_plan(workspace, box, "--debug", "verify", "t", "--json"),
-        okta_plan(workspace, box, "--debug", "check", OKTA_API_TOKEN=f"wrong-{TOKEN}"),
-        okta_plan(workspace, box, "--debug", "check", OKTA_DOMAIN="http://127.0.0.1:9"),
-        okta_plan(workspace, box, "--debug", "check", OKTA_DOMAIN="http://example.com"),
+        in_this_process(workspace, box, "--debug", "verify", "t", "--json"),
+        in_this_process(workspace, box, "--debug", "check", OKTA_API_TOKEN=f"wrong-{TOKEN}"),
+        in_this_process(workspace, box, "--debug", "check", OKTA_DOMAIN="http://127.0.0.1:9"),
+        in_this_process(workspace, box, "--debug", "check", OKTA_DOMAIN="http://example.com"),
     ]
     assert [each.returncode for each in runs] == [0, 0, 0, 0, 1, 1, 1]
     for each in runs:
         assert TOKEN not in each.stdout + each.stderr
     log = workspace / "calls.jsonl"
-    assert okta_plan(workspace, box, "--log-file", str(log), "diff", "t").returncode == 0
+    assert in_this_process(workspace, box, "--log-file", str(log), "diff", "t").returncode == 0
     calls = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     assert {"method", "template", "bucket", "status", "request_id", "run"} <= set(calls[0])
     assert log.stat().st_mode & 0o077 == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.report.markdown import cell
+from pipeline.report.review_markdown import cell
 from pipeline.report.terminal import render
 from pipeline.report.text import confirmation, duration
 from pipeline.source_views import FilesView, FileView
@@ -76,7 +76,7 @@ def test_hostile_text_is_shown_as_text() -> None:
     render(FilesView(files=[FileView(number=1, path=name, size_bytes=1, modified_at="")]), console)
     console.file.close()
     assert "[red]x[/red]\\u001b[31m\\u202ecod.csv" in console.export_text()
-    assert cell("a|b<script>\n[x](y)") == "a\\|b\\<script\\>\\\\u000a\\[x\\]\\(y\\)"
+    assert cell("a|b<script>\n[x](y)") == "`a\\u007cb<script>\\u000a[x](y)`"
 
 
 @pytest.mark.parametrize(

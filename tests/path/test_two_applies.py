@@ -15,8 +15,8 @@ from tests.path.box import (
     ROOT,
     Box,
     grant_writes,
+    in_this_process,
     new_workspace,
-    okta_plan,
     permitted,
     served,
     start,
@@ -60,7 +60,7 @@ def test_a_second_apply_beside_a_live_one_is_refused_and_names_the_owner(pair: P
     wait_for_outcomes(process, 3)
     process.send_signal(signal.SIGSTOP)  # alive, and sure not to end before the second one asks
     known = len(slow_box.writes())
-    second = okta_plan(pair.other, slow_box, "apply", "t", "--yes", "--json", **pair.settings)
+    second = in_this_process(pair.other, slow_box, "apply", "t", "--yes", "--json", **pair.settings)
     assert len(slow_box.writes()) == known
     process.send_signal(signal.SIGCONT)
     process.communicate()
@@ -75,7 +75,7 @@ def test_a_second_apply_beside_a_live_one_is_refused_and_names_the_owner(pair: P
 def test_a_second_apply_that_may_wait_goes_on_when_the_first_has_ended(pair: Pair, slow_box: Box) -> None:
     process = start(pair.one, slow_box, "apply", "t", "--yes", **pair.settings)
     wait_for_outcomes(process, 3)
-    waiting = okta_plan(
+    waiting = in_this_process(
         pair.other, slow_box, "apply", "t", "--yes", "--json", "--lease-wait", "90", **pair.settings
     )
     assert process.wait() == 0
@@ -91,7 +91,7 @@ def test_the_lease_of_a_killed_apply_of_this_host_is_taken_over_at_once(pair: Pa
     wait_for_outcomes(process, 3)
     process.kill()
     process.communicate()
-    again = okta_plan(pair.one, slow_box, "apply", "t", "--yes", **pair.settings)
+    again = in_this_process(pair.one, slow_box, "apply", "t", "--yes", **pair.settings)
     assert again.returncode == 0, again.stdout + again.stderr
     assert slow_box.held() == permitted(SOURCE)
 
@@ -100,7 +100,7 @@ def test_a_shared_place_that_cannot_be_used_refuses_the_apply_before_any_write(
     s3: S3, slow_box: Box, tmp_path: Path
 ) -> None:
     workspace = new_workspace(tmp_path / "w", SOURCE)
-    refused = okta_plan(
+    refused = in_this_process(
         workspace, slow_box, "apply", "t", "--yes", "--json", **s3.settings, OKTA_PLAN_SHARED="s3://absent/x"
     )
     assert refused.returncode == 1

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.address import Address, Kind
-from pipeline.changes.model import Action, Change, ChangeSet, EntitlementTarget, HoldReason, Rewording
+from pipeline.changes.model import (
+    Action,
+    Change,
+    ChangeSet,
+    EntitlementTarget,
+    HoldReason,
+    NewValue,
+    Rewording,
+)
 from pipeline.changes.snapshot import OktaValue
 from pipeline.okta.answers import WriteAnswer
 from tests.builders import change_set
@@ -106,3 +114,34 @@ def test_a_rename_that_okta_takes_and_does_not_do_is_sent_once_and_unresolved(tm
     result = apply(renaming(), tenant, tmp_path)
     assert result.counts["unresolved"] == 1
     assert tenant.writes == ["reword esp1"]
+
+
+def test_nothing_more_is_written_to_an_entitlement_before_it_is_read_after_a_lost_answer(
+    tmp_path: Path,
+) -> None:
+    """The rename stays unresolved, since it could not be read back; values of the same entitlement follow."""
+    tenant = a_tenant(Fault.LOST_AFTER)
+    tenant.failing_reads = {2}
+    read_before: list[list[str]] = []
+    tenant.before_write = lambda _name: read_before.append(list(tenant.reads))
+    [rename] = renaming().changes
+    target = EntitlementTarget(
+        id="esp1",
+        name="Role",
+        external_value="Role",
+        description=None,
+        multi_value=True,
+        new_values=(NewValue("Owner", "Owner"),),
+    )
+    add = Change(
+        address=Address(Kind.VALUES, "Role"),
+        action=Action.ADD,
+        message="",
+        before=(),
+        after=(("Role", ("Owner",)),),
+        entitlement=target,
+    )
+    result = apply(change_set(rename, add), tenant, tmp_path)
+    assert (result.counts["unresolved"], result.counts["applied"]) == (1, 1)
+    assert [each[-1].split()[0] for each in read_before] == ["entitlement", "entitlements"]
+    assert {"Agent", "Owner"} <= set(role(tenant))

@@ -31,7 +31,9 @@ counts = st.fixed_dictionaries({action: st.integers(0, count) for action, count 
 def test_what_runs_hold_and_spent_is_never_more_than_was_approved(
     taken: list[tuple[str, dict[str, int], str]],
 ) -> None:
-    """Each reserves only what is left, and settles for no more than it reserved."""
+    """Each reserves only what is left, settles for no more than it reserved, and then sends no more unless it
+    reserves again.
+    """
     spending = EMPTY
     for name, wanted, what in taken:
         if what == "reserve":
@@ -39,7 +41,7 @@ def test_what_runs_hold_and_spent_is_never_more_than_was_approved(
             left = spending.left(APPROVED, but=name)
             fits = all(count <= left[action] for action, count in after.runs[name].reserved.items())
             spending = after if fits else spending
-        elif name in spending.runs:
+        elif name in spending.runs and spending.runs[name].spent is None:
             reserved = spending.runs[name].reserved
             used = {action: min(count, reserved.get(action, 0)) for action, count in wanted.items()}
             spending = spending.settling(name, used)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from pipeline.views import ApplyView
 from tests.simulation.access import Access
 from tests.simulation.case import Case, key_of
 from tests.simulation.structure import Pair
@@ -42,10 +43,9 @@ def _drops_nothing(case: Case, number: int, happened: Happened) -> Iterator[str]
         rows = {key_of(row["principal"]) for row in csv.DictReader(io.StringIO(happened.not_applied))}
         yield from _same_lists(listed, rows, view.run)
         listed |= rows
-    if view.verification is not None:
-        # what an earlier part of the run had done, and the admin has undone since
-        found = {login for each in view.verification.missing for login in case.meant(each.principal)}
-        listed |= {key_of(p) for p in case.world.wanted if found.intersection(case.meant(p))}
+    # What this run or an earlier part of it had done, and the admin has undone since.
+    found = _told_afterwards(case, view)
+    listed |= {key_of(p) for p in (*case.world.wanted, *case.world.unwanted) if found & {*case.meant(p)}}
     start = case.evidence.steps[number - 1].ended_at if number else 0.0
     for principal, pairs in case.world.wanted.items():
         if key_of(principal) in listed:
@@ -60,6 +60,17 @@ def _drops_nothing(case: Case, number: int, happened: Happened) -> Iterator[str]
             )
             if kept & pairs:
                 yield f"8: step {number} does not say why {principal} keeps {sorted(kept & pairs)}"
+
+
+def _told_afterwards(case: Case, view: ApplyView) -> set[str]:
+    """Logins of whom reading back names, after the whole run or after a first write."""
+    detail = view.error.detail.casefold() if view.error else ""
+    told = [each for each in (*case.world.wanted, *case.world.unwanted) if key_of(each) in detail]
+    if view.verification is not None:
+        pairs = (*view.verification.missing, *view.verification.still_held)
+        told += [each.principal for each in pairs]
+        told += [each.principal for each in view.verification.held_back if each.principal]
+    return {login for principal in told for login in case.meant(principal)}
 
 
 def _same_lists(listed: set[str], rows: set[str], run: str) -> Iterator[str]:

@@ -37,6 +37,12 @@ class Case:
         """All that the person of a write had from the read it rests on until it took effect."""
         return self.history.between(str(write.user), self.read_before(write), write)
 
+    def had_during_run(self, write: Write) -> list[Access]:
+        """All that the person of a write had since its run first called."""
+        run = write.sent.run
+        began = next((each.left_at for each in self.evidence.sent if each.run == run), write.at)
+        return self.history.during(str(write.user), began, write.at)
+
     def read_before(self, write: Write) -> Mapping[str, Any] | None:
         """The last read, as the org wrote it down, of what ``write`` could replace; None where none was
         answered in the 2 s before it left.

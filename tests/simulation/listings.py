@@ -11,10 +11,10 @@ from tests.simulation.wire import Sent
 
 NEEDED_FOR = {
     "assign": ("app_users",),
-    "grant": ("grants",),
-    "extend": ("grants",),
+    "grant": ("grants", "risk_rules"),
+    "extend": ("grants", "risk_rules"),
     "retime": ("grants",),
-    "convert": ("grants", "entitlements", "values"),
+    "convert": ("grants", "entitlements", "values", "risk_rules"),
     "revoke": ("grants", "entitlements", "values"),
     "create": ("entitlements", "values"),
     "add": ("entitlements", "values"),
@@ -23,6 +23,7 @@ NEEDED_FOR = {
 }
 """Which listings of the whole app a change rests on."""
 
+RISK_RULES = "/governance/api/v1/risk-rules"
 NEVER_CAME = "a page of it never came"
 
 
@@ -32,6 +33,8 @@ def kind_of(sent: Sent) -> str | None:
         return None if "targetPrincipal" in sent.query else "grants"
     if sent.path in (ENTITLEMENTS, f"{ENTITLEMENTS}/values"):
         return "values" if sent.path.endswith("/values") else "entitlements"
+    if sent.path == RISK_RULES:
+        return "risk_rules"
     is_app_users = sent.path.startswith("/api/v1/apps/") and sent.path.endswith("/users")
     return "app_users" if is_app_users else None
 

@@ -53,7 +53,9 @@ def _preserves(case: Case, write: Write) -> Iterator[str]:
         plain.add(("POLICY", "ALLOW"))
     if all(each.base is not None and (each.base.type, each.base.action) not in plain for each in had):
         yield f"1: {shown(write)} replaces {had[-1].base} of {write.user}"
-    if case.grants["with_additive"] == "hold" and all(each.beside for each in had):
+    # A PUT touches nothing else, so before it only the grant itself is read again (SEMANTICS section 5).
+    seen = had if write.method == "POST" else case.had_during_run(write)
+    if case.grants["with_additive"] == "hold" and all(each.beside for each in seen):
         yield f"1: {shown(write)} is made beside {had[-1].beside} of {write.user}"
     if write.method == "PUT" and end_of(write.body) not in ends:
         yield f"1: {shown(write)} changes when the grant of {write.user} ends"

@@ -107,11 +107,16 @@ class _Trial:
         before = await self._get("/_emulator/state")
         steps = [await self._step(number, step) for number, step in enumerate(self._world.steps)]
         await self._clock.sleep(QUIET_S)
+        differed: list[str] | None = None
         while True:
             steps.append(await self._step(len(steps), Step()))
             differs = await self._in_time(online.diff(self._desk(), "t"))
             if not differs.changes or len(steps) >= STEPS_MAX or not self._may_go_on(steps[-1]):
                 break
+            left = [each.message for each in differs.changes]
+            if left == differed:
+                break
+            differed = left
         evidence = Evidence(
             world=self._world,
             workspace=self._workspace,

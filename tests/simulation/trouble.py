@@ -55,11 +55,23 @@ def some_faults(rng: random.Random) -> tuple[Fault, ...]:
     count = rng.choice([0, 1, 1, 2, 3, 4])
     kinds = rng.choices(list(_KINDS), [_WEIGHTS.get(kind, 2) for kind in _KINDS], k=count)
     found = [{"kind": kind, **_how_often(rng), **_KINDS[kind](rng)} for kind in kinds]
-    if rng.random() < 0.03:
-        found.append(
-            {"kind": "server_error", "match": "GET /api/v1/users/{id}", "status": 503, "probability": 0.9}
-        )
-    return tuple(found)
+    return (*found, *_rare(rng.random()))
+
+
+def _rare(draw: float) -> tuple[Fault, ...]:
+    """What hardly comes about by chance: people who cannot be looked up, a write that is lost and cannot be
+    read back, an admin who is quicker.
+    """
+    down: Fault = {"kind": "server_error", "status": 503}
+    if draw < 0.09:
+        return ({**down, "match": "GET /api/v1/users/{id}", "probability": 0.9},)
+    if draw < 0.13:
+        lost = {**down, "match": f"POST {GRANTS}", "when": "after", "times": 1}
+        return lost, {**down, "match": f"GET {GRANTS}", "after": 3, "times": 6}
+    if draw < 0.18:
+        change = {"kind": "admin_change", "change": "assign_group", "when": "after", "times": 2}
+        return ({**change, "match": f"GET {GRANTS}", "after": 1},)
+    return ()
 
 
 def _how_often(rng: random.Random) -> Fault:
@@ -107,12 +119,13 @@ def _admin_change(rng: random.Random) -> Fault:
     """At times of what is about to be written, after it was compared and before it is read again."""
     draw, when = rng.random(), rng.choice(["before", "after"])
     if draw < 0.25:
-        change = rng.choice(["assign_group", "assign_group", *ADMIN_CHANGES[:6]])
+        change = rng.choice(["assign_group"] * 5 + list(ADMIN_CHANGES[:6]))
         return {"match": f"GET {GRANTS}", "change": change, "when": when, "after": rng.choice([0, 1])}
     if draw < 0.5:
         return {"match": f"GET {GRANT}", "change": rng.choice(ADMIN_CHANGES[:6]), "when": when, "after": 0}
     when = rng.choice(["before", "between", "between", "after"])
-    return {**_any_call(rng), "change": rng.choice(ADMIN_CHANGES), "when": when}
+    change = rng.choices(ADMIN_CHANGES, [_CHANGE_WEIGHTS.get(each, 1) for each in ADMIN_CHANGES])[0]
+    return {**_any_call(rng), "change": change, "when": when}
 
 
 _KINDS: dict[str, Callable[[random.Random], Fault]] = {
@@ -132,6 +145,7 @@ _KINDS: dict[str, Callable[[random.Random], Fault]] = {
     "lost_index": lambda rng: {"for_s": rng.choice([5.0, 600.0])},
     "admin_change": _admin_change,
 }
+_CHANGE_WEIGHTS = {"deprovision": 3, "unassign": 2, "remove_entitlement_value": 2}
 _WEIGHTS = {"server_error": 5, "dropped_connection": 5, "truncated_body": 3, "slow": 4, "admin_change": 16}
 KINDS = tuple(_KINDS)
 OF_PAGES = ("repeated_page", "page_loop", "skipped_page", "early_end")

@@ -34,8 +34,8 @@ class Sent:
     status: int | None = None
     """None: no answer arrived, or not all of it."""
     answer: httpx.Response | None = None
-    json: Any = None
-    """The answer's body; None where it is none of Okta's."""
+    is_of_okta: bool = False
+    """Whether an answer arrived that Okta itself gave."""
 
     @property
     def is_write(self) -> bool:
@@ -43,18 +43,24 @@ class Sent:
 
     def answered(self, answer: httpx.Response, at: float) -> None:
         self.back_at, self.status, self.answer = at, answer.status_code, answer
-        if "json" in answer.headers.get("content-type", ""):
-            self.json = answer.json() if answer.content else {}
+        self.is_of_okta = "json" in answer.headers.get("content-type", "")
+
+    @property
+    def json(self) -> Any:
+        """The answer's body; None where it is none of Okta's."""
+        if self.answer is None or not self.is_of_okta:
+            return None
+        return self.answer.json() if self.answer.content else {}
 
     @property
     def is_lost(self) -> bool:
         """Whether its sender cannot know what became of it."""
-        return self.status is None or self.status >= 500 or (self.status < 300 and self.json is None)
+        return self.status is None or self.status >= 500 or (self.status < 300 and not self.is_of_okta)
 
     @property
     def tells(self) -> bool:
         """Whether it is a read that its sender learned something from."""
-        return not self.is_write and self.status in (200, 404) and self.json is not None
+        return not self.is_write and self.status in (200, 404) and self.is_of_okta
 
 
 class Breach(Exception):  # noqa: N818 - it names what was seen, not a failure of the code that saw it

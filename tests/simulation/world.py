@@ -79,7 +79,7 @@ def world_of(seed: int) -> World:
     grants = _grant_options(rng)
     okta_app = _okta_app(rng, users, has, policies=10 if grants["policy_users"] == "convert" else 2)
     _let_end_sooner(okta_app, access)
-    removals = _removals(rng, users, access) if rng.random() < 0.2 else []
+    removals = _removals(rng, users, access) if rng.random() < 0.15 else []
     plan: dict[str, Any] = {
         "schema": "okta-plan/v1",
         "name": "t",
@@ -90,7 +90,7 @@ def world_of(seed: int) -> World:
         "moved": [{"entitlement": old[0], "from": old[1], "to": new[1]} for old, new in moves.items()],
         "assignments": _assignments(rng, users),
         "grants": grants,
-        "limits": {"revoked_percent_max": 100, "privileged": ["Owner"] if rng.random() < 0.1 else []},
+        "limits": {"revoked_percent_max": 100},
     }
     org = {
         "org": {"subdomain": "acme"},
@@ -181,9 +181,26 @@ def _okta_app(
         "implicit_assignment": rng.random() < 0.05,
         "assigned": assigned,
         "entitlements": entitlements,
+        "risk_rules": _risk_rules(rng, entitlements) if rng.random() < 0.15 else [],
         "bundles": [{"name": BUNDLE, "values": bundle}] if bundle else [],
         "grants": grants,
     }
+
+
+def _risk_rules(rng: random.Random, known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Nobody may hold one value of the app and another, or several others at once."""
+    pairs = [(each["external_value"], value["external_value"]) for each in known for value in each["values"]]
+    if len(pairs) < 2:
+        return []
+    (entitlement, value), *others = rng.sample(pairs, min(len(pairs), rng.choice([2, 2, 3])))
+    values: dict[str, list[str]] = {}
+    for name, other in others:
+        values.setdefault(name, []).append(other)
+    criteria = [
+        {"name": "one", "operation": "CONTAINS_ONE", "values": {entitlement: [value]}},
+        {"name": "others", "operation": rng.choice(["CONTAINS_ONE", "CONTAINS_ALL"]), "values": values},
+    ]
+    return [{"id": f"rul{'r':0<17}", "name": "Not together", "criteria": criteria}]
 
 
 def _grants(
@@ -293,7 +310,7 @@ def _assignments(rng: random.Random, users: Sequence[dict[str, Any]]) -> dict[st
 
 def _grant_options(rng: random.Random) -> dict[str, Any]:
     return {
-        "policy_users": rng.choices(["hold", "convert"], [8, 2])[0],
+        "policy_users": rng.choices(["hold", "convert"], [17, 3])[0],
         "with_additive": rng.choices(["hold", "canary"], [7, 3])[0],
         "type": rng.choices(["custom", "additive"], [6, 1])[0],
     }
@@ -320,6 +337,8 @@ def _switches(rng: random.Random, okta_app: Mapping[str, Any], type_: str) -> di
 def _step(rng: random.Random, *, first: bool) -> Step:
     """Most are cut, at a byte of the journal where it holds the begins and outcomes of a few writes."""
     cut = rng.random()
+    faults = some_faults(rng)
+    is_raced = any(each.get("change") == "assign_group" for each in faults)
     return Step(
         resume=not first and rng.random() < 0.5,
         reviewed=rng.choices(["yes", "diff", "part"], [8, 1, 1])[0],
@@ -327,7 +346,7 @@ def _step(rng: random.Random, *, first: bool) -> Step:
         cut_at_request=rng.randint(1, CALLS_MAX) if 0.6 <= cut < 0.7 else CALLS_MAX + 1,
         only=rng.choices([None, "structure", "grants"], [16, 1, 1])[0],
         concurrency=rng.choice([1, 2, 10, 10]),
-        recheck_s=rng.choice([600.0, 600.0, 0.0]),
+        recheck_s=rng.choice([600.0, 0.0, 0.0] if is_raced else [600.0, 600.0, 0.0]),
         down_s=rng.choice([0, 0, 5, 120, 900]),
-        faults=some_faults(rng),
+        faults=faults,
     )
