@@ -41,7 +41,7 @@ def show_usage(error: typer.TyperException, *, debug: bool) -> int:
     is_known = bool(command) and not said.startswith("No such command")
     known = UsageError(
         ErrorCode.USAGE,
-        "The command line is off",
+        "The command line cannot be used",
         said,
         next_step=f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`.",
     )

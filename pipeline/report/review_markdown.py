@@ -83,7 +83,7 @@ def cell(text: str) -> str:
 
 
 def _head(review: Review, link: str | None) -> Iterator[str]:
-    yield f"## {review.kind.capitalize()}: {code(review.title)}"
+    yield f"## {code(review.title)}"
     yield ""
     yield f"**{review.lead}**"
     yield ""

@@ -33,6 +33,7 @@ from pipeline.review.of_changes import review_changes
 from pipeline.review.of_comparison import review_comparison
 from pipeline.review.of_plan import review_plan
 from pipeline.review.of_run import review_runs
+from pipeline.review.words import counted
 from pipeline.review_views import CompareView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
@@ -274,7 +275,9 @@ def _(view: SchemaView, console: Console) -> None:
 
 @_render.register
 def _(view: ResetView, console: Console) -> None:
-    console.print(f"Removed the state of {len(view.removed)} embedded emulator(s).")
+    console.print(
+        f"Removed the state of {counted(len(view.removed), 'embedded emulator', 'embedded emulators')}."
+    )
 
 
 @_render.register

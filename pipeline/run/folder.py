@@ -219,7 +219,7 @@ def find_run(runs_dir: Path, run_id: str) -> RunFolder:
         raise InputError(
             ErrorCode.RUN_NOT_FOUND,
             "There is no such run",
-            f"No run {run_id!r} is in {runs_dir.name}.",
+            f"No run {run_id!r} is in {runs_dir.parent.name}/{runs_dir.name}.",
             next_step="List the runs with `okta-plan runs`.",
         )
     return folder
