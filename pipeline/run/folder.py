@@ -128,7 +128,9 @@ def make_private(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     ours = next((each for each in (folder, *folder.parents) if each.name in NOT_IN_GIT), None)
     if ours is not None and not (ours / ".gitignore").exists():
-        write_private(ours / ".gitignore", "*\n")
+        descriptor = os.open(ours / ".gitignore", os.O_CREAT | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"*\n")
 
 
 def write_private(path: Path, text: str) -> None:
