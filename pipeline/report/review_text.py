@@ -24,6 +24,8 @@ NAME = 40
 """Up to so many characters, what a row of a table begins with stays on one line."""
 MANY = 4
 """Tables of more columns are stacked where they do not fit."""
+DETAIL = 400
+"""Characters of a reason that are shown: what may be done about it stands at its end."""
 COMMAND = 1_000
 """Characters of a command that are shown: it is there to be copied, so it is whole where paths are sane."""
 UNBOUNDED = 10_000
@@ -89,7 +91,7 @@ def _risk(risk: Risk, console: Console) -> None:
         if row.values:
             console.print(Text(f"           {some([seen(each) for each in row.values])}", "dim"))
         if row.detail:
-            console.print(Text(f"           {seen(row.detail)}", "dim"))
+            console.print(Text(f"           {cut(visible(row.detail), DETAIL)}", "dim"))
     _rest(len(risk.rows), console)
 
 
