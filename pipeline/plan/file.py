@@ -109,7 +109,7 @@ def load_policies(folder: Path, *, shown_as: str) -> tuple[Rule, ...]:
         raise InputError(
             ErrorCode.POLICY_INVALID,
             "The policies have problems",
-            f"Problems found: {len(problems)}. No policy counts before all can be read.",
+            f"Problems found: {len(problems)}. The first, {problems[0].location}: {problems[0].detail}",
             location=problems[0].location,
             next_step="Correct what is listed; docs/guards.md describes policies.",
             findings=tuple(problems),
