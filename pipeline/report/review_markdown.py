@@ -14,7 +14,7 @@ from pipeline.visible import cut, visible
 
 MOST = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
-LONG = 200
+LONG = 300
 ROWS = 200
 """Rows of one list, however much room there is: what is longer is read on the page."""
 SHARES = (0.5, 0.75, 1.0)
