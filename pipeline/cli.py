@@ -157,7 +157,10 @@ def generate(
 
 
 @okta_plan.command()
-def validate(plans: Annotated[list[str], typer.Argument(metavar="PLAN...")], json: Json = False) -> None:
+def validate(
+    plans: Annotated[list[str], typer.Argument(metavar="PLAN...", help="Plan files, or names in plans/.")],
+    json: Json = False,
+) -> None:
     """Schema and meaning of plans, offline; every problem with file:line."""
     from pipeline.use_cases import offline
 

@@ -26,11 +26,16 @@ class RunsGroup(TyperGroup):
         is_command = bool(args) and (args[0] in self.commands or args[0] == "--help")
         return super().parse_args(ctx, args if is_command else [SHOWN_BY_DEFAULT, *args])
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """What `runs` takes is what the command takes that it stands for."""
+        self.commands[SHOWN_BY_DEFAULT].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
 
 runs = typer.Typer(
     cls=RunsGroup,
     help="The runs of this workspace, or the report of one.",
-    subcommand_metavar="[RUN] [--evidence FILE [--sign KEY]] [--format F] [-o FILE]",
+    subcommand_metavar="[RUN]",
     rich_markup_mode=None,
 )
 evidence = typer.Typer(help="Evidence packs (runs RUN --evidence FILE).", rich_markup_mode=None)
@@ -44,7 +49,7 @@ def register(okta_plan: typer.Typer) -> None:
 
 @runs.command(SHOWN_BY_DEFAULT, hidden=True)
 def show_runs(
-    run: Annotated[str | None, typer.Argument(metavar="RUN")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Its id; default: all runs.")] = None,
     pack: Annotated[
         Path | None,
         typer.Option("--evidence", metavar="FILE", help="Write the papers of the run to this zip file."),
@@ -91,7 +96,7 @@ def prune_runs(
 
 @evidence.command("check")
 def evidence_check(
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A pack, from `runs RUN --evidence`.")],
     sha256: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="What was noted when the pack was made.")
     ] = None,

@@ -87,7 +87,7 @@ RequireApproval = Annotated[
 ]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
 Db = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; default: in memory.")]
-Limits = Annotated[str | None, typer.Option(metavar="observed|none|FILE")]
+Limits = Annotated[str | None, typer.Option(metavar="observed|none|FILE", help="Default: the org file's.")]
 Faults = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The org has these faults (YAML or JSON); default: the org file's."),

@@ -12,6 +12,13 @@ from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
 if TYPE_CHECKING:
     from pipeline.masking import Mask
 
+BEFORE_THE_COMMAND = {
+    "--debug": "--debug",
+    "--workspace": "--workspace FOLDER",
+    "--log-file": "--log-file FILE",
+}
+"""Options of the program, which people write behind a command, with what they take."""
+
 
 def show_error(
     error: OktaPlanError, command: str, *, json: bool, debug: bool, mask: Mask | None = None
@@ -34,16 +41,20 @@ def show_error(
 
 def show_usage(error: typer.TyperException, *, debug: bool) -> int:
     """Tell what is off on the command line; returns the exit code."""
-    command = " ".join(word for word in sys.argv[1:2] if not word.startswith("-"))
+    command = _command(sys.argv[1:])
     # The parser's own sentence, without the frame it would print around it.
     message = getattr(error, "format_message", None)
     said = str(message() if callable(message) else error)
-    is_known = bool(command) and not said.startswith("No such command")
+    is_known = bool(command) and not said.startswith(f"No such command '{command}'")
+    help_of = f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`."
+    early = next((each for each in BEFORE_THE_COMMAND if said == f"No such option: {each}"), None)
     known = UsageError(
         ErrorCode.USAGE,
-        "The command line is off",
+        "The command line cannot be used",
         said,
-        next_step=f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`.",
+        next_step=f"It goes before the command: `okta-plan {BEFORE_THE_COMMAND[early]} {command} ...`."
+        if early
+        else help_of,
     )
     show_error(known, command, json=_wants_json(sys.argv), debug=debug)
     return Exit.USAGE
@@ -51,7 +62,7 @@ def show_usage(error: typer.TyperException, *, debug: bool) -> int:
 
 def show_unforeseen(error: Exception, *, debug: bool, mask: Mask | None = None) -> int:
     """Tell of a defect in a sentence; returns the exit code."""
-    command = " ".join(sys.argv[1:2])
+    command = _command(sys.argv[1:])
     known = OktaPlanError(
         ErrorCode.INTERNAL,
         "Something unforeseen went wrong",
@@ -61,6 +72,18 @@ def show_unforeseen(error: Exception, *, debug: bool, mask: Mask | None = None) 
     known.__cause__ = error
     show_error(known, command, json=_wants_json(sys.argv), debug=debug, mask=mask)
     return Exit.ERROR
+
+
+def _command(words: list[str]) -> str:
+    """The command among the words of a command line; "" where there is none."""
+    takes_value = {option for option, shown in BEFORE_THE_COMMAND.items() if shown != option}
+    left = iter(words)
+    for word in left:
+        if not word.startswith("-"):
+            return word
+        if word in takes_value:
+            next(left, None)
+    return ""
 
 
 def _wants_json(words: list[str]) -> bool:

@@ -248,7 +248,9 @@ class RunView(Part):
 
 
 class RunChangeView(ChangeView):
-    """A change of a run and what became of it: an outcome, ``held``, or ``not_started``."""
+    """A change of a run and what became of it: an outcome, ``held``, ``not_started``, or ``left_out``
+    (``--only``).
+    """
 
     outcome: str
     detail: str = ""

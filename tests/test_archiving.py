@@ -99,7 +99,7 @@ def test_a_run_that_has_no_report_counts_as_failed_and_one_of_another_plan_not_a
     plan = (room.tenant.workspace / room.plan).read_text("utf-8")
     edited = plan.replace("Admin", "Owner")
     (room.tenant.workspace / room.plan).write_text(edited, "utf-8")
-    assert "No run of this workspace" in room.refused().detail
+    assert "no run of this workspace" in room.refused().detail
     (room.tenant.workspace / room.plan).write_text(plan, "utf-8")
     assert room.apply() == 0  # finds nothing to do, and is newer than the run that failed
     assert room.archive() == {"csv/erp.csv": "csv/processed_and_assigned/erp.csv"}
@@ -112,7 +112,7 @@ def test_a_rehearsal_counts_for_nothing(tmp_path: Path) -> None:
             tmp_path, None, "apply", room.plan, "--org", str(tmp_path / "org.yaml"), "--yes"
         )
         assert rehearsed.returncode == 0, rehearsed.stderr
-    assert "No run of this workspace" in room.refused().detail
+    assert "a run with --org is a rehearsal" in room.refused().detail
 
 
 def test_a_failed_run_after_that_of_the_structure_leaves_the_structure_applied(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ def test_of_a_run_that_was_killed_it_tells_what_was_sent_and_what_was_not(tmp_pa
     assert f"Run {run} ended before it was sent." in told
 
 
+def test_what_a_run_was_not_to_send_was_left_out_and_is_not_listed_as_a_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    org = furnish(tmp_path, {"plan": PLAN, "org": ORG})
+    view = org.apply(only="structure")
+    assert f"Run {view.run} left it out (--only structure)." in whys(org)[ANN, "Admin"]
+    render(view)
+    shown = capsys.readouterr().out
+    assert f"{len(view.held)} changes are not part of this run (--only)" in shown
+    assert "so far: 0 of " in shown
+    assert ANN not in shown
+
+
 def test_what_a_run_had_done_was_changed_since(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     org = furnish(tmp_path, {"plan": PLAN, "org": ORG})
     run = org.apply().run

@@ -104,6 +104,13 @@ def test_a_run_that_stops_early_is_told_with_the_command_that_goes_on(under_way:
     assert seen[-1].resume == f"okta-plan apply plans/t.yaml --resume {under_way[1]}"
 
 
+def test_a_run_that_ended_is_told_with_the_time_that_it_took(under_way: tuple[Tenant, str]) -> None:
+    _, seen, _ = follow(*under_way, lambda journal, _: journal.append(Closed(counts={})))
+    follow(*under_way)
+    _, again, _ = follow(*under_way)
+    assert again[-1].progress.elapsed_s == pytest.approx(seen[-1].progress.elapsed_s)
+
+
 def test_a_run_whose_process_has_died_or_let_its_lease_go_is_not_waited_for(
     under_way: tuple[Tenant, str],
 ) -> None:

@@ -22,8 +22,12 @@ def revoked_max(case: Case) -> Iterator[Refusal]:
     most = case.permissions.limit(Guard.REVOKED_MAX, own)
     if lost > most:
         source = case.source(Guard.REVOKED_MAX, "limits.revoked_max", own)
-        detail = f"{lost} values of people would be revoked; {source} allows {most:.10g}."
+        detail = f"{_values(lost)} of people would be revoked; {source} allows {most:.10g}."
         yield _over(Guard.REVOKED_MAX, detail, lost)
+
+
+def _values(count: int) -> str:
+    return f"{count} {'value' if count == 1 else 'values'}"
 
 
 def revoked_percent_max(case: Case) -> Iterator[Refusal]:
@@ -36,7 +40,7 @@ def revoked_percent_max(case: Case) -> Iterator[Refusal]:
         source = case.source(Guard.REVOKED_PERCENT_MAX, "limits.revoked_percent_max", own)
         yield _over(
             Guard.REVOKED_PERCENT_MAX,
-            f"{lost} values of people would be revoked, {held} are held on the app: {lost} / {held} = "
+            f"{_values(lost)} of people would be revoked, {held} are held on the app: {lost} / {held} = "
             f"{percent:.2f} %. {source} is {most:.10g}.",
             percent,
         )

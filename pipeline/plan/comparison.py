@@ -159,8 +159,17 @@ def rules_of(plan: Plan) -> dict[str, str]:
 def _rules(old: Plan, new: Plan) -> Iterator[RuleDifference]:
     before, after = rules_of(old), rules_of(new)
     for rule in sorted(before.keys() | after.keys()):
-        if before.get(rule) != after.get(rule):
+        if before.get(rule) != after.get(rule) and not (
+            _opened(rule, before, after) or _opened(rule, after, before)
+        ):
             yield RuleDifference(rule, before.get(rule), after.get(rule))
+
+
+def _opened(rule: str, empty: Mapping[str, str], filled: Mapping[str, str]) -> bool:
+    """Whether a setting that holds nothing on one side is told by what it holds on the other."""
+    if empty.get(rule) not in ("{}", "[]"):
+        return False
+    return any(each.startswith((f"{rule}.", f"{rule}[")) for each in filled)
 
 
 def _flat(place: str, content: object) -> Iterator[tuple[str, str]]:

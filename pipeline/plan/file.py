@@ -40,14 +40,14 @@ def load_plan(path: Path, *, shown_as: str | None = None, size_max: int = SIZE_M
     return LoadedPlan(read.plan, read.lines, read.findings)
 
 
-def write_plan(path: Path, plan: Plan, *, force: bool) -> bool:
-    """Write ``plan`` to ``path`` in one step; returns whether the file changed.
+def write_plan(path: Path, plan: Plan, *, force: bool, shown_as: str | None = None) -> bool:
+    """Write ``plan`` to ``path`` in one step; returns whether the file changed. Errors call it ``shown_as``.
 
     Raises InputError: PLAN_EXISTS where another plan stands there and ``force`` is not given, FILE_UNREADABLE
     and FILE_UNWRITABLE where the disk refuses.
     """
     content = dump_plan(plan).encode()
-    name = path.as_posix()
+    name = shown_as or path.as_posix()
     if path.exists():
         if _bytes(path, name) == content:
             return False
@@ -109,7 +109,7 @@ def load_policies(folder: Path, *, shown_as: str) -> tuple[Rule, ...]:
         raise InputError(
             ErrorCode.POLICY_INVALID,
             "The policies have problems",
-            f"There are {len(problems)}, the first at {problems[0].location}: {problems[0].detail}",
+            f"Problems found: {len(problems)}. The first, {problems[0].location}: {problems[0].detail}",
             location=problems[0].location,
             next_step="Correct what is listed; docs/guards.md describes policies.",
             findings=tuple(problems),
@@ -117,9 +117,9 @@ def load_policies(folder: Path, *, shown_as: str) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def write_mapping(path: Path, text: str) -> None:
+def write_mapping(path: Path, text: str, *, shown_as: str | None = None) -> None:
     """Write a mapping file. Raises InputError MAPPING_EXISTS where a different one stands there."""
-    name = path.as_posix()
+    name = shown_as or path.as_posix()
     if path.exists() and _bytes(path, name) != text.encode():
         raise InputError(
             ErrorCode.MAPPING_EXISTS,

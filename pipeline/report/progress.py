@@ -26,7 +26,7 @@ LINE_EVERY_S = 10.0
 def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
     """A follower of a run, on stderr: rate, time left, and how many are held."""
     console = console or open_console(stderr=True)
-    said = ""
+    said: tuple[int, int] | None = None
     last = 0
 
     def show(progress: Progress) -> None:
@@ -35,10 +35,10 @@ def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
             draw(console, progress, is_last=progress.over)
             return
         tenths = progress.done * 10 // max(1, progress.total)
-        line = progress_line(progress)
-        if tenths > last or (progress.over and line != said):
-            last, said = tenths, line
-            console.print(line)
+        stands = (progress.done, progress.held)
+        if tenths > last or (progress.over and stands != said):
+            last, said = tenths, stands
+            console.print(progress_line(progress))
 
     return show
 

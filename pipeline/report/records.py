@@ -6,6 +6,7 @@ from rich.console import Console
 
 from pipeline.record_views import EvidenceView, PruneView, WhyKept
 from pipeline.report.text import SHOWN, more, plain
+from pipeline.review.words import counted, people_counted
 
 _WHY = {
     WhyKept.NEWEST: "one of the newest of its plan",
@@ -38,9 +39,11 @@ def show_pruned(view: PruneView, console: Console) -> None:
     if not view.pruned and not view.change_sets:
         console.print(f"Nothing to delete: no finished run began before {view.before}.")
     else:
-        console.print(f"[bold]{word}[/]: {len(view.pruned)} runs, {view.change_sets} stored change sets")
+        sets = counted(view.change_sets, "stored change set", "stored change sets")
+        console.print(f"[bold]{word}[/]: {counted(len(view.pruned), 'run', 'runs')}, {sets}")
     for each in view.pruned[:SHOWN]:
-        gave = f"; it gave {each.values} values to {each.people} people" if each.values else ""
+        values = counted(each.values, "value", "values")
+        gave = f"; it gave {values} to {people_counted(each.people)}" if each.values else ""
         console.print(f"  {each.run} {plain(each.plan)} on {plain(each.org_host)}{gave}")
     more(console, len(view.pruned))
     if any(each.values for each in view.pruned):

@@ -56,7 +56,7 @@ def _web_address(link: str | None) -> str | None:
     if not is_plain or not link.startswith(("https://", "http://")):
         raise UsageError(
             ErrorCode.USAGE,
-            "The command line is off",
+            "The command line cannot be used",
             f"--link {link!r}: this is no web address.",
             next_step="Give the address where the page will lie: https://...",
         )

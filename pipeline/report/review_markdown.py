@@ -14,7 +14,7 @@ from pipeline.visible import cut, visible
 
 MOST = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
-LONG = 200
+LONG = 300
 ROWS = 200
 """Rows of one list, however much room there is: what is longer is read on the page."""
 SHARES = (0.5, 0.75, 1.0)
@@ -83,7 +83,7 @@ def cell(text: str) -> str:
 
 
 def _head(review: Review, link: str | None) -> Iterator[str]:
-    yield f"## {review.kind.capitalize()}: {code(review.title)}"
+    yield f"## {code(review.title)}"
     yield ""
     yield f"**{review.lead}**"
     yield ""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
@@ -21,6 +22,14 @@ from pipeline.visible import cut, visible
 
 NAME = 40
 """Up to so many characters, what a row of a table begins with stays on one line."""
+MANY = 4
+"""Tables of more columns are stacked where they do not fit."""
+DETAIL = 400
+"""Characters of a reason that are shown: what may be done about it stands at its end."""
+COMMAND = 1_000
+"""Characters of a command that are shown: it is there to be copied, so it is whole where paths are sane."""
+UNBOUNDED = 10_000
+BELOW = " " * 6
 SIGN_STYLES = {"-": "bold red", "+": "green", "~": "yellow", "!": "yellow"}
 TONE_STYLES = {Tone.TAKES: "bold red", Tone.RISK: "bold yellow", Tone.GIVES: "bold", Tone.QUIET: "bold"}
 LEGEND = {"-": "is taken away", "+": "is given", "~": "is no longer given", "!": "is held back"}
@@ -48,7 +57,7 @@ def show_review(review: Review, console: Console) -> None:
         for name, text in review.facts:
             console.print(Text.assemble((f"{name:<{width}}  ", "dim"), seen(text)))
     for command in review.next:
-        console.print(Text.assemble(("Next: ", "bold"), seen(command)))
+        console.print(Text.assemble(("Next: ", "bold"), cut(visible(command), COMMAND)))
 
 
 def seen(text: str) -> str:
@@ -82,7 +91,7 @@ def _risk(risk: Risk, console: Console) -> None:
         if row.values:
             console.print(Text(f"           {some([seen(each) for each in row.values])}", "dim"))
         if row.detail:
-            console.print(Text(f"           {seen(row.detail)}", "dim"))
+            console.print(Text(f"           {cut(visible(row.detail), DETAIL)}", "dim"))
     _rest(len(risk.rows), console)
 
 
@@ -128,5 +137,25 @@ def _table(table: Table, console: Console) -> None:
         grid.add_column(Text(column), justify=side, overflow="fold", no_wrap=number == 0 and keeps)
     for row in table.rows[:SHOWN]:
         grid.add_row(*(Text(seen(cell)) for cell in row))
-    console.print(Padding(grid, (0, 0, 0, 2), expand=False), soft_wrap=False)
+    wide = console.options.update(max_width=UNBOUNDED)
+    if len(table.columns) > MANY and Measurement.get(console, wide, grid).maximum + 2 > console.width:
+        _stacked(table, console)
+    else:
+        console.print(Padding(grid, (0, 0, 0, 2), expand=False), soft_wrap=False)
     _rest(len(table.rows), console)
+
+
+def _stacked(table: Table, console: Console) -> None:
+    """Rows of many cells where the terminal is too narrow for them side by side: the first cell, and the
+    others with their names below it.
+    """
+    for row in table.rows[:SHOWN]:
+        console.print(Text(f"  {seen(row[0])}", "bold"))
+        line = ""
+        for name, cell in zip(table.columns[1:], row[1:], strict=True):
+            part = f"{name.lower()} {seen(cell)}"
+            if line and len(line) + len(part) + 2 + len(BELOW) > console.width:
+                console.print(Text(f"{BELOW}{line}"))
+                line = ""
+            line = f"{line}, {part}" if line else part
+        console.print(Text(f"{BELOW}{line}"))

@@ -29,6 +29,11 @@ def show_survey(view: AnalyzeView, console: Console) -> None:
         console.print(f"[bold]{plain(entitlement.name)}[/] ({len(entitlement.values)} values): {values}")
     _rejected(console, view.rejected)
     show_findings(console, view.findings)
+    mapping = view.paths.get("mapping")
+    if mapping:
+        console.print(f"Wrote [bold]{plain(mapping)}[/]: correct it, then name it with --mapping.")
+    option = f" --mapping {plain(mapping)}" if mapping else ""
+    console.print(f"[bold]Next:[/] `okta-plan generate {plain(view.source)} --app APP{option}`")
 
 
 def show_generated(view: GenerateView, console: Console) -> None:

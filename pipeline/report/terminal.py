@@ -33,6 +33,7 @@ from pipeline.review.of_changes import review_changes
 from pipeline.review.of_comparison import review_comparison
 from pipeline.review.of_plan import review_plan
 from pipeline.review.of_run import review_runs
+from pipeline.review.words import counted
 from pipeline.review_views import CompareView
 from pipeline.source_views import ArchiveView, FilesView
 from pipeline.survey_views import AnalyzeView, GenerateView, ShowView
@@ -54,6 +55,8 @@ from pipeline.views import (
     VerifyView,
 )
 
+LEFT_OUT = "left_out"
+"""The reason of what `--only` leaves out: chosen, so it is counted and not listed."""
 WHOLE_SECONDS = 1.0
 """Okta's Date header has whole seconds: a smaller difference is none."""
 
@@ -183,7 +186,7 @@ def _(view: ApplyView, console: Console) -> None:
     _held(console, view.held)
     show_findings(console, view.findings)
     if view.verification:
-        _verification(console, view.verification)
+        _read_back(view, view.verification, console)
     _notices(console, view.notices)
     for name, path in view.paths.items():
         console.print(f"{name}: {plain(path)}")
@@ -192,6 +195,15 @@ def _(view: ApplyView, console: Console) -> None:
         console.print(f"[bold red]{word}:[/] {plain(view.error.summary)}. {plain(view.error.detail)}")
     if view.resume:
         console.print(f"[bold]Next:[/] {plain(view.resume)}")
+
+
+def _read_back(view: ApplyView, found: VerificationView, console: Console) -> None:
+    """What is missing of what the run was not to send is no news, so it is counted and not listed."""
+    if any(each.reason == LEFT_OUT for each in view.held):
+        lists = f"`okta-plan verify {plain(view.plan)}` lists the rest."
+        console.print(f"so far: {verified_line(found)} {lists}")
+    else:
+        _verification(console, found)
 
 
 @_render.register
@@ -274,7 +286,9 @@ def _(view: SchemaView, console: Console) -> None:
 
 @_render.register
 def _(view: ResetView, console: Console) -> None:
-    console.print(f"Removed the state of {len(view.removed)} embedded emulator(s).")
+    console.print(
+        f"Removed the state of {counted(len(view.removed), 'embedded emulator', 'embedded emulators')}."
+    )
 
 
 @_render.register
@@ -296,10 +310,14 @@ def _scopes(console: Console, scopes: list[ScopeView]) -> None:
 
 
 def _held(console: Console, held: list[HeldView]) -> None:
-    for each in held[:SHOWN]:
+    listed = [each for each in held if each.reason != LEFT_OUT]
+    for each in listed[:SHOWN]:
         who = each.principal or each.address
         console.print(f"  [yellow]held[/] {plain(who)}: {each.reason}: {plain(each.detail)}")
-    more(console, len(held))
+    more(console, len(listed))
+    left_out = len(held) - len(listed)
+    if left_out:
+        console.print(f"  {counted(left_out, 'change is', 'changes are')} not part of this run (--only)")
 
 
 def _took(console: Console, simulated: ForecastView) -> None:

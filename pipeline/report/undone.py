@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from pipeline.report.text import SHOWN, more, plain
+from pipeline.review.words import counted, people_counted
 from pipeline.views import RemainsView, UndoView
 
 
@@ -17,7 +18,9 @@ def show_undo(view: UndoView, console: Console) -> None:
     else:
         state = "Wrote" if view.written else "Unchanged:"
         console.print(f"{state} [bold]{plain(view.plan)}[/]  plan_digest {(view.plan_digest or '')[:12]}")
-        console.print(f"It takes {view.values} value(s) from {view.people} people.")
+        console.print(
+            f"It takes {counted(view.values, 'value', 'values')} from {people_counted(view.people)}."
+        )
     lines = list(_lines(view.remains))
     if lines:
         console.print("What stays as the run left it:")

@@ -43,10 +43,14 @@ def review_changes(view: DiffView) -> Review:
         risks=tuple(_risks(view, people)),
         people=people,
         tables=tuple(_tables(view)),
-        next=(f"okta-plan apply {view.plan} --changes {view.paths['changes']}",)
-        if view.changes and "changes" in view.paths
-        else (),
+        next=(_apply(view),) if view.changes and "changes" in view.paths else (),
     )
+
+
+def _apply(view: DiffView) -> str:
+    """The command that carries it out, on the org it was compared with."""
+    org = f" --org {view.paths['org']}" if "org" in view.paths else ""
+    return f"okta-plan apply {view.plan} --changes {view.paths['changes']}{org}"
 
 
 def _people(view: DiffView) -> People:
@@ -146,7 +150,15 @@ def _risks(view: DiffView, people: People) -> Iterator[Risk]:
         "Apply will refuse",
         "guards",
         "Guards that say no to this change set as it is (docs/guards.md).",
-        [RiskRow(what=each.guard, count=1, detail=each.detail) for each in view.refusals],
+        [
+            RiskRow(
+                what=each.guard,
+                count=1,
+                values=(f"to let it pass once: {each.override}",),
+                detail=each.detail,
+            )
+            for each in view.refusals
+        ],
     )
     yield from risk_of(
         "revocations",

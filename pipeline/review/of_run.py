@@ -25,6 +25,7 @@ STOPPED = {
     ),
     "held": ("Held while applying", "Wanted, and no longer safe to send when its turn came."),
     "not_started": ("Not sent", "The run ended before their turn."),
+    "left_out": ("Left out", "Not part of this run, which sent one part of the plan (--only)."),
 }
 
 
@@ -178,11 +179,12 @@ def _unlike_the_plan(view: RunsView) -> Iterator[Risk]:
     found = view.told.verification if view.told else None
     if found is None:
         return
+    left_out = ", of which a part was left out" if any(e.outcome == "left_out" for e in view.changes) else ""
     yield from risk_of(
         "missing",
         "Read back, and not as planned",
         "differences",
-        "What the tenant held after the run. okta-plan verify looks again.",
+        f"What the tenant held after the run{left_out}. okta-plan verify looks again.",
         [
             *(
                 _difference("missing", each.principal, f"{each.entitlement}: {each.value}")

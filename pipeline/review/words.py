@@ -46,6 +46,7 @@ _ONE = {
     "findings": "finding",
     "differences": "difference",
     "rows": "row",
+    "guards": "guard",
     "cohorts": "cohort",
     "change": "changes",
     "differ": "differs",

@@ -28,6 +28,9 @@ RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
+NOT_IN_GIT = (".runs", ".okta-plan")
+"""Folders of a workspace that are this machine's own, by name."""
+
 
 def new_run_id(clock: Clock, rng: random.Random) -> str:
     """``YYYYMMDDTHHMMSSZ-xxxx``: sorts by start; the last four tell apart runs of one second."""
@@ -115,12 +118,19 @@ def lines_of_json(document: Mapping[str, Any]) -> str:
 
 
 def make_private(folder: Path) -> None:
-    """Make ``folder`` and those above it that are missing, all of them mode 0700. Raises OSError."""
+    """Make ``folder`` and those above it that are missing, all of them mode 0700. Git is told to pass over
+    those of ours, as names of people are in them. Raises OSError.
+    """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    ours = next((each for each in (folder, *folder.parents) if each.name in NOT_IN_GIT), None)
+    if ours is not None and not (ours / ".gitignore").exists():
+        descriptor = os.open(ours / ".gitignore", os.O_CREAT | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"*\n")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -219,7 +229,7 @@ def find_run(runs_dir: Path, run_id: str) -> RunFolder:
         raise InputError(
             ErrorCode.RUN_NOT_FOUND,
             "There is no such run",
-            f"No run {run_id!r} is in {runs_dir.name}.",
+            f"No run {run_id!r} is in {runs_dir.parent.name}/{runs_dir.name}.",
             next_step="List the runs with `okta-plan runs`.",
         )
     return folder

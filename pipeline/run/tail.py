@@ -44,6 +44,8 @@ class Tail:
     """When the run was started or last resumed."""
     last: str = ""
     """The last thing that happened, in words."""
+    last_at: str = ""
+    """When what was written last was written."""
     over: str | None = None
     """``finished``, ``stopped``, ``halted`` or ``abandoned``; None while the run goes on."""
 
@@ -68,6 +70,7 @@ class Tail:
         return len(lines)
 
     def _take(self, entry: Entry) -> None:
+        self.last_at = entry.at or self.last_at
         match entry:
             case Header():
                 self.header, self.begun_at = entry, entry.started_at

@@ -23,7 +23,7 @@ def permissions_given(allow: Sequence[str], reasons: Sequence[str]) -> Permissio
     """
     if len(allow) != len(reasons) or not all(reason.strip() for reason in reasons):
         raise _usage(
-            f"{len(allow)} times --allow and {sum(bool(each.strip()) for each in reasons)} times --reason: "
+            f"Given are {len(allow)} --allow and {sum(bool(each.strip()) for each in reasons)} --reason: "
             "each override needs a reason of its own.",
             'Give each one: --allow revoked_max=40 --reason "Team was dissolved".',
         )

@@ -174,7 +174,7 @@ def record(desk: Desk, pending: PendingApproval, given: Given) -> Approval:
     if not says(given.typed, pending.counts):
         raise RefusedError(
             ErrorCode.NOT_CONFIRMED,
-            "The counts are others",
+            "The counts do not match",
             f"Typed: {given.typed.strip()!r}; the change set holds {pending.to_type}. Nothing is recorded.",
             next_step="Read the change set, then type its counts.",
         )

@@ -89,17 +89,21 @@ def _applied(desk: Desk, shown: str, digest: str) -> Applied:
     do; where these failed, the structure is in place.
     """
     structure: Applied | None = None
+    rehearsed = False
     noted = _noted(desk, digest)
     for listed in list_runs(desk.runtime.runs_dir):
         header = listed.state.header if listed.state else None
-        if header is None or header.plan_digest != digest or header.embedded:
+        if header is None or header.plan_digest != digest:
+            continue
+        if header.embedded:
+            rehearsed = True
             continue
         run_id = listed.folder.run_id
         if noted is not None and noted[0] > run_id:
             break
         if not _succeeded(desk, listed.folder):
             if structure is None:
-                raise _not_applied(shown, f"Run {run_id} did not carry it out in full")
+                raise _not_applied(shown, f"run {run_id} did not carry it out in full")
             return structure
         if header.only != "structure":
             return Applied("all", header.org_host, run_id)
@@ -107,7 +111,8 @@ def _applied(desk: Desk, shown: str, digest: str) -> Applied:
     if noted is not None:
         return Applied("all", noted[1], None)
     if structure is None:
-        raise _not_applied(shown, "No run of this workspace carried it out as it stands now")
+        only = "; a run with --org is a rehearsal and does not count" if rehearsed else ""
+        raise _not_applied(shown, f"no run of this workspace carried it out as it stands now{only}")
     return structure
 
 

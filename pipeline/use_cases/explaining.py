@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.changes.codec import from_json
@@ -14,6 +13,7 @@ from pipeline.run.folder import ListedRun, list_runs
 from pipeline.run.journal import read_journal
 from pipeline.run.result import Outcome
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.parts import part_of
 from pipeline.use_cases.reviewing import read_json
 
 NEVER_SENT = "No run of this workspace has sent it."
@@ -45,7 +45,7 @@ def runs_tell(desk: Desk, plan_name: str, changes: ChangeSet) -> RunsTell:
 def _told(desk: Desk, listed: ListedRun) -> dict[str, str]:
     folder = listed.folder
     run = folder.run_id
-    told = dict.fromkeys(_planned(desk, listed), f"Run {run} ended before it was sent.")
+    told = _planned(desk, listed)
     for entry in read_journal(folder.journal).entries:
         match entry:
             case Begin():
@@ -61,12 +61,16 @@ def _told(desk: Desk, listed: ListedRun) -> dict[str, str]:
     return told
 
 
-def _planned(desk: Desk, listed: ListedRun) -> Iterable[str]:
-    path = listed.folder.changes
+def _planned(desk: Desk, listed: ListedRun) -> dict[str, str]:
+    """By address, what became of changes that the journal does not tell of."""
+    path, run = listed.folder.changes, listed.folder.run_id
+    only = listed.state.header.only if listed.state and listed.state.header else None
     try:
-        return [str(each.address) for each in from_json(read_json(path), desk.shown(path)).changes]
+        changes = from_json(read_json(path), desk.shown(path)).changes
     except InputError:
-        return ()
+        return {}
+    left_out, not_sent = f"Run {run} left it out (--only {only}).", f"Run {run} ended before it was sent."
+    return {str(each.address): not_sent if only in (None, part_of(each)) else left_out for each in changes}
 
 
 def _sentence(run: str, outcome: Outcome, detail: str) -> str:

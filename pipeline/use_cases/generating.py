@@ -68,8 +68,9 @@ def analyze(
     paths = {}
     if write_mapping is not None:
         path = desk.inside(write_mapping)
-        write(path, dump_mapping(surveyed.mapping, surveyed.sources[0].path, surveyed.suggestions))
         paths["mapping"] = desk.shown(path)
+        text = dump_mapping(surveyed.mapping, surveyed.sources[0].path, surveyed.suggestions)
+        write(path, text, shown_as=paths["mapping"])
     return AnalyzeView(
         source=surveyed.sources[0].path,
         sha256=surveyed.sources[0].sha256,
@@ -123,7 +124,7 @@ def generate(desk: Desk, csvs: Sequence[str], wanted: Wanted, *, how: Reading = 
         plan = proposed.plan
     rules = read_policies(desk)
     path = desk.inside(wanted.output or Path("plans") / f"{plan.name}.yaml")
-    written = write_plan(path, plan, force=wanted.force)
+    written = write_plan(path, plan, force=wanted.force, shown_as=desk.shown(path))
     duties = _duties(path, desk.shown(path), rules) if rules else ()
     return GenerateView(
         since=SinceView(

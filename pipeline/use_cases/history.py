@@ -17,6 +17,7 @@ from pipeline.run.lease_file import is_running
 from pipeline.use_cases.change_views import change_view
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.online import held_views
+from pipeline.use_cases.parts import part_of
 from pipeline.use_cases.reviewing import read_json
 from pipeline.views import ApplyView, RunChangeView, RunsView, RunView
 
@@ -33,14 +34,14 @@ def runs(desk: Desk, run: str | None) -> RunsView:
     changes = _changes(desk, folder)
     if desk.mask.on and changes:
         desk.mask.learn(names_in(changes))
-    outcomes = _outcomes(folder)
+    outcomes, only = _outcomes(folder), header.only if header else None
     return RunsView(
         run=run,
         plan_digest=header.plan_digest if header else None,
         changes_digest=header.changes_digest if header else None,
         runs=[_view(desk, listed)],
         report=_report(desk, listed),
-        changes=[_ended(change, outcomes) for change in changes.changes] if changes else [],
+        changes=[_ended(each, outcomes, only) for each in changes.changes] if changes else [],
         held=held_views(changes.holds) if changes else [],
         told=_told(folder),
         paths={"journal": desk.shown(folder.journal), "report": desk.shown(folder.report_md)},
@@ -72,8 +73,9 @@ def _outcomes(folder: RunFolder) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _ended(change: Change, outcomes: Mapping[str, tuple[str, str]]) -> RunChangeView:
-    outcome, detail = outcomes.get(str(change.address), ("not_started", ""))
+def _ended(change: Change, outcomes: Mapping[str, tuple[str, str]], only: str | None) -> RunChangeView:
+    untold = "not_started" if only in (None, part_of(change)) else "left_out"
+    outcome, detail = outcomes.get(str(change.address), (untold, ""))
     return RunChangeView(**change_view(change).model_dump(), outcome=outcome, detail=detail)
 
 

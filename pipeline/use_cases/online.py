@@ -134,6 +134,8 @@ async def diff(
         copy = desk.inside(output)
         write_json(copy, to_json(changes))
         paths["output"] = desk.shown(copy)
+    if desk.org_file is not None:
+        paths["org"] = desk.shown(desk.org_file)
     exit_code = _detailed(changes) if detailed_exit_code else Exit.DONE
     return view.model_copy(update={"exit_code": int(exit_code), "paths": paths})
 

@@ -178,7 +178,7 @@ def _refuse_unless_agreed(view: PruneView, request: PruneRequest) -> None:
         "Nothing was deleted",
         "The question was answered with no."
         if asked
-        else f"{len(view.pruned)} runs and {view.change_sets} change sets would be deleted, and there is no "
+        else f"To be deleted: runs {len(view.pruned)}, stored change sets {view.change_sets}. There is no "
         "terminal to ask on.",
         next_step="Run it again and answer, or use --yes.",
     )

@@ -92,7 +92,9 @@ def accepted_reasons(desk: Desk, given: tuple[str, ...]) -> frozenset[HoldReason
 def bad_option(option: str, given: str, known: tuple[str, ...]) -> InputError:
     """The error, exit 64, of an option with a value that it does not take."""
     error = InputError(
-        ErrorCode.USAGE, "The command line is off", f"{option} {given}: use one of {', '.join(known)}."
+        ErrorCode.USAGE,
+        "The command line cannot be used",
+        f"{option} {given}: use one of {', '.join(known)}.",
     )
     error.exit_code = Exit.USAGE
     return error

@@ -207,7 +207,7 @@ def _written(desk: Desk, plan: Plan) -> str:
 
     path = desk.inside(Path("plans") / f"{plan.name}.yaml")
     try:
-        write_plan(path, plan, force=False)
+        write_plan(path, plan, force=False, shown_as=desk.shown(path))
     except InputError as error:
         if error.code is not ErrorCode.PLAN_EXISTS:
             raise

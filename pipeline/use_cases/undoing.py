@@ -52,7 +52,7 @@ def undo(desk: Desk, run: str, *, output: Path | None = None, force: bool = Fals
         return view
     plan = undo_plan(done, header, changes.okta_app_label)
     path = desk.inside(output or Path("plans") / f"{plan.name}.yaml")
-    written = write_plan(path, plan, force=force)
+    written = write_plan(path, plan, force=force, shown_as=desk.shown(path))
     shown = desk.shown(path)
     digest = plan_digest(plan)
     return view.model_copy(

@@ -82,15 +82,18 @@ def _total(desk: Desk, folder: RunFolder, header: Header | None) -> int:
 def _watched(desk: Desk, run: str, tail: Tail, total: int) -> Watched:
     counts = Counter(tail.ended.values())
     begun_s = datetime.fromisoformat(tail.begun_at).timestamp() if tail.begun_at else 0.0
+    # What is over has taken as long as it took, however much later somebody looks.
+    until_s = datetime.fromisoformat(tail.last_at).timestamp() if tail.over and tail.last_at else None
     progress = Progress(
         done=len(tail.ended) - tail.before,
         total=total - tail.before,
         applied=counts["applied"],
         held=counts["held"],
-        elapsed_s=max(0.0, desk.runtime.clock.now() - begun_s),
+        elapsed_s=max(0.0, (until_s or desk.runtime.clock.now()) - begun_s),
     )
     ended_early = tail.over not in (None, "finished") and tail.header is not None
-    resume = (
-        f"okta-plan apply {tail.header.plan_path} --resume {run}" if ended_early and tail.header else None
-    )
+    resume = None
+    if ended_early and tail.header:
+        org = " --org FILE" if tail.header.embedded else ""
+        resume = f"okta-plan apply {tail.header.plan_path} --resume {run}{org}"
     return Watched(run, progress, dict(counts), desk.mask.text(tail.last), tail.over, resume)

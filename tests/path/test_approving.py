@@ -68,7 +68,7 @@ def test_other_counts_record_nothing(tmp_path: Path) -> None:
     org.diff()
     code, shown = at_terminal(tmp_path, {b"Type what you approve": "yes"})
     assert code == 4
-    assert "The counts are others" in shown
+    assert "The counts do not match" in shown
     assert not approval_file(org).exists()
 
 

@@ -93,6 +93,15 @@ def test_each_thing_a_plan_says_is_seen_when_it_changes(change: dict[str, Any]) 
     assert list(plan_lines(old)) != list(plan_lines(new))
 
 
+def test_the_first_limit_of_a_value_is_one_setting_that_changed() -> None:
+    old = plan(access=[cohort({"Role": ["Admin"]}, ALICE)], entitlements=[entitlement("Role", "Admin")])
+    new = old.model_copy(update={"limits": Limits(value_max={"Role/Admin": 3})})
+    told = [(each.rule, each.old, each.new) for each in compare_plans(old, new).rules]
+    assert told == [("limits.value_max.Role/Admin", None, "3")]
+    back = [(each.rule, each.old, each.new) for each in compare_plans(new, old).rules]
+    assert back == [("limits.value_max.Role/Admin", "3", None)]
+
+
 def test_layout_order_and_case_of_people_are_no_difference() -> None:
     old = plan(access=[cohort({"Role": ["Admin"]}, ALICE, BOB)])
     new = plan(access=[cohort({"Role": ["Admin"]}, BOB.upper()), cohort({"Role": ["Admin"]}, ALICE)])

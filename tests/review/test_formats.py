@@ -12,7 +12,7 @@ from tests.review.commands import okta_plan
 
 ROOT = Path(__file__).parents[2]
 PLAN = "sample_medium_denormalized"
-BEGINNINGS = {"text": "Plan plans/", "markdown": "## Plan: `", "html": "<!doctype html>", "json": "{\n"}
+BEGINNINGS = {"text": "Plan plans/", "markdown": "## `Plan plans/", "html": "<!doctype html>", "json": "{\n"}
 
 
 @pytest.fixture
@@ -48,6 +48,7 @@ def test_the_file_of_diff_is_the_change_set_unless_another_format_is_asked_for(w
     org = ("--org", str(workspace / "org.yaml"))
     plain = okta_plan(workspace, "diff", PLAN, *org, "-o", "changes.json")
     assert plain.exit_code == 0
+    assert plain.stdout.splitlines()[-1].endswith(".json --org org.yaml"), "whole, and on the same org"
     assert "15 people change" in plain.stdout
     changes = json.loads((workspace / "changes.json").read_text("utf-8"))
     assert changes["schema"] == "okta-plan/changes/v1"
@@ -77,6 +78,12 @@ def _look_back(workspace: Path) -> None:
         assert "29" in shown.stdout
         assert "61 of 61 planned values are in place" in shown.stdout
         assert run["run"] in okta_plan(workspace, "runs", "--format", shape).stdout
+
+
+def test_the_help_of_runs_names_what_it_takes_itself(workspace: Path) -> None:
+    shown = okta_plan(workspace, "runs", "--help").stdout
+    for name in ("--evidence", "--format", "--json", "prune"):
+        assert name in shown
 
 
 def test_a_file_outside_of_the_workspace_is_refused(workspace: Path) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from pipeline.changes.codec import changes_digest
 from pipeline.changes.model import Action
-from pipeline.review.model import Review
+from pipeline.report.review_text import show_review
+from pipeline.review.model import Review, Table
 from pipeline.review.of_changes import review_changes
 from pipeline.review.of_run import review_runs
 from pipeline.use_cases.change_views import change_view, covered
@@ -91,6 +93,31 @@ def test_a_run_without_changes_and_report_says_so() -> None:
     review = review_runs(view.model_copy(update={"changes": [], "told": None, "held": []}))
     assert "ended before it could write its report" in review.lead
     assert review.risks == ()
+
+
+def test_many_columns_stand_below_each_other_where_the_terminal_is_narrow() -> None:
+    row = (
+        "20261126T050935Z-t6sg",
+        "plans/sample_medium_denormalized.yaml",
+        "demo.okta.com",
+        "2026-11-26T05:09:36Z",
+    )
+    table = Table(
+        title="Runs", columns=("Run", "Plan", "Org", "Started", "State"), rows=((*row, "finished"),)
+    )
+    review = Review(kind="runs", title="Runs", lead="1 run.", facts=(), tables=(table,))
+    shown = {}
+    for width in (80, 160):
+        console = Console(width=width, soft_wrap=True)
+        with console.capture() as captured:
+            show_review(review, console)
+        shown[width] = captured.get().splitlines()[-3:]
+    assert shown[80] == [
+        "  20261126T050935Z-t6sg",
+        "      plan plans/sample_medium_denormalized.yaml, org demo.okta.com",
+        "      started 2026-11-26T05:09:36Z, state finished",
+    ]
+    assert all(cell in shown[160][-1] for cell in row)
 
 
 def _counted(review: Review) -> dict[str, int]:

@@ -7,6 +7,7 @@ import io
 import os
 import random
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ from pipeline.address import Address, Kind
 from pipeline.changes.model import Action, Change, Hold, HoldReason, PersonTarget
 from pipeline.errors import ErrorCode, InputError
 from pipeline.run.entries import Closed, Entry
-from pipeline.run.folder import RUN_ID, RunFolder, find_run, list_runs, new_run_id, not_applied_csv
+from pipeline.run.folder import (
+    RUN_ID,
+    RunFolder,
+    find_run,
+    list_runs,
+    make_private,
+    new_run_id,
+    not_applied_csv,
+)
 from pipeline.run.journal import Journal
 from pipeline.run.result import Ended, Outcome, RunResult
 from pipeline.run.resume import unfinished_run
@@ -60,6 +69,17 @@ def test_files_are_private_and_replaced_whole(tmp_path: Path) -> None:
     assert os.name != "posix" or stat.S_IMODE(folder.report_md.stat().st_mode) == 0o600
     assert os.name != "posix" or stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     assert [each.name for each in folder.path.iterdir()] == ["report.md"]
+
+
+def test_git_passes_over_what_names_people(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "plans" / ".runs", "20261126T050935Z-t6sg")
+    make_private(tmp_path / ".okta-plan" / "emulators")
+    ignored = sorted(each.relative_to(tmp_path).as_posix() for each in tmp_path.rglob(".gitignore"))
+    assert ignored == [".okta-plan/.gitignore", "plans/.runs/.gitignore"]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / "plans" / ".runs" / "lease.json").write_text("{}", "utf-8")
+    untracked = ["git", "-C", str(tmp_path), "ls-files", "--others", "--exclude-standard"]
+    assert subprocess.run(untracked, check=True, capture_output=True).stdout == b""
 
 
 def test_what_was_not_applied_holds_no_formula() -> None:
