@@ -189,11 +189,7 @@ def _changed_counts(org: Tenant) -> None:
 
 def _forged_run(org: Tenant) -> None:
     """Somebody writes the folder of a run that died, with what they would like under the approval's name."""
-    given(org)
-    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=False)
-    with pytest.raises(BaseExceptionGroup):
-        org.apply(require_approval=True)
-    org.wrap = lambda inner: inner
+    _begun(org)
     folder = org.workspace / "plans" / ".runs" / RUN
     document = json.loads((folder / "changes.json").read_text("utf-8"))
     document.pop("changes_digest")
@@ -205,6 +201,36 @@ def _forged_run(org: Tenant) -> None:
     header = json.loads((folder / "journal.jsonl").read_text("utf-8").splitlines()[0])
     header |= {"changes_digest": changes_digest(changes), "reviewed_digest": changes_digest(changes)}
     (folder / "journal.jsonl").write_text(json.dumps(header) + "\n", "utf-8")
+
+
+def _forged_user(org: Tenant) -> None:
+    """The same changes under the same digest, but one of them writes to somebody else."""
+    _begun(org)
+    path = org.workspace / "plans" / ".runs" / RUN / "changes.json"
+    document = json.loads(path.read_text("utf-8"))
+    cid = next(each["person"] for each in document["changes"] if each["address"]["key"] == CID)
+    for change in document["changes"]:
+        if change["address"] == {"kind": "grant", "key": BOB}:
+            change["person"] |= {"user_id": cid["user_id"]}
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def _forged_value(org: Tenant) -> None:
+    """The same changes under the same digest, but what is created is something else."""
+    _begun(org)
+    path = org.workspace / "plans" / ".runs" / RUN / "changes.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["changes"][0]["entitlement"]["new_values"][0]["name"] = "Superuser"
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def _begun(org: Tenant) -> None:
+    """A run under an approval, killed before its first write."""
+    given(org)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=False)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(require_approval=True)
+    org.wrap = lambda inner: inner
 
 
 def _unknown_key(org: Tenant) -> None:
@@ -294,6 +320,12 @@ MATRIX = {
     "its counts were edited": Misuse(ErrorCode.APPROVAL_INVALID, "it was edited", _changed_counts),
     "what a run calls reviewed was forged": Misuse(
         ErrorCode.OTHER_RUN, "is not what was approved", _forged_run, request={"resume": RUN}
+    ),
+    "to whom a run gives was forged": Misuse(
+        ErrorCode.OTHER_RUN, "grant/bob@x.com", _forged_user, request={"resume": RUN}
+    ),
+    "what a run creates was forged": Misuse(
+        ErrorCode.OTHER_RUN, "values/Role", _forged_value, request={"resume": RUN}
     ),
     "it says what nobody knows": Misuse(ErrorCode.APPROVAL_INVALID, '"expires"', _unknown_key),
     "forms are off": Misuse(ErrorCode.APPROVAL_BY_FORM, "OKTA_PLAN_FORM_APPROVAL", _form),

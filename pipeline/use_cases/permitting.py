@@ -100,7 +100,7 @@ class Permit:
         rest = [
             each
             for each in live.changes
-            if cover.only in (None, part_of(each)) and is_reviewed(each) and not _is_done(done, each)
+            if cover.only in (None, part_of(each)) and is_reviewed(each) and not is_done(done, each)
         ]
         if not rest:
             return
@@ -232,6 +232,7 @@ def _count(changes: Iterable[Change], action_of: Callable[[Change], str]) -> dic
     return counts
 
 
-def _is_done(done: Mapping[Address, Outcome] | None, change: Change) -> bool:
+def is_done(done: Mapping[Address, Outcome] | None, change: Change) -> bool:
+    """Whether a former part of the run did ``change``."""
     outcome = (done or {}).get(change.address)
     return outcome is not None and outcome.is_done
