@@ -178,3 +178,17 @@ def test_the_command_for_the_person_is_whole_however_long_the_workspace_is_calle
     command = talk(office.server(), story)
     assert shlex.split(command)[2] == str(office.workspace.resolve())
     assert command.endswith(".json")
+
+
+@pytest.mark.parametrize(
+    ("said", "is_on"), [("yes", True), (" ON ", True), ("1", True), ("no", False), ("", False)]
+)
+def test_s3_is_told_to_be_on_wherever_sources_are_read_from_it(
+    said: str, is_on: bool, office: Office
+) -> None:
+    office.settings(S3_ENABLED=said)
+
+    async def story(it: Talk) -> list[bool]:
+        return [(await it.call(tool))["s3_enabled"] for tool in ("okta_test", "list_csv_files")]
+
+    assert talk(office.server(), story) == [is_on, is_on]
