@@ -12,12 +12,14 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import TypeAlias
 
 from pipeline.changes.model import ChangeSet
 from pipeline.envelope import View, error_answer, to_json
-from pipeline.errors import ErrorCode, OktaPlanError, RefusedError
+from pipeline.errors import ErrorCode, InputError, OktaPlanError, RefusedError
 from pipeline.plan.approval import approval_digest
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
@@ -35,6 +37,8 @@ from pipeline.use_cases.tickets import How, Ticket, TicketFolder, ticket_folder,
 
 LOOK_S = 0.3
 """How often a running process looks whether it is asked to stop."""
+STARTS_WITHIN_S = 60.0
+"""After that a process that has not said who it is was never started."""
 OVER = ("finished", "refused", "cancelled")
 Launch: TypeAlias = Callable[[Desk, str], int]
 """Starts the process of a run and returns its pid."""
@@ -201,22 +205,40 @@ def state_of(desk: Desk, ticket: Ticket) -> str:
         if stopped:
             return "paused"
         return "interrupted" if run.journal.is_file() else "refused"
-    if ticket.is_alive() or ticket.pid == 0:
+    if ticket.is_alive() or (ticket.pid == 0 and not _is_late(desk, ticket)):
         return "running" if run.journal.is_file() else "starting"
     return "cancelled" if ticket.cancelled else "interrupted"
 
 
+def _is_late(desk: Desk, ticket: Ticket) -> bool:
+    started_s = datetime.fromisoformat(ticket.started_at).timestamp()
+    return desk.runtime.clock.now() - started_s > STARTS_WITHIN_S
+
+
 def _launch(desk: Desk, ticket: Ticket, launch: Launch) -> None:
     folder = ticket_folder(desk, ticket.run)
+    is_new = folder.read() is None
     folder.path.mkdir(mode=0o700, exist_ok=True)
     for each in (folder.answer, folder.stop):
         each.unlink(missing_ok=True)
     folder.write(ticket)
-    pid = launch(desk, ticket.run)
+    try:
+        pid = launch(desk, ticket.run)
+    except OSError as error:
+        if is_new:  # or each later call would name a run that nobody carries out
+            rmtree(folder.path)
+        raise InputError(
+            ErrorCode.FILE_UNWRITABLE,
+            "The process of the run cannot be started",
+            f"The system says: {error.strerror or error}. Nothing was sent.",
+            next_step="Make room on the machine, then try again.",
+        ) from error
+    folder.write(_carried_out_by(pid, ticket))
+
+
+def _carried_out_by(pid: int, ticket: Ticket) -> Ticket:
     started = process_start(pid)
-    folder.write(
-        ticket.model_copy(update={"host": this_host(), "pid": pid, "process_started": started or 0.0})
-    )
+    return ticket.model_copy(update={"host": this_host(), "pid": pid, "process_started": started or 0.0})
 
 
 def launch_process(desk: Desk, run: str) -> int:
@@ -253,7 +275,11 @@ else:
 async def work(desk: Desk, run: str) -> View:
     """Carry out what the ticket of ``run`` says and keep the answer beside it; also where it is an error."""
     folder = ticket_folder(desk, run)
-    ticket = _known(folder, run)
+    with locked(workers_dir(desk) / ".lock"):
+        ticket = _known(folder, run)
+        if ticket.pid == 0:  # who started this process has not lived to write that down
+            ticket = _carried_out_by(os.getpid(), ticket)
+            folder.write(ticket)
     stop = asyncio.Event()
     looking = asyncio.create_task(_look(desk, folder.stop, stop))
     try:
