@@ -49,6 +49,8 @@ class RunStanding:
     """Holds by reason."""
     elapsed_s: float = 0.0
     error: str | None = None
+    why: tuple[str, ...] = ()
+    """What the error says, line by line: values and people may stand in it."""
     exit_code: int | None = None
     planned: int | None = None
     verified: int | None = None
@@ -175,6 +177,7 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
         held=dict(Counter(each["reason"] for each in held)) or told.held,
         elapsed_s=answer.get("elapsed_s") or told.elapsed_s,
         error=error["code"] if isinstance(error, dict) else None,
+        why=tuple(str(error.get("detail") or "").splitlines()) if isinstance(error, dict) else (),
         exit_code=answer.get("exit_code"),
         planned=verification.get("pairs_planned"),
         verified=verification.get("pairs_held"),
