@@ -105,6 +105,7 @@ async def _form_text(desk: Desk, plan: str, digest: str) -> str | None:
         Channel.FORM,
         actions=waiting.counts,
         privileged=waiting.needs.privileged,
+        conflicts=waiting.needs.conflicts,
         form_approval=True,
         needs_signature=allowed_signers(desk) is not None,
     )
