@@ -239,8 +239,8 @@ def _answer(told: RunStanding, place: Cursor) -> RunAnswer:
 
 def _next(told: RunStanding) -> str:
     """What refused a run, or its going on, tells what to do; what stopped it in good order goes on."""
-    if told.state in ("refused", "interrupted") and told.error is not None:
-        return f"Nothing more was sent. {after(told.error, AFTER[told.state])}"
+    if told.state in ("refused", "interrupted", "finished") and told.error is not None:
+        return after(told.error, AFTER[told.state])
     return AFTER[told.state]
 
 

@@ -23,10 +23,12 @@ from pipeline.errors import ErrorCode, InputError, OktaPlanError, RefusedError
 from pipeline.plan.approval import approval_digest
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
+from pipeline.run.entries import Closed
 from pipeline.run.file_lock import locked
 from pipeline.run.folder import RunFolder, new_run_id, write_private
 from pipeline.run.journal import iso_utc
 from pipeline.run.process import process_start, this_host
+from pipeline.run.tail import ends_of
 from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.applying import apply
 from pipeline.use_cases.approval_checks import check, load_approval
@@ -190,8 +192,21 @@ def _known(folder: TicketFolder, run: str) -> Ticket:
 
 def state_of(desk: Desk, ticket: Ticket) -> str:
     """``starting``, ``running``, ``paused``, ``interrupted`` (its process died), ``cancelled``, ``refused``
-    (nothing was sent) or ``finished``.
+    (nothing was sent) or ``finished``, also where a later run settled and closed it.
     """
+    state = _state_of(desk, ticket)
+    could_go_on = state in ("paused", "interrupted")
+    return "finished" if could_go_on and _is_closed(desk, ticket.run) else state
+
+
+def _is_closed(desk: Desk, run: str) -> bool:
+    try:
+        return isinstance(ends_of(RunFolder(desk.runtime.runs_dir / run).journal)[1], Closed)
+    except (OSError, ValueError):
+        return False
+
+
+def _state_of(desk: Desk, ticket: Ticket) -> str:
     folder = ticket_folder(desk, ticket.run)
     answer = folder.read_answer()
     run = RunFolder(desk.runtime.runs_dir / ticket.run)
@@ -244,7 +259,7 @@ def _carried_out_by(pid: int, ticket: Ticket) -> Ticket:
 def launch_process(desk: Desk, run: str) -> int:
     """Start ``okta-plan mcp-worker`` so that it outlives this process; returns its pid."""
     words = [sys.executable, "-P", "-m", "pipeline", "--workspace", str(desk.workspace)]
-    words += ["--log-file", str(desk.log_file)] if desk.log_file else []
+    words += ["--log-file", str(desk.log_file.absolute())] if desk.log_file else []
     words += ["mcp-worker", run]
     words += ["--org", str(desk.org_file.resolve())] if desk.org_file else []
     log = os.open(ticket_folder(desk, run).log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

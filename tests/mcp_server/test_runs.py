@@ -15,6 +15,7 @@ from mcp import MCPError
 from pipeline.mcp_server.jobs import Jobs, StillWorking
 from pipeline.mcp_server.server import build_server
 from pipeline.run.journal import iso_utc
+from pipeline.use_cases.applying import ApplyRequest, Person, apply
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.run_standing import RunStanding
 from pipeline.use_cases.tickets import ticket_folder
@@ -26,7 +27,7 @@ PEOPLE = tuple(f"user{n:02}@acme.example.com" for n in range(18))
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    office = Office(tmp_path, people=PEOPLE, latency_ms=25)
+    office = Office(tmp_path, people=PEOPLE, latency_ms=60)
     office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE))
     return office
 
@@ -62,6 +63,29 @@ def test_a_run_that_was_paused_goes_on_where_it_stopped_under_the_same_approval(
     assert len(office.held()) == len(PEOPLE)
     grants = [each for each in office.writes() if each == "POST /governance/api/v1/grants"]
     assert len(grants) == len(PEOPLE)
+
+
+def test_a_run_that_another_one_settled_is_over_and_stands_in_the_way_of_no_new_approval(
+    office: Office,
+) -> None:
+    async def in_terminal(desk: Desk) -> None:
+        await apply(desk, ApplyRequest(plan="erp", only="structure", require_approval=True), Person())
+
+    async def story(it: Talk) -> None:
+        run, asked = await started(it, office)
+        told = await stopped(it, run, "pause")
+        assert told["run_state"] == "paused", told
+        office.on_loop(in_terminal)
+        assert (await it.call("run_status", run=run))["run_state"] == "finished"
+        assert (await it.refused("control_run", run=run, action="resume"))["error"] == "run_closed"
+        assert (await it.call("okta_test"))["unfinished_runs"] == []
+        office.approve(asked["plan"], asked["changes_digest"], reason="once more")
+        again = await it.call("apply_plan", **asked)
+        assert (again["is_new"], again["run"] == run) == (True, False)
+        assert (await it.call("run_status", run=again["run"], wait_s=40))["run_state"] == "finished"
+
+    talk(office.server(), story)
+    assert len(office.held()) == len(PEOPLE)
 
 
 def test_a_cancelled_run_is_not_gone_on_with(office: Office) -> None:
@@ -127,6 +151,7 @@ def test_a_run_whose_starter_died_is_known_by_its_process_or_is_found_interrupte
         unnamed = {"pid": 0, "host": "", "process_started": 0.0}
         folder.write(ticket.model_copy(update={**unnamed, "started_at": iso_utc(at_s)}))
         folder.answer.unlink(missing_ok=True)
+        (desk.runtime.runs_dir / run / "journal.jsonl").unlink(missing_ok=True)
         return state_of(desk, folder.read() or ticket)
 
     async def look(desk: Desk) -> tuple[str, str, int]:
@@ -136,7 +161,7 @@ def test_a_run_whose_starter_died_is_known_by_its_process_or_is_found_interrupte
         ticket = ticket_folder(desk, run).read()
         return fresh, late, ticket.pid if ticket else 0
 
-    assert office.on_loop(look) == ("running", "interrupted", os.getpid())
+    assert office.on_loop(look) == ("starting", "interrupted", os.getpid())
 
 
 def test_another_server_finds_a_run_that_goes_on_and_starts_no_second_one(office: Office) -> None:
