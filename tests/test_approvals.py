@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.model import ChangeSet
 from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.plan.approval import Channel, approval_digest
+from tests import virtual_time
 from tests.approvals import (
     BOB,
     CID,
@@ -37,6 +39,7 @@ from tests.approvals import (
 from tests.in_process import Tenant
 from tests.mortal import Killed, MortalTransport
 from tests.test_cases import furnish
+from tests.test_guarding import at
 
 NOBODY = "nobody@x.com"
 RUN = "20260921T141320Z-ieqh"
@@ -452,6 +455,49 @@ def test_a_run_that_was_not_under_the_approval_does_not_go_on_under_it(tmp_path:
         org.apply(resume=run, require_approval=True)
     assert (refused.value.code, org.writes()) == (ErrorCode.OTHER_RUN, sent)
     assert org.apply(resume=run).exit_code == 0
+
+
+class Held(httpx.AsyncBaseTransport):
+    """The first call takes two days, as waiting for the lease of another apply may."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self._wait_s = 2 * 86_400.0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        wait_s, self._wait_s = self._wait_s, 0.0
+        await virtual_time.clock().sleep(wait_s)
+        return await self._inner.handle_async_request(request)
+
+
+def test_an_approval_that_ends_while_the_apply_waits_does_not_count(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    given(org, expires="1d")
+    org.wrap = Held
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(require_approval=True)
+    assert (refused.value.code, org.writes()) == (ErrorCode.APPROVAL_EXPIRED, 0)
+
+
+def test_an_approval_of_something_else_lifts_no_freeze_for_a_run_that_goes_on(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=2, after=True)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply()
+    org.wrap = lambda inner: inner
+    run = next(each.name for each in (org.workspace / "plans" / ".runs").iterdir() if each.name[0] == "2")
+    given(org)
+    lifted = {"guard": "freeze", "limit": org.starts_s + 86_400, "reason": "a release"}
+    edit(approval_file(org), allow=[lifted])
+    assert status(org).counts
+    org.settings = {
+        "OKTA_API_TOKEN": "sandbox-token",
+        "OKTA_PLAN_FREEZE": f"{at(-60)}/{at(3_600)}",
+    }
+    sent = org.writes()
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(resume=run)
+    assert (refused.value.code, org.writes()) == (ErrorCode.FREEZE, sent)
 
 
 def test_looking_at_an_approval_gives_nothing_back_of_what_a_run_has_reserved(tmp_path: Path) -> None:
