@@ -2,7 +2,8 @@
 bare parse of its YAML. Time and peak memory, in the same run.
 
 Five rows a person, 300 job profiles with 2 % random extras, ``;`` lists of roles, a tenth of the rows Denied.
-Each measurement is a process of its own, so that its peak memory is its own; imports do not count.
+Each measurement is a process of its own, so that its peak memory is its own; imports do not count. Of loading
+the plan, which one thread does alone, CPU time is taken; the table has that of the whole way too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from benchmarks._timing import Target, hold, peak_mb, show
 
@@ -23,10 +25,13 @@ RUNS = {1_000_000: 7, 10_000_000: 3}
 SCANS_MAX = {1_000_000: 4, 10_000_000: 6}
 PARSES_MAX = 5
 PEAK_GB_MAX = 3
+HEADER_OF_TABLE = ("what", "bare", "whole", "ratio", "of CPU time", "peak memory")
 HEADER = "Email,User_ID,Access_Date,Action_Type,Role,Permission_Set,Effective_Access\n"
 ROLES = [f"Role {number:02d}" for number in range(40)]
 EXTRA, DENIED = 0.02, 0.1
 PERMISSIONS = [f"PERM_{number:03d}" for number in range(200)]
+Seconds: TypeAlias = tuple[float, float]
+"""Of the clock, and of CPU time."""
 
 
 def write_export(path: Path, rows: int, *, quoted: bool) -> None:
@@ -49,18 +54,28 @@ def write_export(path: Path, rows: int, *, quoted: bool) -> None:
                 file.write(f"{quote}{between.join(cells)}{quote}\n")
 
 
-def scan(path: Path) -> float:
-    """Seconds of polars' streaming scan that touches three columns."""
+class Watch:
+    """Seconds since it was made: of the clock, and of CPU time in all threads."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter(), time.process_time()
+
+    def __call__(self) -> Seconds:
+        return time.perf_counter() - self._started[0], time.process_time() - self._started[1]
+
+
+def scan(path: Path) -> Seconds:
+    """Polars' streaming scan that touches three columns."""
     import polars as pl
 
-    started = time.perf_counter()
+    watch = Watch()
     columns = [pl.col(name).str.len_bytes().sum() for name in ("Email", "Role", "Permission_Set")]
     pl.scan_csv(path, infer_schema=False).select(columns).collect(engine="streaming")
-    return time.perf_counter() - started
+    return watch()
 
 
-def generate(path: Path) -> float:
-    """Seconds from the bytes of the source to the plan on disk, with every check and the plan's digest."""
+def generate(path: Path) -> Seconds:
+    """From the bytes of the source to the plan on disk, with every check and the plan's digest."""
     from pipeline.plan.digest import plan_digest
     from pipeline.plan.file import write_plan
     from pipeline.plan.model import OktaAppRef
@@ -68,30 +83,30 @@ def generate(path: Path) -> float:
     from pipeline.survey.draft import draft_plan
     from pipeline.survey.survey import survey
 
-    started = time.perf_counter()
+    watch = Watch()
     plan = draft_plan(survey(read_local(path.parent, path)), okta_app=OktaAppRef(label="ERP"), name="bench")
     write_plan(path.with_suffix(".yaml"), plan, force=True)
     plan_digest(plan)
-    return time.perf_counter() - started
+    return watch()
 
 
-def parse(path: Path) -> float:
-    """Seconds of the bare parse of a plan: its bytes to the events of the C parser."""
+def parse(path: Path) -> Seconds:
+    """The bare parse of a plan: its bytes to the events of the C parser."""
     import yaml
 
-    started = time.perf_counter()
+    watch = Watch()
     for _ in yaml.parse(path.read_text("utf-8"), Loader=yaml.CBaseLoader):
         pass
-    return time.perf_counter() - started
+    return watch()
 
 
-def load(path: Path) -> float:
-    """Seconds from the bytes of a plan to the plan, with every check."""
+def load(path: Path) -> Seconds:
+    """From the bytes of a plan to the plan, with every check."""
     from pipeline.plan.file import load_plan
 
-    started = time.perf_counter()
+    watch = Watch()
     load_plan(path)
-    return time.perf_counter() - started
+    return watch()
 
 
 WORKS = {each.__name__: each for each in (scan, generate, parse, load)}
@@ -102,27 +117,32 @@ class Measured:
     """Of several processes: seconds of those that were hardly disturbed, and the most memory."""
 
     seconds: float
+    cpu_s: float
     peak_gb: float
 
 
-def measure(what: str, path: Path) -> tuple[float, float]:
-    """Seconds and peak gigabytes of one process."""
+def measure(what: str, path: Path) -> Measured:
+    """One process."""
     command = [sys.executable, "-m", "benchmarks.generate", "--measure", what, str(path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    answer = json.loads(ended.stdout)
-    return answer["seconds"], answer["peak_mb"] * 2**20 / 1e9
+    return Measured(**json.loads(ended.stdout))
 
 
 def take_turns(path: Path, runs: int) -> dict[str, Measured]:
     """All works on the source at ``path`` and the plan made of it, in turns."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in WORKS}
+    found: dict[str, list[Measured]] = {name: [] for name in WORKS}
     for _ in range(runs):
         for name in ("scan", "generate"):
             found[name].append(measure(name, path))
         for name in ("parse", "load"):
             found[name].append(measure(name, path.with_suffix(".yaml")))
+    quick = runs // 5
     return {
-        name: Measured(sorted(s for s, _ in each)[len(each) // 5], max(gb for _, gb in each))
+        name: Measured(
+            seconds=sorted(one.seconds for one in each)[quick],
+            cpu_s=sorted(one.cpu_s for one in each)[quick],
+            peak_gb=max(one.peak_gb for one in each),
+        )
         for name, each in found.items()
     }
 
@@ -138,16 +158,14 @@ def compare(rows: int, *, quoted: bool, runs: int) -> tuple[list[tuple[str, ...]
     lines: list[tuple[str, ...]] = []
     targets: list[Target] = []
     for name, bare, whole, most in (
-        (f"{source}: CSV to plan", "scan", "generate", SCANS_MAX[rows]),
-        (f"{plan}: plan loaded and checked", "parse", "load", PARSES_MAX),
+        (f"{source}: CSV to plan", of["scan"], of["generate"], SCANS_MAX[rows]),
+        (f"{plan}: plan loaded and checked", of["parse"], of["load"], PARSES_MAX),
     ):
-        ratio = of[whole].seconds / of[bare].seconds
-        times = f"{of[bare].seconds:.2f} s", f"{of[whole].seconds:.2f} s"
-        lines.append((name, *times, f"{ratio:.1f}", f"{of[whole].peak_gb:.2f} GB"))
-        targets += [
-            Target(f"{name}, to the {bare}", ratio, most),
-            Target(f"{name}, GB", of[whole].peak_gb, PEAK_GB_MAX, margin=1),
-        ]
+        ratio, of_cpu = whole.seconds / bare.seconds, whole.cpu_s / bare.cpu_s
+        times = f"{bare.seconds:.2f} s", f"{whole.seconds:.2f} s"
+        lines.append((name, *times, f"{ratio:.1f}", f"{of_cpu:.1f}", f"{whole.peak_gb:.2f} GB"))
+        targets.append(Target(name, of_cpu if most == PARSES_MAX else ratio, most))
+        targets.append(Target(f"{name}, GB", whole.peak_gb, PEAK_GB_MAX, margin=1))
     return lines, targets
 
 
@@ -158,7 +176,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.measure:
         what, path = options.measure
-        print(json.dumps({"seconds": WORKS[what](Path(path)), "peak_mb": peak_mb() or 0}))
+        seconds, cpu_s = WORKS[what](Path(path))
+        peak_gb = (peak_mb() or 0) * 2**20 / 1e9
+        print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_gb": peak_gb}))
         return
     shapes = [(1_000_000, False), (1_000_000, True), *([] if options.quick else [(10_000_000, False)])]
     lines: list[tuple[str, ...]] = []
@@ -167,7 +187,7 @@ def main() -> None:
         found = compare(rows, quoted=quoted, runs=RUNS[rows])
         lines += found[0]
         targets += found[1]
-    show("CSV to plan on disk, and back", ("what", "bare", "whole", "ratio", "peak memory"), lines)
+    show("CSV to plan on disk, and back", HEADER_OF_TABLE, lines)
     hold(targets)
 
 

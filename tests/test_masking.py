@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import html
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,7 +15,6 @@ import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 from starlette.applications import Starlette
 from typer.testing import CliRunner
 
@@ -23,11 +22,13 @@ from pipeline.cli import okta_plan
 from pipeline.cli_answers import switches
 from pipeline.envelope import View, error_answer, to_json
 from pipeline.errors import InputError, OktaPlanError
+from pipeline.formats import Format
 from pipeline.masking import Mask
 from pipeline.report.markdown import run_report
-from pipeline.report.terminal import render
+from pipeline.report.rendering import in_format
+from pipeline.review.of_view import review_of
 from pipeline.settings import Settings
-from pipeline.use_cases import generating, history, offline
+from pipeline.use_cases import comparing, generating, history, offline
 from pipeline.use_cases.desk import Desk
 from pipeline.views import ApplyView, SimulateView
 from tests.effort import examples
@@ -150,15 +151,16 @@ def story(people: list[str]) -> dict[str, Any]:
 
 def shown(view: View) -> str:
     """Every way in which a view is shown."""
-    text = io.StringIO()
-    render(view, Console(file=text, width=500, highlight=False, soft_wrap=True))
+    formats = [Format.TEXT, Format.JSON]
+    formats += [Format.MARKDOWN, Format.HTML] if review_of(view) is not None else []
     report = run_report(view) if isinstance(view, ApplyView) and view.run else ""
-    return "\n".join((to_json(view), text.getvalue(), report))
+    return "\n".join([*(in_format(view, each) for each in formats), report])
 
 
 def assert_nobody_in(text: str, people: list[str]) -> None:
     forms = {name for each in people for name in (each, re.sub(r"([\\`*_{}\[\]<>()#+!|~])", r"\\\1", each))}
     forms |= {json.dumps(name, ensure_ascii=False)[1:-1] for name in people}
+    forms |= {html.escape(name) for name in people}
     found = [name for name in forms if folded(name) in folded(text)]
     assert found == []
     assert "mail.example.org" not in re.sub(r"(\\?\*){3}(\\?~\d+)?@mail\.example\.org", "", text)
@@ -184,6 +186,7 @@ def test_no_view_of_the_whole_story_names_anybody(
     assert run is not None
     views += [org.undo(run), org.offline(lambda desk: history.runs(desk, run))]
     views.append(org.offline(lambda desk: history.runs(desk, None)))
+    views.append(org.offline(lambda desk: comparing.compare(desk, "t", f"undo-{run}")))
     for who in people[:4]:
         views.append(org.offline(partial(offline.show, given="t", user=who)))
     text = "\n".join(map(shown, views))
@@ -297,6 +300,8 @@ def test_every_door_masks(door: Callable[..., str], tmp_path: Path) -> None:
         door(tmp_path, "diff", "t", "--json", *org),
         door(tmp_path, "apply", "t", "--yes", *org),
         door(tmp_path, "verify", "t", "--json", *org),
+        door(tmp_path, "show", "t", "--format", "html"),
+        door(tmp_path, "diff", "t", "--format", "markdown", *org),
         door(tmp_path, "show", "t", "--user", people[0]),
         door(tmp_path, "show", "t", "--user", "anna-leeward"),
         door(tmp_path, "validate", "t"),

@@ -30,13 +30,15 @@ from pipeline.use_cases.desk import Desk
 from pipeline.views import ApplyView, DiffView
 from tests import virtual_time
 from tests.simulation.wire import Breach, Death, Sent, Wire
-from tests.simulation.world import TOKEN, Step, World
+from tests.simulation.world import CALLS_MAX, TOKEN, Step, World
 
 T = TypeVar("T")
 ORIGIN = "https://acme.okta.com"
 STEP_S_MAX = 6 * 3600.0
 """Of virtual time: what is not done by then hangs."""
 STEPS_MAX = 10
+LAST = Step(cut_at_request=CALLS_MAX + 1, down_s=5.0)
+"""Without faults; what takes more calls is gone on with as after any crash."""
 NO_ADDITIVE_GRANTS = ErrorCode.NO_ADDITIVE_GRANTS.value
 QUIET_S = 1200.0
 """Before the last apply: late calls have landed, and grants that end soon have ended."""
@@ -109,7 +111,10 @@ class _Trial:
         await self._clock.sleep(QUIET_S)
         differed: list[str] | None = None
         while True:
-            steps.append(await self._step(len(steps), Step()))
+            steps.append(await self._step(len(steps), LAST))
+            if steps[-1].was_cut and len(steps) < STEPS_MAX:
+                continue
+            self._wire.start_step(len(steps) - 1, None)
             differs = await self._in_time(online.diff(self._desk(), "t"))
             if not differs.changes or len(steps) >= STEPS_MAX or not self._may_go_on(steps[-1]):
                 break

@@ -20,7 +20,7 @@ from tests.virtual_time import EPOCH_S
 T = TypeVar("T")
 
 CALLS_MAX = 40
-"""Of an apply that has faults: by then its process has ended or is cut."""
+"""Of one apply: by then its process has ended or is cut."""
 TOKEN = "swarm-token-0123456789"
 APP_ID = "0oaswarm0000000000x7"
 LATER, SOONER, PAST = "2027-06-30T00:00:00Z", "2027-03-31T00:00:00Z", "2026-01-31T00:00:00Z"
