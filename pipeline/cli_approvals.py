@@ -116,9 +116,14 @@ async def _approve(desk: Desk, asked: _Asked) -> ApproveView:
     )
     approving.draft(desk, pending, given)
     show_pending(desk.mask.view(approving.pending_view(desk, pending)), pending.needs.privileged, console)
-    named = ask_to_name(pending.needs.privileged, provisioning=pending.needs.provisioning, console=console)
+    said = {each.casefold() for each in asked.conflicts}
+    broken = [each for each in pending.needs.conflicts if each.casefold() not in said]
+    named = ask_to_name(
+        pending.needs.privileged, broken, provisioning=pending.needs.provisioning, console=console
+    )
     given = replace(
         given,
+        conflicts=(*asked.conflicts, *(each for each in broken if each in named)),
         privileged=tuple(word for word in pending.needs.privileged if word in named),
         provisioning=PROVISIONING in named,
         typed=ask_for_counts(pending.to_type, console),

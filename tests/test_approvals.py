@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from pipeline.changes.codec import changes_digest, to_json
 from pipeline.changes.model import ChangeSet
 from pipeline.errors import ErrorCode, OktaPlanError
 from pipeline.plan.approval import Channel, approval_digest
+from tests import virtual_time
 from tests.approvals import (
     BOB,
     CID,
@@ -37,6 +39,7 @@ from tests.approvals import (
 from tests.in_process import Tenant
 from tests.mortal import Killed, MortalTransport
 from tests.test_cases import furnish
+from tests.test_guarding import at
 
 NOBODY = "nobody@x.com"
 RUN = "20260921T141320Z-ieqh"
@@ -189,11 +192,7 @@ def _changed_counts(org: Tenant) -> None:
 
 def _forged_run(org: Tenant) -> None:
     """Somebody writes the folder of a run that died, with what they would like under the approval's name."""
-    given(org)
-    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=False)
-    with pytest.raises(BaseExceptionGroup):
-        org.apply(require_approval=True)
-    org.wrap = lambda inner: inner
+    _begun(org)
     folder = org.workspace / "plans" / ".runs" / RUN
     document = json.loads((folder / "changes.json").read_text("utf-8"))
     document.pop("changes_digest")
@@ -205,6 +204,36 @@ def _forged_run(org: Tenant) -> None:
     header = json.loads((folder / "journal.jsonl").read_text("utf-8").splitlines()[0])
     header |= {"changes_digest": changes_digest(changes), "reviewed_digest": changes_digest(changes)}
     (folder / "journal.jsonl").write_text(json.dumps(header) + "\n", "utf-8")
+
+
+def _forged_user(org: Tenant) -> None:
+    """The same changes under the same digest, but one of them writes to somebody else."""
+    _begun(org)
+    path = org.workspace / "plans" / ".runs" / RUN / "changes.json"
+    document = json.loads(path.read_text("utf-8"))
+    cid = next(each["person"] for each in document["changes"] if each["address"]["key"] == CID)
+    for change in document["changes"]:
+        if change["address"] == {"kind": "grant", "key": BOB}:
+            change["person"] |= {"user_id": cid["user_id"]}
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def _forged_value(org: Tenant) -> None:
+    """The same changes under the same digest, but what is created is something else."""
+    _begun(org)
+    path = org.workspace / "plans" / ".runs" / RUN / "changes.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["changes"][0]["entitlement"]["new_values"][0]["name"] = "Superuser"
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def _begun(org: Tenant) -> None:
+    """A run under an approval, killed before its first write."""
+    given(org)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=False)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(require_approval=True)
+    org.wrap = lambda inner: inner
 
 
 def _unknown_key(org: Tenant) -> None:
@@ -294,6 +323,12 @@ MATRIX = {
     "its counts were edited": Misuse(ErrorCode.APPROVAL_INVALID, "it was edited", _changed_counts),
     "what a run calls reviewed was forged": Misuse(
         ErrorCode.OTHER_RUN, "is not what was approved", _forged_run, request={"resume": RUN}
+    ),
+    "to whom a run gives was forged": Misuse(
+        ErrorCode.OTHER_RUN, "grant/bob@x.com", _forged_user, request={"resume": RUN}
+    ),
+    "what a run creates was forged": Misuse(
+        ErrorCode.OTHER_RUN, "values/Role", _forged_value, request={"resume": RUN}
     ),
     "it says what nobody knows": Misuse(ErrorCode.APPROVAL_INVALID, '"expires"', _unknown_key),
     "forms are off": Misuse(ErrorCode.APPROVAL_BY_FORM, "OKTA_PLAN_FORM_APPROVAL", _form),
@@ -420,6 +455,49 @@ def test_a_run_that_was_not_under_the_approval_does_not_go_on_under_it(tmp_path:
         org.apply(resume=run, require_approval=True)
     assert (refused.value.code, org.writes()) == (ErrorCode.OTHER_RUN, sent)
     assert org.apply(resume=run).exit_code == 0
+
+
+class Held(httpx.AsyncBaseTransport):
+    """The first call takes two days, as waiting for the lease of another apply may."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self._wait_s = 2 * 86_400.0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        wait_s, self._wait_s = self._wait_s, 0.0
+        await virtual_time.clock().sleep(wait_s)
+        return await self._inner.handle_async_request(request)
+
+
+def test_an_approval_that_ends_while_the_apply_waits_does_not_count(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    given(org, expires="1d")
+    org.wrap = Held
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(require_approval=True)
+    assert (refused.value.code, org.writes()) == (ErrorCode.APPROVAL_EXPIRED, 0)
+
+
+def test_an_approval_of_something_else_lifts_no_freeze_for_a_run_that_goes_on(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=2, after=True)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply()
+    org.wrap = lambda inner: inner
+    run = next(each.name for each in (org.workspace / "plans" / ".runs").iterdir() if each.name[0] == "2")
+    given(org)
+    lifted = {"guard": "freeze", "limit": org.starts_s + 86_400, "reason": "a release"}
+    edit(approval_file(org), allow=[lifted])
+    assert status(org).counts
+    org.settings = {
+        "OKTA_API_TOKEN": "sandbox-token",
+        "OKTA_PLAN_FREEZE": f"{at(-60)}/{at(3_600)}",
+    }
+    sent = org.writes()
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(resume=run)
+    assert (refused.value.code, org.writes()) == (ErrorCode.FREEZE, sent)
 
 
 def test_looking_at_an_approval_gives_nothing_back_of_what_a_run_has_reserved(tmp_path: Path) -> None:

@@ -333,12 +333,26 @@ def approved(org: Tenant, **given: Any) -> Tenant:
     return org
 
 
+def hide_conflicts(org: Tenant) -> None:
+    """Somebody edits the stored set so that nobody is asked; what its digest covers stays."""
+    stored = (org.workspace / "plans" / ".runs" / "changes").glob("*.json")
+    newest = max(stored, key=lambda path: path.stat().st_mtime_ns)
+    document = json.loads(newest.read_text("utf-8"))
+    assert document["conflicts"] == ["no-owner-clerk"]
+    newest.write_text(json.dumps(document | {"conflicts": [], "findings": []}), "utf-8")
+
+
 def test_an_approval_that_names_the_rule_allows_the_conflict_that_was_reviewed(tmp_path: Path) -> None:
     org = tenant(tmp_path, access=[{"values": {"Role": ["Admin", "Owner"]}, "users": [ANN]}])
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "p.yaml").write_text(yaml.safe_dump(PAYMENTS), "utf-8")
     assert [each.reason for each in org.diff().held] == ["sod_conflict"]
     assert org.diff(allow=("sod_conflict=no-owner-clerk",)).held == []
+    with pytest.raises(OktaPlanError) as refused:
+        approved(org)
+    assert refused.value.code is ErrorCode.NOT_NAMED
+    assert "no-owner-clerk" in refused.value.detail
+    hide_conflicts(org)
     approved(org)
     assert [each.reason for each in org.apply(require_approval=True).held] == ["sod_conflict"]
     assert org.held() == {CID: {"Role": ["Guest"]}}

@@ -23,14 +23,16 @@ Counts = dict[str, int]
 class Needs:
     """What of a change set must be named before it can be approved, beside its counts.
 
-    ``privileged`` values as the plan's limits write them, each with how many people would gain it.
+    ``privileged`` values as the plan's limits write them, each with how many people would gain it;
+    ``conflicts`` are rules of duties, by id.
     """
 
     privileged: Mapping[str, int]
     provisioning: bool
+    conflicts: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.privileged) or self.provisioning
+        return bool(self.privileged or self.provisioning or self.conflicts)
 
 
 def in_scope(changes: ChangeSet, scope: Scope) -> ChangeSet:
@@ -62,7 +64,7 @@ def needs_of(plan: Plan, changes: ChangeSet) -> Needs:
     )
     gives = any(change.person is not None for change in changes.changes)
     pushes = any(each.code is FindingCode.PROVISIONING_PUSHES for each in changes.findings)
-    return Needs(dict(sorted(gains.items())), gives and pushes)
+    return Needs(dict(sorted(gains.items())), gives and pushes, changes.conflicts if gives else ())
 
 
 def _privileged(plan: Plan) -> dict[tuple[str, str], str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.address import Address
 from pipeline.changes.access import Terms, compare_person
-from pipeline.changes.duties import duty_findings
+from pipeline.changes.duties import duty_findings, held_together, to_name
 from pipeline.changes.model import Change, ChangeSet, Hold, Keep
 from pipeline.changes.snapshot import Snapshot
 from pipeline.changes.structure import compare_structure
@@ -37,6 +37,7 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         *(verdict for person in resolved.people for verdict in compare_person(terms, person)),
     ]
     changes = tuple(each for each in verdicts if isinstance(each, Change))
+    together = held_together(terms.duties, structure.snapshot, resolved.people, changes)
     return ChangeSet(
         org_id=snapshot.org_id,
         org_host=snapshot.org_host,
@@ -51,8 +52,9 @@ def diff(plan: Plan, plan_digest: str, snapshot: Snapshot, *, now_s: float | Non
         findings=(
             *_provisioning(snapshot),
             *_statuses(resolved.people),
-            *duty_findings(terms.duties, structure.snapshot, resolved.people, changes),
+            *duty_findings(structure.snapshot, together),
         ),
+        conflicts=to_name(together),
     )
 
 

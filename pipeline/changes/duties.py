@@ -107,21 +107,22 @@ def _not_told(held: Holdings, *, base_is_read: bool) -> str:
     return "the person's bundle gives" if any(not each.grant.values for each in bundles) else ""
 
 
-def duty_findings(
+Together = dict[tuple[str, bool], list[tuple[str, Conflict]]]
+"""By rule and whether a change adds to it: who will hold together what the rule forbids."""
+
+
+def held_together(
     duties: Duties, snapshot: Snapshot, people: Iterable[Person], changes: Iterable[Change]
-) -> Iterator[Finding]:
-    """What of the plan's people will hold together all the same, one finding a rule, and what nobody could
-    check.
-    """
-    yield from _unchecked(snapshot)
+) -> Together:
+    """What of the plan's people will hold together all the same."""
     if not duties.rules:
-        return
+        return {}
     names = ValueNames(snapshot)
     by_user: dict[str, list[Change]] = {}
     for change in changes:
         if change.person is not None and change.action is not Action.ASSIGN:
             by_user.setdefault(change.person.user_id, []).append(change)
-    found: dict[tuple[str, bool], list[tuple[str, Conflict]]] = {}
+    found: Together = {}
     for person in people:
         grants = snapshot.grants.get(person.user.id, ())
         if any(grant.action != "ALLOW" for grant in grants):
@@ -133,6 +134,21 @@ def duty_findings(
         for conflict in duties.conflicts((held | gained) - lost):
             key = conflict.rule.id, bool(conflict.pairs & gained)
             found.setdefault(key, []).append((person.principals[0], conflict))
+    return found
+
+
+def to_name(found: Together) -> tuple[str, ...]:
+    """The rules that an approval has to name."""
+    return tuple(sorted(rule for (rule, is_new), cases in found.items() if is_new and not _warns(cases)))
+
+
+def _warns(cases: list[tuple[str, Conflict]]) -> bool:
+    return cases[0][1].rule.warns
+
+
+def duty_findings(snapshot: Snapshot, found: Together) -> Iterator[Finding]:
+    """What is held together, one finding a rule, and what nobody could check."""
+    yield from _unchecked(snapshot)
     for (_, is_new), cases in sorted(found.items()):
         yield _standing(cases, is_new=is_new)
 

@@ -170,6 +170,8 @@ class ChangeSet:
     holds: tuple[Hold, ...]
     keeps: tuple[Keep, ...]
     findings: tuple[Finding, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    """Ids of the rules of duties that somebody would come to break by it, as was allowed; sorted."""
 
 
 def names_in(change_set: ChangeSet) -> Iterator[str]:

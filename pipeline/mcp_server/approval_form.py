@@ -1,7 +1,8 @@
 """A form in the client by which a person may approve. Off unless the settings turn it on, and never enough
 for what takes access away: the approval's own rules say what a form may do.
 
-Its text is made of the stored plan and change set alone: no word of it comes from a model.
+Its text is made of the stored plan and change set alone, and of the changes tells what the digest covers: no
+word of it comes from a model.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ STATELESS = "2026-07-28"
 """From this version on a form is a round trip of its own: the call ends, and comes again with the answer."""
 SHOWN = 15
 NAME_CHARACTERS_MAX = 80
+CHANGE_CHARACTERS_MAX = 300
 
 
 class Typed(BaseModel):
@@ -103,6 +105,7 @@ async def _form_text(desk: Desk, plan: str, digest: str) -> str | None:
         Channel.FORM,
         actions=waiting.counts,
         privileged=waiting.needs.privileged,
+        conflicts=waiting.needs.conflicts,
         form_approval=True,
         needs_signature=allowed_signers(desk) is not None,
     )
@@ -110,12 +113,15 @@ async def _form_text(desk: Desk, plan: str, digest: str) -> str | None:
 
 
 def _text(waiting: PendingApproval) -> str:
+    from pipeline.changes.telling import told
+
     changes = waiting.changes
-    people = [visible(each.message, characters_max=NAME_CHARACTERS_MAX) for each in changes.changes[:SHOWN]]
+    people = [visible(told(each), characters_max=CHANGE_CHARACTERS_MAX) for each in changes.changes[:SHOWN]]
     more = len(changes.changes) - len(people)
     okta_app = visible(changes.okta_app_label, characters_max=NAME_CHARACTERS_MAX)
+    org = f"{visible(changes.org_host, characters_max=NAME_CHARACTERS_MAX)} ({changes.org_id})"
     lines = [
-        f"Change Okta? Plan {waiting.plan.name}, app {okta_app}, org {changes.org_host}.",
+        f"Change Okta? Plan {waiting.plan.name}, app {okta_app} ({changes.okta_app_id}), org {org}.",
         f"It holds: {waiting.to_type}. Held back: {len(changes.holds)}.",
         *(f"- {each}" for each in people),
         *([f"- and {more} more"] if more > 0 else []),

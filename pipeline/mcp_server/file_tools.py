@@ -137,17 +137,17 @@ class FileTools:
     @offered("List source files", READS_FILES)
     async def list_csv_files(self, cursor: Next = None) -> FilesAnswer:
         """CSV files of the workspace, numbered; the number may stand for the file in other tools."""
+        from pipeline.source.s3 import is_enabled
         from pipeline.use_cases import sources
 
         place = Cursor.parse(cursor)
-        s3 = await self.door.look("s3", None, lambda desk: desk.settings.s3_enabled)
+        is_s3 = await self.door.look("s3", None, lambda desk: is_enabled(desk.settings))
         view = await self.door.look("list_csv_files", None, sources.files)
         self.door.listed = {each.number: each.path for each in view.files}
         rows = [
             FileRow(number=e.number, path=e.path, size_bytes=e.size_bytes, modified_at=e.modified_at)
             for e in page_of(view.files, place)
         ]
-        is_s3 = s3.strip().casefold() == "true"
         answer = FilesAnswer(
             total=len(view.files),
             finished=len(view.finished),

@@ -19,6 +19,12 @@ APPROVE = (
     "Show the counts to the person and ask them to run `command` in a terminal; it shows the change set and"
     " asks them to type its counts. Then call apply_plan with plan and changes_digest."
 )
+REFUSED_NOW = (
+    "As things stand apply will refuse it: see refusals. The person has to correct the plan, or to allow it"
+    " when they approve: `okta-plan approve` asks for privileged values and takes --allow GUARD=N with"
+    " --reason TEXT. Then: "
+)
+REFUSALS_SHOWN = 10
 NOTHING = "There is nothing to send: what the plan wants is there or held. Nothing needs approval."
 
 
@@ -80,6 +86,11 @@ class ItemRow(Shape):
     removes: list[HeldValues]
 
 
+class RefusalRow(Shape):
+    guard: str
+    why: str
+
+
 class ChangesAnswer(Rows):
     headline: ClassVar[str] = "The change set, stored for review."
     plan: str = ""
@@ -89,6 +100,8 @@ class ChangesAnswer(Rows):
     changes_digest: str = ""
     counts: dict[str, int] = {}
     held: dict[str, int] = {}
+    refusals: list[RefusalRow] = []
+    """What guards have against it now; told with the first page."""
     forecast_s: float | None = None
     bottleneck: str | None = None
     command: str | None = None
@@ -112,6 +125,8 @@ def changes_answer(found: StoredChanges, digest: str, view: DiffView | None, pla
     changes = found.changes
     plan = view.plan if view else f"plans/{changes.plan_name}.yaml"
     forecast = view.forecast if view else None
+    refusals = view.refusals if view else []
+    approve = f"{REFUSED_NOW}{APPROVE}" if refusals else APPROVE
     answer = ChangesAnswer(
         plan=plan,
         okta_app=changes.okta_app_label,
@@ -120,12 +135,14 @@ def changes_answer(found: StoredChanges, digest: str, view: DiffView | None, pla
         changes_digest=digest,
         counts=found.counts,
         held=found.held,
+        cut=["refusals"] if len(refusals) > REFUSALS_SHOWN else [],
+        refusals=[RefusalRow(guard=each.guard, why=each.detail) for each in refusals[:REFUSALS_SHOWN]],
         forecast_s=forecast.seconds if forecast else None,
         bottleneck=forecast.bottleneck if forecast else None,
         changes_file=f"plans/.runs/changes/{digest}.json",
         total=len(found.items),
         rows=[_item_row(each) for each in page_of(found.items, place)],
-        next=APPROVE if changes.changes else NOTHING,
+        next=approve if changes.changes else NOTHING,
     )
     return paged(answer, place)
 

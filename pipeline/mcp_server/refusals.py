@@ -20,6 +20,10 @@ _MAPPING = (
 )
 _PLANS = "Call list_plans, then name one of them."
 _DIFF = "Call diff_plan for a fresh changes_digest, and ask the person to approve that."
+_NAMED = (
+    "The approval must name it. Ask the person to run `okta-plan approve` in a terminal, which asks for it;"
+    " then call apply_plan again."
+)
 _RUNS = "Call run_status without a run for the list of runs."
 _LATER = "Call the tool again in a minute; ask the person if it stays so."
 NEXT: dict[ErrorCode, str] = {
@@ -57,7 +61,13 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.APP_AMBIGUOUS: "Ask the person for the app's id.",
     ErrorCode.ENTITLEMENT_MANAGEMENT_OFF: "Ask the person to turn on Entitlement Management for the app.",
     ErrorCode.LEASE_HELD: "Another apply of this app is under way. Call run_status later.",
-    ErrorCode.LIMIT_EXCEEDED: "The plan's limits forbid it. Only a person may change them, in the plan file.",
+    ErrorCode.LIMIT_EXCEEDED: "The plan's limits forbid it. Ask the person to correct the plan, or to approve"
+    " again with --allow GUARD=N --reason TEXT; then call apply_plan again.",
+    ErrorCode.PRIVILEGED_VALUE: _NAMED,
+    ErrorCode.PROVISIONING_UNNAMED: _NAMED,
+    ErrorCode.CHANGES_TOO_OLD: _DIFF,
+    ErrorCode.FREEZE: "Nothing is sent in a freeze. Ask the person; call apply_plan again when it is over.",
+    ErrorCode.NOT_NAMED: _NAMED,
     ErrorCode.RUN_NOT_FOUND: _RUNS,
     ErrorCode.RUN_CLOSED: "It is over. Call run_status with this run.",
     ErrorCode.RUN_UNFINISHED: _RUNS,
@@ -88,6 +98,15 @@ _PLAIN_DETAIL = frozenset(
     }
 )
 """Codes whose details are made of our own words, numbers and settings: no text of a source or a tenant."""
+
+
+def after(code: str | None, otherwise: str) -> str:
+    """What to do about a run whose process ended with the error of that code."""
+    if code is None:
+        return otherwise
+    if code.startswith("approval_"):
+        return _DIFF
+    return NEXT.get(ErrorCode(code), otherwise) if code in {*ErrorCode} else otherwise
 
 
 def refusal(error: OktaPlanError, *, mask: Mask, command: str | None = None) -> CallToolResult:

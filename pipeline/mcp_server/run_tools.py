@@ -23,7 +23,7 @@ from pipeline.mcp_server.file_tools import Next
 from pipeline.mcp_server.offers import READS_FILES, WRITES_OKTA, Refused, offered
 from pipeline.mcp_server.places import plan_place
 from pipeline.mcp_server.plan_tools import Digest, PlanName
-from pipeline.mcp_server.refusals import refusal
+from pipeline.mcp_server.refusals import after, refusal
 
 if TYPE_CHECKING:
     from pipeline.use_cases.desk import Desk
@@ -33,6 +33,7 @@ RunId = Annotated[str, Field(description="Run from apply_plan or run_status", ma
 WAIT_S_MAX = 45
 WAITED_S_MAX = 38.0
 """What a call waits of that, so that it is answered in time."""
+WHY_SHOWN = 10
 NEEDS_PERSON = {"anthropic/requiresUserInteraction": True}
 STATES = Literal[
     "starting", "running", "paused", "interrupted", "cancelled", "refused", "finished", "damaged", "none"
@@ -86,6 +87,8 @@ class RunAnswer(Rows):
     eta_s: float | None = None
     check_back_after_s: float | None = None
     error: str | None = None
+    why: list[str] = []
+    """What the error says."""
     rows: list[ProblemRow] = []
     runs: list[RunRow] = []
 
@@ -223,14 +226,22 @@ def _answer(told: RunStanding, place: Cursor) -> RunAnswer:
         eta_s=round(told.eta_s) if told.eta_s is not None else None,
         check_back_after_s=told.check_back_after_s,
         error=told.error,
+        why=list(told.why[:WHY_SHOWN]),
         total=len(told.problems),
         rows=[
             ProblemRow(subject=each.subject, action=each.action, why=each.why)
             for each in page_of(told.problems, place)
         ],
-        next=AFTER[told.state],
+        next=_next(told),
     )
     return paged(answer, place)
+
+
+def _next(told: RunStanding) -> str:
+    """What refused a run, or its going on, tells what to do; what stopped it in good order goes on."""
+    if told.state in ("refused", "interrupted", "finished") and told.error is not None:
+        return after(told.error, AFTER[told.state])
+    return AFTER[told.state]
 
 
 def _not_approved() -> OktaPlanError:

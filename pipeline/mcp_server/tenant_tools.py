@@ -122,12 +122,13 @@ class TenantTools:
     @offered("Test the connection", READS_OKTA)
     async def okta_test(self) -> ConnectionAnswer:
         """Which org is connected, as whom, what is missing, and which runs wait to go on."""
+        from pipeline.source.s3 import is_enabled
         from pipeline.use_cases import online, run_standing, sources
 
         view = await self.door.ask_okta("okta_test", None, lambda desk: online.check(desk, None))
         files = await self.door.look("files", None, sources.files)
         runs = await self.door.look("unfinished", None, lambda desk: run_standing.unfinished(desk, ROWS))
-        s3 = await self.door.look("s3", None, lambda desk: desk.settings.s3_enabled)
+        is_s3 = await self.door.look("s3", None, lambda desk: is_enabled(desk.settings))
         return ConnectionAnswer(
             org_id=view.org_id,
             org_host=view.org_host,
@@ -135,7 +136,7 @@ class TenantTools:
             clock_skew_s=view.clock_skew_s,
             missing_scopes=[each.scope for each in view.scopes if not each.granted],
             csv_files=len(files.files),
-            s3_enabled=s3.strip().casefold() == "true",
+            s3_enabled=is_s3,
             read_only=self.door.read_only,
             unfinished_runs=runs,
             next="Call list_csv_files.",

@@ -44,12 +44,20 @@ def _gives(change: ChangeView, words: frozenset[str]) -> bool:
     return any(f"{entitlement}/{value}" in words or value in words for entitlement, value in pairs)
 
 
-def ask_to_name(privileged: Mapping[str, int], *, provisioning: bool, console: Console) -> tuple[str, ...]:
-    """What the person typed when asked to name each privileged value, and that the app has provisioning."""
+def ask_to_name(
+    privileged: Mapping[str, int], conflicts: Iterable[str], *, provisioning: bool, console: Console
+) -> tuple[str, ...]:
+    """What the person typed when asked to name each privileged value, each rule of duties that is broken, and
+    that the app has provisioning.
+    """
     typed: list[str] = []
     for word, people in privileged.items():
         gain = "1 person gains" if people == 1 else f"{people} people gain"
         typed.append(_ask(console, f"{gain} the privileged {word}. Type {word} to approve that: "))
+    typed += [
+        _ask(console, f"Somebody breaks the rule of duties {rule}. Type {rule} to approve that: ")
+        for rule in conflicts
+    ]
     if provisioning:
         typed.append(
             _ask(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from pipeline.changes.forecast import listing_pays
-from pipeline.changes.snapshot import AppUser, Listing
+from pipeline.changes.model import Action, ChangeSet
+from pipeline.changes.snapshot import AppUser, Listing, Snapshot
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, TenantError
 
@@ -67,3 +69,26 @@ class Roster:
         if listing.complete:
             self._rows = rows
         return listing.complete
+
+
+def roster_of(
+    snapshot: Snapshot,
+    changes: ChangeSet,
+    list_again: Callable[[str], Awaitable[tuple[Mapping[str, AppUser], Listing]]],
+    clock: Clock,
+    *,
+    recheck_s: float,
+) -> Roster | None:
+    """The rows of ``snapshot`` for who carries out ``changes``; ``list_again`` takes the app's id. None where
+    nobody has listed the app's users: then each row is read by id.
+    """
+    if not snapshot.is_complete("app_users"):
+        return None
+    return Roster(
+        snapshot.app_users,
+        snapshot.observed_at_s,
+        partial(list_again, snapshot.okta_app.id),
+        clock,
+        recheck_s=recheck_s,
+        assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
+    )

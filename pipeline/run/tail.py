@@ -13,6 +13,7 @@ from pipeline.findings import Location
 from pipeline.run.entries import ENTRY, Closed, End, Entry, Header, Held, Note
 from pipeline.run.result import Outcome, Progress
 
+LAST_LINE_BYTES = 64 * 1024
 _DONE = frozenset(outcome.value for outcome in Outcome if outcome.is_done)
 
 
@@ -101,3 +102,13 @@ class Tail:
             location=Location(str(self.path)),
             next_step="See `okta-plan runs`.",
         )
+
+
+def ends_of(journal: Path) -> tuple[Entry, Entry]:
+    """The first and the last whole entry. Raises OSError, ValueError."""
+    with journal.open("rb") as file:
+        first = file.readline()
+        file.seek(max(0, journal.stat().st_size - LAST_LINE_BYTES))
+        lines = file.read().rpartition(b"\n")[0].splitlines()
+    last = lines[-1] if lines else first
+    return ENTRY.validate_json(first), ENTRY.validate_json(last)

@@ -208,9 +208,14 @@ def connect(settings: Settings, *, bucket: str | None = None) -> Bucket:
     return Bucket(s3_client(settings, attempts=4, read_s=READ_S), name, roots_of(settings))
 
 
+def is_enabled(settings: Settings) -> bool:
+    """Whether S3_ENABLED turns S3 on."""
+    return settings.s3_enabled.strip().casefold() in ("true", "1", "yes", "on")
+
+
 def _refuse_unless_enabled(settings: Settings) -> None:
     given = settings.s3_enabled.strip()
-    if given.casefold() not in ("true", "1", "yes", "on"):
+    if not is_enabled(settings):
         state = f"is {given!r}" if given else "is not set"
         raise InputError(
             ErrorCode.S3_DISABLED,

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.address import Address
 from pipeline.changes.codec import reviewer_of
 from pipeline.changes.forecast import Forecast, Means
-from pipeline.changes.model import Action, ChangeSet, HoldReason
+from pipeline.changes.model import ChangeSet, HoldReason
 from pipeline.changes.permissions import Permissions
 from pipeline.changes.refusals import refuse_unless_ready
 from pipeline.changes.snapshot import Snapshot
@@ -27,7 +27,7 @@ from pipeline.run.journal import Journal
 from pipeline.run.okta_tenant import OktaTenant, WriteTurns
 from pipeline.run.result import Outcome, RunResult
 from pipeline.run.resume import settle_open
-from pipeline.run.roster import Roster
+from pipeline.run.roster import roster_of
 from pipeline.use_cases.agreeing import agreed, read_changes
 from pipeline.use_cases.allowing import permissions_given
 from pipeline.use_cases.applied import applied_view, earlier_views, nothing_to_do
@@ -53,8 +53,15 @@ from pipeline.use_cases.online import (
 )
 from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports
 from pipeline.use_cases.parts import PARTS, waves_of
-from pipeline.use_cases.permitting import Cover, Permit, does_not_count, open_permit
-from pipeline.use_cases.resuming import Unfinished, find_unfinished, refuse_elsewhere, settle_earlier
+from pipeline.use_cases.permitting import Cover, Permit, does_not_count, is_done, open_permit
+from pipeline.use_cases.resuming import (
+    Unfinished,
+    find_unfinished,
+    refuse_elsewhere,
+    refuse_strangers,
+    settle_earlier,
+    to_resume,
+)
 from pipeline.use_cases.reviewing import accepted_reasons, bad_option
 from pipeline.use_cases.signals import stop_on_signals
 from pipeline.use_cases.spent import settle
@@ -77,7 +84,7 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
     permissions = permissions_given(request.allow, request.reasons)
     path, plan = read_plan(desk, request.plan)
     if request.resume is not None:
-        request = _resuming(desk, request, plan)
+        request = to_resume(desk, request, plan)
     permit, notices = open_permit(desk, request, path, plan)
     run_id = request.resume or request.run or new_run_id(desk.runtime.clock, desk.runtime.rng)
     stop = person.stop or asyncio.Event()
@@ -109,17 +116,6 @@ async def apply(desk: Desk, request: ApplyRequest, person: Person) -> ApplyView:
         )
         with stop_on_signals(stop):
             return await (job.resume(accepted) if request.resume else job.carry_out(accepted))
-
-
-def _resuming(desk: Desk, request: ApplyRequest, plan: Plan) -> ApplyRequest:
-    """``request`` for the part that the run was asked for. What cannot go on is refused before any call."""
-    for option, given in (("--changes", request.changes), ("--only", request.only)):
-        if given is not None:
-            raise bad_option(
-                option, str(given), ("it without --resume, which goes on with the old change set",)
-            )
-    unfinished = find_unfinished(desk, str(request.resume), plan)
-    return replace(request, only=unfinished.header.only)
 
 
 class _Job:
@@ -236,7 +232,7 @@ class _Job:
                 self._desk.runtime.clock,
             )
             done = folder.state().outcomes
-            await self._go_on(unfinished, done)
+            await self._go_on(unfinished, snapshot, done)
             result = await self._execute(journal, snapshot, changes, unfinished.reviewed, done=done)
         verified = await self._verified(self._read, result)
         result = replace(result, calls_by_bucket=self._tenant.budget.calls())
@@ -291,15 +287,23 @@ class _Job:
             journal.append(Closed(counts={}))
             raise
 
-    async def _go_on(self, unfinished: Unfinished, done: Mapping[Address, Outcome]) -> None:
+    async def _go_on(
+        self, unfinished: Unfinished, snapshot: Snapshot, done: Mapping[Address, Outcome]
+    ) -> None:
         if self._permit is None:
             return
+        reads, plan = self._tenant.reads, self._plan
+        rest = [each for each in unfinished.changes.changes if not is_done(done, each)]
+        await refuse_strangers(reads, plan, snapshot, self._run_id, rest)
         try:
             await self._permit.go_on(unfinished, done)
         except OktaPlanError as error:
             if self._request.require_approval:
                 raise
             self._notices = (does_not_count(error),)
+            # what only the approval allowed is not allowed any more
+            self._allow(self._given)
+            refuse_in_freeze(self._desk, self._given)
 
     async def _kept(self, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
         notices = [*self._notices, *await settle(self._desk, folder.run_id)]
@@ -367,11 +371,12 @@ class _Job:
         *,
         done: Mapping[Address, Outcome] | None = None,
     ) -> RunResult:
-        clock = self._desk.runtime.clock
+        clock, reads = self._desk.runtime.clock, self._tenant.reads
+        roster = roster_of(snapshot, changes, reads.app_users, clock, recheck_s=self._request.recheck_s)
         result = await execute(
             changes,
             waves_of(changes, self._only),
-            OktaTenant(self._tenant.reads, self._tenant.writes, self._roster(snapshot, changes)),
+            OktaTenant(reads, self._tenant.writes, roster),
             journal,
             clock,
             reviewed=reviewer_of(reviewed),
@@ -385,16 +390,3 @@ class _Job:
         if not result.stopped:
             return result
         return replace(result, halt=result.halt or lease_lost(self._leased.lease) or self._watch.halt())
-
-    def _roster(self, snapshot: Snapshot, changes: ChangeSet) -> Roster | None:
-        """None where nobody has listed the app's users: then each row is read by id."""
-        if not snapshot.is_complete("app_users"):
-            return None
-        return Roster(
-            snapshot.app_users,
-            snapshot.observed_at_s,
-            partial(self._tenant.reads.app_users, snapshot.okta_app.id),
-            self._desk.runtime.clock,
-            recheck_s=self._request.recheck_s,
-            assigns=sum(change.action is Action.ASSIGN for change in changes.changes),
-        )

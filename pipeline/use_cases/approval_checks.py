@@ -91,13 +91,7 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
             f"The plan {plan.name} was edited after it was approved, or the approval is of another plan.",
             next_step=AGAIN,
         )
-    if has_expired(approval, desk.runtime.clock.now()):
-        raise RefusedError(
-            ErrorCode.APPROVAL_EXPIRED,
-            "The approval has expired",
-            f"It was given on {approval.approved_at} and ended on {approval.expires_at}.",
-            next_step=AGAIN,
-        )
+    refuse_expired(desk, approval)
     if lasts_too_long(approval):
         raise RefusedError(
             ErrorCode.APPROVAL_INVALID,
@@ -108,6 +102,17 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
     refuse_channel(desk, approval)
     signers = allowed_signers(desk)
     refuse_own(plan, approval, check_signature(approval, signers) if signers is not None else ())
+
+
+def refuse_expired(desk: Desk, approval: Approval) -> None:
+    """Raises RefusedError where ``approval`` has ended by now."""
+    if has_expired(approval, desk.runtime.clock.now()):
+        raise RefusedError(
+            ErrorCode.APPROVAL_EXPIRED,
+            "The approval has expired",
+            f"It was given on {approval.approved_at} and ended on {approval.expires_at}.",
+            next_step=AGAIN,
+        )
 
 
 def refuse_channel(desk: Desk, approval: Approval) -> None:

@@ -338,6 +338,8 @@ def _os_user() -> str:
 
 def _refuse_unnamed(pending: PendingApproval, given: Given) -> None:
     unnamed = [each for each in pending.needs.privileged if each not in given.privileged]
+    named = {each.casefold() for each in given.conflicts}
+    unnamed += [each for each in pending.needs.conflicts if each.casefold() not in named]
     if pending.needs.provisioning and not given.provisioning:
         unnamed.append("provisioning")
     if unnamed:

@@ -20,7 +20,13 @@ from pipeline.run.result import Outcome
 from pipeline.run.spending import Spending
 from pipeline.use_cases.agreeing import read_changes
 from pipeline.use_cases.apply_request import ApplyRequest
-from pipeline.use_cases.approval_checks import load_approval, other_org, refuse_unsound, required
+from pipeline.use_cases.approval_checks import (
+    load_approval,
+    other_org,
+    refuse_expired,
+    refuse_unsound,
+    required,
+)
 from pipeline.use_cases.approving import stored_changes
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.online import store_changes
@@ -80,8 +86,9 @@ class Permit:
 
     async def cover(self, live: ChangeSet, only: str | None) -> Cover:
         """What may be sent of ``live``. Raises RefusedError where the approval is of another org or change
-        set, or less is left of it than would be sent.
+        set, less is left of it than would be sent, or it ended while a lease was waited for.
         """
+        refuse_expired(self._desk, self._approval)
         approved = self._approved(live)
         part = _part(self._approval, only)
         wanted = [each for each in live.changes if part in (None, part_of(each))]
@@ -100,7 +107,7 @@ class Permit:
         rest = [
             each
             for each in live.changes
-            if cover.only in (None, part_of(each)) and is_reviewed(each) and not _is_done(done, each)
+            if cover.only in (None, part_of(each)) and is_reviewed(each) and not is_done(done, each)
         ]
         if not rest:
             return
@@ -116,8 +123,9 @@ class Permit:
 
     async def go_on(self, unfinished: Unfinished, done: Mapping[Address, Outcome]) -> None:
         """Count the rest of a run that goes on under this approval. Raises RefusedError where it was under
-        another one or none.
+        another one or none, or it has ended meanwhile.
         """
+        refuse_expired(self._desk, self._approval)
         if unfinished.header.approval_digest != self.digest:
             raise RefusedError(
                 ErrorCode.OTHER_RUN,
@@ -232,6 +240,7 @@ def _count(changes: Iterable[Change], action_of: Callable[[Change], str]) -> dic
     return counts
 
 
-def _is_done(done: Mapping[Address, Outcome] | None, change: Change) -> bool:
+def is_done(done: Mapping[Address, Outcome] | None, change: Change) -> bool:
+    """Whether a former part of the run did ``change``."""
     outcome = (done or {}).get(change.address)
     return outcome is not None and outcome.is_done

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 
+from pipeline.address import principal_key
 from pipeline.changes.codec import changes_digest, from_json
-from pipeline.changes.model import ChangeSet
+from pipeline.changes.model import Change, ChangeSet
 from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.targets import strangers
 from pipeline.errors import ErrorCode, RefusedError
+from pipeline.okta.people import find_people
+from pipeline.okta.reads import Reads
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
 from pipeline.run.entries import Header
@@ -18,9 +22,10 @@ from pipeline.run.journal import Journal
 from pipeline.run.result import EarlierRun
 from pipeline.run.resume import close, settle_open, unfinished_run
 from pipeline.run.tenant import Tenant
+from pipeline.use_cases.apply_request import ApplyRequest
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import Leased
-from pipeline.use_cases.reviewing import read_json
+from pipeline.use_cases.reviewing import bad_option, read_json
 
 AFRESH = "Apply the plan without --resume: it is compared with the tenant afresh."
 
@@ -34,6 +39,17 @@ class Unfinished:
     changes: ChangeSet
     reviewed: ChangeSet
     state: RunState
+
+
+def to_resume(desk: Desk, request: ApplyRequest, plan: Plan) -> ApplyRequest:
+    """``request`` for the part that the run was asked for. What cannot go on is refused before any call."""
+    for option, given in (("--changes", request.changes), ("--only", request.only)):
+        if given is not None:
+            raise bad_option(
+                option, str(given), ("it without --resume, which goes on with the old change set",)
+            )
+    unfinished = find_unfinished(desk, str(request.resume), plan)
+    return replace(request, only=unfinished.header.only)
 
 
 def find_unfinished(desk: Desk, run: str, plan: Plan) -> Unfinished:
@@ -71,6 +87,27 @@ def refuse_elsewhere(header: Header, snapshot: Snapshot) -> None:
     if header.okta_app_id != snapshot.okta_app.id:
         found = f"the plan's app is now {snapshot.okta_app.id}, not {header.okta_app_id}"
         raise _refused(ErrorCode.OTHER_RUN, header.run_id, found)
+
+
+async def refuse_strangers(
+    reads: Reads, plan: Plan, snapshot: Snapshot, run: str, changes: Iterable[Change]
+) -> None:
+    """Raises RefusedError where ``changes``, as the run's folder has them, go to others than those whom the
+    plan names. No approval covers the ids that stand there, so the people are looked for again.
+    """
+    rest = tuple(changes)
+    keys = {each.address.key for each in rest if each.person is not None}
+    names = {user for cohort in (*plan.access, *plan.removals) for user in cohort.users}
+    wanted = sorted(each for each in names | {*plan.assignments.users} if principal_key(each) in keys)
+    match = plan.mapping.user.match if plan.mapping else ("login", "email")
+    people = await find_people(reads, wanted, match, limits=dict(snapshot.bucket_limits)) if wanted else {}
+    found = next(strangers(plan, replace(snapshot, people=people), rest), None)
+    if found is not None:
+        raise _refused(
+            ErrorCode.OTHER_RUN,
+            run,
+            f"what its folder says of {found.address} is not what the plan and the tenant say",
+        )
 
 
 async def settle_earlier(

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from pipeline.run.entries import ENTRY, Closed, Header
+from pipeline.run.entries import Closed, Header
 from pipeline.run.folder import RUN_ID, RunFolder, find_run
 from pipeline.run.lease_file import is_running
-from pipeline.run.tail import Tail
+from pipeline.run.tail import Tail, ends_of
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.parts import PARTS
 from pipeline.use_cases.reviewing import read_json
@@ -21,7 +20,6 @@ from pipeline.use_cases.working import state_of
 
 UNDER_WAY = ("starting", "running")
 SOON_S, LATE_S = 10.0, 600.0
-LAST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,8 @@ class RunStanding:
     """Holds by reason."""
     elapsed_s: float = 0.0
     error: str | None = None
+    why: tuple[str, ...] = ()
+    """What the error says, line by line: values and people may stand in it."""
     exit_code: int | None = None
     planned: int | None = None
     verified: int | None = None
@@ -113,7 +113,7 @@ def _in_terminal(desk: Desk, folder: RunFolder) -> RunStanding:
     """The same in short: of the journal only the first line and the last are looked at."""
     told = RunStanding(run=folder.run_id, plan="", state="damaged")
     try:
-        first, last = _ends_of(folder.journal)
+        first, last = ends_of(folder.journal)
     except (OSError, ValueError):
         return told
     if not isinstance(first, Header):
@@ -121,16 +121,6 @@ def _in_terminal(desk: Desk, folder: RunFolder) -> RunStanding:
     is_live = is_running(desk.runtime.runs_dir, first.org_id, first.okta_app_id, folder.run_id)
     state = "finished" if isinstance(last, Closed) else "running" if is_live else "interrupted"
     return replace(told, plan=first.plan_path, state=state, started_at=first.started_at)
-
-
-def _ends_of(journal: Path) -> tuple[object, object]:
-    """The first and the last whole entry. Raises OSError, ValueError."""
-    with journal.open("rb") as file:
-        first = file.readline()
-        file.seek(max(0, journal.stat().st_size - LAST_LINE_BYTES))
-        lines = file.read().rpartition(b"\n")[0].splitlines()
-    last = lines[-1] if lines else first
-    return ENTRY.validate_json(first), ENTRY.validate_json(last)
 
 
 def _with_journal(desk: Desk, told: RunStanding) -> RunStanding:
@@ -175,6 +165,7 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
         held=dict(Counter(each["reason"] for each in held)) or told.held,
         elapsed_s=answer.get("elapsed_s") or told.elapsed_s,
         error=error["code"] if isinstance(error, dict) else None,
+        why=tuple(str(error.get("detail") or "").splitlines()) if isinstance(error, dict) else (),
         exit_code=answer.get("exit_code"),
         planned=verification.get("pairs_planned"),
         verified=verification.get("pairs_held"),

@@ -12,19 +12,23 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import TypeAlias
 
 from pipeline.changes.model import ChangeSet
 from pipeline.envelope import View, error_answer, to_json
-from pipeline.errors import ErrorCode, OktaPlanError, RefusedError
+from pipeline.errors import ErrorCode, InputError, OktaPlanError, RefusedError
 from pipeline.plan.approval import approval_digest
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.model import Plan
+from pipeline.run.entries import Closed
 from pipeline.run.file_lock import locked
 from pipeline.run.folder import RunFolder, new_run_id, write_private
 from pipeline.run.journal import iso_utc
 from pipeline.run.process import process_start, this_host
+from pipeline.run.tail import ends_of
 from pipeline.use_cases.apply_request import ApplyRequest, Person
 from pipeline.use_cases.applying import apply
 from pipeline.use_cases.approval_checks import check, load_approval
@@ -35,6 +39,8 @@ from pipeline.use_cases.tickets import How, Ticket, TicketFolder, ticket_folder,
 
 LOOK_S = 0.3
 """How often a running process looks whether it is asked to stop."""
+STARTS_WITHIN_S = 60.0
+"""After that a process that has not said who it is was never started."""
 OVER = ("finished", "refused", "cancelled")
 Launch: TypeAlias = Callable[[Desk, str], int]
 """Starts the process of a run and returns its pid."""
@@ -186,8 +192,21 @@ def _known(folder: TicketFolder, run: str) -> Ticket:
 
 def state_of(desk: Desk, ticket: Ticket) -> str:
     """``starting``, ``running``, ``paused``, ``interrupted`` (its process died), ``cancelled``, ``refused``
-    (nothing was sent) or ``finished``.
+    (nothing was sent) or ``finished``, also where a later run settled and closed it.
     """
+    state = _state_of(desk, ticket)
+    could_go_on = state in ("paused", "interrupted")
+    return "finished" if could_go_on and _is_closed(desk, ticket.run) else state
+
+
+def _is_closed(desk: Desk, run: str) -> bool:
+    try:
+        return isinstance(ends_of(RunFolder(desk.runtime.runs_dir / run).journal)[1], Closed)
+    except (OSError, ValueError):
+        return False
+
+
+def _state_of(desk: Desk, ticket: Ticket) -> str:
     folder = ticket_folder(desk, ticket.run)
     answer = folder.read_answer()
     run = RunFolder(desk.runtime.runs_dir / ticket.run)
@@ -201,28 +220,46 @@ def state_of(desk: Desk, ticket: Ticket) -> str:
         if stopped:
             return "paused"
         return "interrupted" if run.journal.is_file() else "refused"
-    if ticket.is_alive() or ticket.pid == 0:
+    if ticket.is_alive() or (ticket.pid == 0 and not _is_late(desk, ticket)):
         return "running" if run.journal.is_file() else "starting"
     return "cancelled" if ticket.cancelled else "interrupted"
 
 
+def _is_late(desk: Desk, ticket: Ticket) -> bool:
+    started_s = datetime.fromisoformat(ticket.started_at).timestamp()
+    return desk.runtime.clock.now() - started_s > STARTS_WITHIN_S
+
+
 def _launch(desk: Desk, ticket: Ticket, launch: Launch) -> None:
     folder = ticket_folder(desk, ticket.run)
+    is_new = folder.read() is None
     folder.path.mkdir(mode=0o700, exist_ok=True)
     for each in (folder.answer, folder.stop):
         each.unlink(missing_ok=True)
     folder.write(ticket)
-    pid = launch(desk, ticket.run)
+    try:
+        pid = launch(desk, ticket.run)
+    except OSError as error:
+        if is_new:  # or each later call would name a run that nobody carries out
+            rmtree(folder.path)
+        raise InputError(
+            ErrorCode.FILE_UNWRITABLE,
+            "The process of the run cannot be started",
+            f"The system says: {error.strerror or error}. Nothing was sent.",
+            next_step="Make room on the machine, then try again.",
+        ) from error
+    folder.write(_carried_out_by(pid, ticket))
+
+
+def _carried_out_by(pid: int, ticket: Ticket) -> Ticket:
     started = process_start(pid)
-    folder.write(
-        ticket.model_copy(update={"host": this_host(), "pid": pid, "process_started": started or 0.0})
-    )
+    return ticket.model_copy(update={"host": this_host(), "pid": pid, "process_started": started or 0.0})
 
 
 def launch_process(desk: Desk, run: str) -> int:
     """Start ``okta-plan mcp-worker`` so that it outlives this process; returns its pid."""
     words = [sys.executable, "-P", "-m", "pipeline", "--workspace", str(desk.workspace)]
-    words += ["--log-file", str(desk.log_file)] if desk.log_file else []
+    words += ["--log-file", str(desk.log_file.absolute())] if desk.log_file else []
     words += ["mcp-worker", run]
     words += ["--org", str(desk.org_file.resolve())] if desk.org_file else []
     log = os.open(ticket_folder(desk, run).log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
@@ -253,7 +290,11 @@ else:
 async def work(desk: Desk, run: str) -> View:
     """Carry out what the ticket of ``run`` says and keep the answer beside it; also where it is an error."""
     folder = ticket_folder(desk, run)
-    ticket = _known(folder, run)
+    with locked(workers_dir(desk) / ".lock"):
+        ticket = _known(folder, run)
+        if ticket.pid == 0:  # who started this process has not lived to write that down
+            ticket = _carried_out_by(os.getpid(), ticket)
+            folder.write(ticket)
     stop = asyncio.Event()
     looking = asyncio.create_task(_look(desk, folder.stop, stop))
     try:

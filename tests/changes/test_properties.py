@@ -16,6 +16,7 @@ from pipeline.changes.diff import diff
 from pipeline.changes.model import Action, Change, Holding, added, removed
 from pipeline.changes.snapshot import BaseAccess, Lookup, LookupStatus, OktaEntitlement, OktaGrant, Snapshot
 from pipeline.changes.structure import Meant, compare_structure
+from pipeline.changes.targets import strangers
 from pipeline.changes.verification import verify
 from pipeline.changes.waves import waves
 from pipeline.plan.model import Assignments, Cohort, Entitlement, GrantOptions, Move, Plan
@@ -393,3 +394,16 @@ def test_a_change_set_survives_being_stored_with_its_digest(wanted: Plan, tenant
     again = from_json(json.loads(json.dumps(to_json(change_set))), "changes.json")
     assert again == change_set
     assert changes_digest(again) == changes_digest(change_set)
+
+
+@several
+@given(plans(), tenants())
+def test_what_was_compared_goes_to_those_whom_its_addresses_name(wanted: Plan, tenant: Snapshot) -> None:
+    changes = diff(wanted, "d", tenant).changes
+    assert list(strangers(wanted, tenant, changes)) == []
+    astray = [
+        replace(each, person=replace(each.person, user_id="00uother000000000000"))
+        for each in changes
+        if each.person is not None
+    ]
+    assert list(strangers(wanted, tenant, astray)) == astray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,30 @@ def test_a_form_in_which_the_counts_are_typed_approves_and_shows_the_stored_plan
     assert "3 grant" in message
     assert PEOPLE[0] in message
     assert len(office.held()) == 4
+
+
+def test_a_form_shows_what_the_digest_stands_for_whatever_the_stored_file_says_besides(
+    office: Office,
+) -> None:
+    """Messages, and the app's label, are no part of the digest: who may write the file may write them."""
+    office.settings(OKTA_PLAN_FORM_APPROVAL="true")
+    show, shown = form(lambda _message: ElicitResult(action="decline"))
+
+    async def story(it: Talk) -> None:
+        changes = await staged(it)
+        path = office.workspace / changes["changes_file"]
+        document = json.loads(path.read_text("utf-8"))
+        for each in document["changes"]:
+            each["message"] = "nothing worth a look"
+        document["okta_app_label"] = "Canteen"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        asked = {"plan": changes["plan"], "changes_digest": changes["changes_digest"]}
+        await it.refused("apply_plan", **asked)
+        assert document["okta_app_id"] in shown[0]
+
+    talk(office.server(), story, elicitation_callback=show)
+    assert f"grant {PEOPLE[0]}  + Role: Admin" in shown[0]
+    assert "nothing worth" not in shown[0]
 
 
 def test_forms_are_not_shown_where_they_are_off_and_not_asked_of_clients_without_them(office: Office) -> None:

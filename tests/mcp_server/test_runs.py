@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,13 @@ import pytest
 from mcp import MCPError
 
 from pipeline.mcp_server.jobs import Jobs, StillWorking
+from pipeline.mcp_server.server import build_server
+from pipeline.run.journal import iso_utc
+from pipeline.use_cases.applying import ApplyRequest, Person, apply
+from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.run_standing import RunStanding
+from pipeline.use_cases.tickets import ticket_folder
+from pipeline.use_cases.working import state_of, work
 from tests.mcp_server.office import APP, ERAS, Office, Talk, talk
 
 PEOPLE = tuple(f"user{n:02}@acme.example.com" for n in range(18))
@@ -19,7 +27,7 @@ PEOPLE = tuple(f"user{n:02}@acme.example.com" for n in range(18))
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    office = Office(tmp_path, people=PEOPLE, latency_ms=25)
+    office = Office(tmp_path, people=PEOPLE, latency_ms=60)
     office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE))
     return office
 
@@ -57,6 +65,29 @@ def test_a_run_that_was_paused_goes_on_where_it_stopped_under_the_same_approval(
     assert len(grants) == len(PEOPLE)
 
 
+def test_a_run_that_another_one_settled_is_over_and_stands_in_the_way_of_no_new_approval(
+    office: Office,
+) -> None:
+    async def in_terminal(desk: Desk) -> None:
+        await apply(desk, ApplyRequest(plan="erp", only="structure", require_approval=True), Person())
+
+    async def story(it: Talk) -> None:
+        run, asked = await started(it, office)
+        told = await stopped(it, run, "pause")
+        assert told["run_state"] == "paused", told
+        office.on_loop(in_terminal)
+        assert (await it.call("run_status", run=run))["run_state"] == "finished"
+        assert (await it.refused("control_run", run=run, action="resume"))["error"] == "run_closed"
+        assert (await it.call("okta_test"))["unfinished_runs"] == []
+        office.approve(asked["plan"], asked["changes_digest"], reason="once more")
+        again = await it.call("apply_plan", **asked)
+        assert (again["is_new"], again["run"] == run) == (True, False)
+        assert (await it.call("run_status", run=again["run"], wait_s=40))["run_state"] == "finished"
+
+    talk(office.server(), story)
+    assert len(office.held()) == len(PEOPLE)
+
+
 def test_a_cancelled_run_is_not_gone_on_with(office: Office) -> None:
     async def story(it: Talk) -> None:
         run, asked = await started(it, office)
@@ -80,6 +111,57 @@ def test_a_client_that_gives_a_call_up_leaves_the_run_alone(era: str, office: Of
 
     ended = talk(office.server(), story, mode=era)
     assert (ended["run_state"], ended["verified_pairs"]) == ("finished", len(PEOPLE))
+
+
+def test_a_run_whose_process_cannot_be_started_is_none_and_is_started_by_the_next_call(
+    office: Office,
+) -> None:
+    def full(_desk: Desk, _run: str) -> int:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    async def story(it: Talk) -> dict[str, Any]:
+        changes = await it.call("execute_user_grants", filename="erp", appId=APP)
+        office.approve(changes["plan"], changes["changes_digest"])
+        asked = {"plan": changes["plan"], "changes_digest": changes["changes_digest"]}
+        launch, door.launch = door.launch, full
+        assert (await it.refused("apply_plan", **asked))["error"] == "file_unwritable"
+        assert (await it.call("run_status"))["total"] == 0
+        door.launch = launch
+        return await it.call("apply_plan", **asked)
+
+    door = office.door(jobs=Jobs(30.0))
+    assert talk(build_server(door), story)["is_new"]
+    office.wait()
+    assert len(office.held()) == len(PEOPLE)
+
+
+def test_a_run_whose_starter_died_is_known_by_its_process_or_is_found_interrupted(office: Office) -> None:
+    """A server that is killed between its two notes leaves a ticket that names no process."""
+
+    async def story(it: Talk) -> str:
+        return (await started(it, office))[0]
+
+    run = talk(office.server(), story)
+    office.wait()
+
+    def without_process(desk: Desk, at_s: float) -> str:
+        folder = ticket_folder(desk, run)
+        ticket = folder.read()
+        assert ticket is not None
+        unnamed = {"pid": 0, "host": "", "process_started": 0.0}
+        folder.write(ticket.model_copy(update={**unnamed, "started_at": iso_utc(at_s)}))
+        folder.answer.unlink(missing_ok=True)
+        (desk.runtime.runs_dir / run / "journal.jsonl").unlink(missing_ok=True)
+        return state_of(desk, folder.read() or ticket)
+
+    async def look(desk: Desk) -> tuple[str, str, int]:
+        now_s = desk.runtime.clock.now()
+        fresh, late = without_process(desk, now_s), without_process(desk, now_s - 61)
+        await work(desk, run)
+        ticket = ticket_folder(desk, run).read()
+        return fresh, late, ticket.pid if ticket else 0
+
+    assert office.on_loop(look) == ("starting", "interrupted", os.getpid())
 
 
 def test_another_server_finds_a_run_that_goes_on_and_starts_no_second_one(office: Office) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.plan.approval import Allowance
+from tests.approvals import edit
 from tests.mcp_server.office import APP, ERAS, PEOPLE, Office, Talk, talk
 
 READ = {
@@ -178,3 +180,47 @@ def test_the_command_for_the_person_is_whole_however_long_the_workspace_is_calle
     command = talk(office.server(), story)
     assert shlex.split(command)[2] == str(office.workspace.resolve())
     assert command.endswith(".json")
+
+
+@pytest.mark.parametrize(
+    ("said", "is_on"), [("yes", True), (" ON ", True), ("1", True), ("no", False), ("", False)]
+)
+def test_s3_is_told_to_be_on_wherever_sources_are_read_from_it(
+    said: str, is_on: bool, office: Office
+) -> None:
+    office.settings(S3_ENABLED=said)
+
+    async def story(it: Talk) -> list[bool]:
+        return [(await it.call(tool))["s3_enabled"] for tool in ("okta_test", "list_csv_files")]
+
+    assert talk(office.server(), story) == [is_on, is_on]
+
+
+def test_what_guards_have_against_a_change_set_is_told_with_it_and_by_the_run_that_they_refuse(
+    office: Office,
+) -> None:
+    async def story(it: Talk) -> None:
+        made = await it.call("generate_plan", filename="erp", appId=APP)
+        path = office.workspace / made["plan"]
+        edit(path, limits={"value_max": {"Role/Admin": 1}, "privileged": ["Role/Auditor"]})
+        changes = await it.call("diff_plan", plan=made["plan"])
+        asked = {"plan": changes["plan"], "changes_digest": changes["changes_digest"]}
+        assert [each["guard"] for each in changes["refusals"]] == ["value_max/Role/Admin", "privileged"]
+        assert "2 people would gain Role/Admin" in changes["refusals"][0]["why"]
+        assert "see refusals" in changes["next"]
+        office.approve(changes["plan"], changes["changes_digest"], privileged=("Role/Auditor",))
+        run = (await it.call("apply_plan", **asked))["run"]
+        ended = await it.call("run_status", run=run, wait_s=40)
+        assert (ended["run_state"], ended["error"]) == ("refused", "limit_exceeded")
+        assert "2 people would gain Role/Admin" in ended["why"][0]
+        assert "--allow" in ended["next"]
+        assert office.writes() == []
+        allowed = Allowance(guard="value_max/Role/Admin", limit=2, reason="a new team")
+        office.approve(
+            changes["plan"], changes["changes_digest"], privileged=("Role/Auditor",), allow=(allowed,)
+        )
+        again = await it.call("apply_plan", **asked)
+        assert (again["is_new"], again["run"] == run) == (True, False)
+        assert (await it.call("run_status", run=again["run"], wait_s=40))["run_state"] == "finished"
+
+    talk(office.server(), story)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.approvals import COUNTS, approval_file, new_key, tenant
+from tests.approvals import ANN, COUNTS, approval_file, new_key, tenant
 from tests.path.box import command, environment, okta_plan
 
 COUNTED = "1 add, 2 assign, 2 grant, 1 extend"
@@ -60,6 +60,22 @@ def test_who_reads_the_change_set_and_types_its_counts_approves_it(tmp_path: Pat
     assert approval["approver"]
     # The clock of this org stands in 2026, that of the command does not: only what was written is looked at.
     assert approval["changes_digest"] == org.diff().changes_digest
+
+
+@needs_pty
+def test_who_lets_somebody_break_a_rule_of_duties_is_asked_to_name_it(tmp_path: Path) -> None:
+    org = tenant(tmp_path, access=[{"values": {"Role": ["Admin", "Owner"]}, "users": [ANN]}])
+    rule = {"id": "four-eyes", "why": "Four eyes.", "together": ["Role/Owner", "Role/Admin"]}
+    (tmp_path / "policies").mkdir()
+    policy = {"schema": "okta-plan-policy/v1", "rules": [rule]}
+    (tmp_path / "policies" / "p.yaml").write_text(yaml.safe_dump(policy), "utf-8")
+    org.diff(allow=("sod_conflict=four-eyes",))
+    counted = {b"Type what you approve": "1 add, 1 assign, 1 grant"}
+    code, shown = at_terminal(tmp_path, {b"breaks the rule of duties": "yes"} | counted)
+    assert (code, "four-eyes" in shown, approval_file(org).exists()) == (4, True, False)
+    code, shown = at_terminal(tmp_path, {b"breaks the rule of duties": "four-eyes"} | counted)
+    assert code == 0, shown
+    assert yaml.safe_load(approval_file(org).read_text("utf-8"))["conflicts"] == ["four-eyes"]
 
 
 @needs_pty
