@@ -73,7 +73,8 @@ def test_hostile_keys_write_nothing_outside_of_csv_and_are_refused_one_by_one(s3
     lines = shown.getvalue().splitlines()
     assert len(lines) == len(HOSTILE) + 3  # the counts, what was fetched, the list
     assert all(line.isprintable() for line in lines)
-    assert tree(tmp_path) == {"a/b/w/csv/good/erp.csv", "a/b/w/.okta-plan/s3.json"}
+    ours = {"a/b/w/.okta-plan/s3.json", "a/b/w/.okta-plan/.gitignore"}
+    assert tree(tmp_path) == {"a/b/w/csv/good/erp.csv", *ours}
 
 
 def test_a_sync_fetches_once_and_remembers_it_in_the_next_process(s3: S3, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_damaged_record_is_named_and_what_a_killed_sync_left_is_removed(s3: S3
     left.mkdir(parents=True)
     (left / "0").write_text("half")
     synced(tmp_path, s3.sources(bucket))
-    assert tree(tmp_path) == {"csv/a.csv", ".okta-plan/s3.json"}
+    assert tree(tmp_path) == {"csv/a.csv", ".okta-plan/s3.json", ".okta-plan/.gitignore"}
     (tmp_path / ".okta-plan" / "s3.json").write_text("{", "utf-8")
     assert refused(tmp_path, s3.sources(bucket)).code is ErrorCode.FILE_UNREADABLE
 
