@@ -20,6 +20,9 @@ AGE_H_MAX = 24.0
 """How old a reviewed change set may be, where nobody says otherwise."""
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
 class Settings(BaseSettings):
     """Settings of one workspace. Values of ``.env`` stay in this object: no child process inherits them."""
 
@@ -109,6 +112,21 @@ class Settings(BaseSettings):
             f"OKTA_PLAN_MASK_PII is {self.okta_plan_mask_pii!r}.",
             next_step="Set it to true or false.",
         )
+
+    okta_plan_log_level: Annotated[str, Field(validation_alias="OKTA_PLAN_LOG_LEVEL")] = ""
+
+    @property
+    def shows_calls(self) -> bool:
+        """Whether each call to Okta is told on stderr as well. Raises InputError for an unknown level."""
+        level = self.okta_plan_log_level.strip().casefold()
+        if level not in ("", *LOG_LEVELS):
+            raise InputError(
+                ErrorCode.SETTINGS_INVALID,
+                "The log level is unknown",
+                f"OKTA_PLAN_LOG_LEVEL is {self.okta_plan_log_level!r}.",
+                next_step=f"Set it to one of {', '.join(LOG_LEVELS)}; the default is warning.",
+            )
+        return level in ("debug", "info")
 
     @property
     def form_approval(self) -> bool:

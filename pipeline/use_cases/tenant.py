@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -62,7 +63,8 @@ async def open_tenant(
     connection, runtime = _connection(desk, scopes)
     budget = Budget(share=rate_share, concurrency=concurrency)
     host = connection.origin.partition("://")[2]
-    with call_log(desk.log_file, desk.runtime.clock, run) as on_call:
+    also = sys.stderr if desk.settings.shows_calls else None
+    with call_log(desk.log_file, desk.runtime.clock, run, also=also) as on_call:
         async with OktaClient(
             connection, runtime, budget=budget, user_agent=user_agent(run), on_call=on_call
         ) as client:
