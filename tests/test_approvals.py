@@ -236,6 +236,11 @@ def _begun(org: Tenant) -> None:
     org.wrap = lambda inner: inner
 
 
+def _late_beginning(org: Tenant) -> None:
+    given(org)
+    edit(approval_file(org), approved_at="2027-09-01T00:00:00Z", expires_at="2027-09-20T00:00:00Z")
+
+
 def _unknown_key(org: Tenant) -> None:
     given(org)
     edit(approval_file(org), expires="never")
@@ -330,6 +335,7 @@ MATRIX = {
     "what a run creates was forged": Misuse(
         ErrorCode.OTHER_RUN, "values/Role", _forged_value, request={"resume": RUN}
     ),
+    "it begins and ends late": Misuse(ErrorCode.APPROVAL_INVALID, "30 days", _late_beginning),
     "it says what nobody knows": Misuse(ErrorCode.APPROVAL_INVALID, '"expires"', _unknown_key),
     "forms are off": Misuse(ErrorCode.APPROVAL_BY_FORM, "OKTA_PLAN_FORM_APPROVAL", _form),
     "a form takes away": Misuse(

@@ -136,10 +136,11 @@ def has_expired(approval: Approval, now_s: float) -> bool:
     return datetime.fromisoformat(approval.expires_at).timestamp() <= now_s
 
 
-def lasts_too_long(approval: Approval) -> bool:
-    """Whether it was given an end that ``expiry`` does not give."""
+def lasts_too_long(approval: Approval, now_s: float) -> bool:
+    """Whether it was given an end that ``expiry`` does not give. A beginning yet to come counts as now."""
     approved, ends = (datetime.fromisoformat(each) for each in (approval.approved_at, approval.expires_at))
-    return ends - approved > timedelta(days=EXPIRES_AFTER_DAYS_MAX + 1)
+    begins = min(approved, datetime.fromtimestamp(int(now_s), UTC))
+    return ends - begins > timedelta(days=EXPIRES_AFTER_DAYS_MAX + 1)
 
 
 def in_words(counts: Mapping[str, int]) -> str:

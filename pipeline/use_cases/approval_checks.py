@@ -92,7 +92,7 @@ def refuse_unsound(desk: Desk, approval: Approval, plan: Plan) -> None:
             next_step=AGAIN,
         )
     refuse_expired(desk, approval)
-    if lasts_too_long(approval):
+    if lasts_too_long(approval, desk.runtime.clock.now()):
         raise RefusedError(
             ErrorCode.APPROVAL_INVALID,
             "The approval lasts too long",
