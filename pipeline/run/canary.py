@@ -19,7 +19,7 @@ from pipeline.run.catalog import Catalog
 from pipeline.run.result import Outcome
 from pipeline.run.retiming import more_than_the_end
 from pipeline.run.settle import Ending, Settled
-from pipeline.run.standing import Standing, Step
+from pipeline.run.standing import Standing, Step, drifted, is_in_force
 from pipeline.run.tenant import Pairs, Tenant
 
 READ_BACK_WAITS_S: Final = (0.0, 2.0, 10.0)
@@ -33,7 +33,7 @@ class WatchedStep:
     step: Step
     tenant: Tenant
     app_id: str
-    user_id: str
+    change: Change
     before: tuple[OktaGrant, ...] | None = None
     known: Standing | None = None
 
@@ -49,7 +49,22 @@ class WatchedStep:
         """
         if self.before is None:
             self.before = await self.tenant.grants_of(self.app_id, self.user_id)
+            if unforeseen := self._unforeseen_beside(self.before):
+                return drifted(f"There are grants beside now that were not compared ({unforeseen}).")
         return await self.step.look()
+
+    @property
+    def user_id(self) -> str:
+        return self.change.person.user_id if self.change.person else ""
+
+    def _unforeseen_beside(self, grants: tuple[OktaGrant, ...]) -> str:
+        """Types of additive grants that the comparison did not see, a listing having left them out. Steps
+        that list before they write judge that themselves.
+        """
+        if self.change.action is not Action.EXTEND or self.change.person is None:
+            return ""
+        known = {*BASE_TYPES, *self.change.person.beside}
+        return ", ".join(sorted({each.type for each in grants if is_in_force(each)} - known))
 
 
 class Canaries:
@@ -74,7 +89,7 @@ class Canaries:
             return await deliver(step)
         async with self._gates.setdefault(kind, asyncio.Lock()):
             if kind not in self._proven:
-                watched = WatchedStep(step, self._tenant, self._app_id, change.person.user_id)
+                watched = WatchedStep(step, self._tenant, self._app_id, change)
                 ending = await deliver(watched)
                 if await self._is_proven(change, watched, catalog, ending):
                     self._proven.add(kind)

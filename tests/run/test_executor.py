@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,13 +271,33 @@ def test_more_than_a_fifth_refused_stops_the_run(tmp_path: Path) -> None:
     assert len(result.ended) == 50
 
 
+def seen_beside(changes: ChangeSet) -> ChangeSet:
+    """``changes`` whose people are known to have ENTITLEMENT grants, too."""
+    knowing = [
+        replace(each, person=replace(each.person, beside=("ENTITLEMENT",))) if each.person else each
+        for each in changes.changes
+    ]
+    return replace(changes, changes=tuple(knowing))
+
+
+def test_a_canary_is_not_sent_beside_grants_that_the_comparison_did_not_see(tmp_path: Path) -> None:
+    tenant = a_tenant()
+    tenant.seed_row("ann")
+    tenant.seed_grant("ann", roles("Auditor"))
+    change_set = compare(tenant, Wanted(people={"ann": roles("Admin")}))
+    tenant.seed_grant("ann", roles("Clerk"), "ENTITLEMENT")
+    result = apply(change_set, tenant, tmp_path)
+    assert tenant.writes == []
+    assert result.counts["held"] == 1
+
+
 def test_a_canary_that_loses_access_halts_and_names_what_to_restore(tmp_path: Path) -> None:
     tenant = a_tenant()
     people = {"ann": roles("Admin"), "bob": roles("Admin"), "cid": roles("Admin")}
     for user_id in people:
         tenant.seed_row(user_id)
         tenant.seed_grant(user_id, roles("Auditor"))
-    change_set = compare(tenant, Wanted(people=people))
+    change_set = seen_beside(compare(tenant, Wanted(people=people)))
     tenant.seed_grant("ann", roles("Clerk"), "ENTITLEMENT")
     tenant.custom_replaces_additive = True
     result = apply(change_set, tenant, tmp_path)
