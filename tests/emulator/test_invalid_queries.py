@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.effort import examples
@@ -192,6 +192,7 @@ def test_any_parameters_are_answered_or_refused(
 
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"]
+OWN_PATHS = {"state", "requests", "changes", "reset", "faults"}
 STARTS = ["/", "/api/v1/", "/governance/api/v1/", "/_emulator/", f"{GRANTS}/", f"{APPS}/{APP}/", f"{USERS}//"]
 
 
@@ -224,6 +225,8 @@ def test_an_unknown_path_is_not_found(org: Furnished, method: str, path: str) ->
 @settings(max_examples=examples(150), deadline=None)
 @given(method=st.sampled_from(METHODS), start=st.sampled_from(STARTS), rest=st.text(max_size=12))
 def test_any_path_is_answered_as_okta_answers(org: Furnished, method: str, start: str, rest: str) -> None:
+    # The emulator's own paths ask for no token, and random text may hit one.
+    assume(start != "/_emulator/" or rest not in OWN_PATHS)
     for headers in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "DPoP x"}):
         answer = org.ask(method, start + quote(rest, safe=""), headers=headers)
         assert answer.status_code in (400, 401, 403, 404, 405), answer.text
