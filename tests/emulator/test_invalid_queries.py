@@ -192,7 +192,7 @@ def test_any_parameters_are_answered_or_refused(
 
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"]
-OWN_PATHS = {"state", "requests", "changes", "reset", "faults"}
+OWN_PATHS = {"state", "access", "requests", "changes", "reset", "faults"}
 STARTS = ["/", "/api/v1/", "/governance/api/v1/", "/_emulator/", f"{GRANTS}/", f"{APPS}/{APP}/", f"{USERS}//"]
 
 
