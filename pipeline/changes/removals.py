@@ -102,6 +102,8 @@ class Removals:
             # also where it is not held now, or the app has no such value: the grant is about to give it
             holds.append(_hold(person, _granted_too(person, both), both))
             pairs -= both
+        for obstacle, those in self._hidden(person, not_there_yet - granted):
+            holds.append(_hold(person, obstacle, those))
         for obstacle, those in self._obstacles(person, held, pairs):
             holds.append(_hold(person, obstacle, those))
             pairs -= those
@@ -110,6 +112,17 @@ class Removals:
         return Taking(
             person, held, others=(Keep(address=person.removal_address, principals=person.principals),)
         )
+
+    def _hidden(
+        self, person: Person, unlisted: frozenset[Pair]
+    ) -> Iterator[tuple[Obstacle, frozenset[Pair]]]:
+        """A value that the app does not have is held by nobody. But a grant that names a value which the
+        listing lacks proves the listing short, whatever the pages said: it may be that very value.
+        """
+        grants = self.snapshot.grants.get(person.user.id, ())
+        if unlisted and not all(self.names.of(grant).is_fully_known for grant in grants):
+            detail = f"{listed(unlisted)} is not listed, but the person holds values that the listing lacks."
+            yield Obstacle(HoldReason.INCOMPLETE_READ, detail), unlisted
 
     def _blocked(self, person: Person) -> list[tuple[Blocked, frozenset[Pair]]]:
         by_reason: dict[Blocked, set[Pair]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from pipeline.changes.diff import diff
@@ -89,7 +90,9 @@ def verify(plan: Plan, snapshot: Snapshot) -> Verification:
             if not {(key, pair), (key, named[pair])} & excused
         ]
         unwanted = {each for pair in person.removals if isinstance(each := to_remove.get(pair), tuple)}
-        removed_count += len(person.removals) - len(unwanted & held)
+        removed_count += sum(
+            _is_gone(to_remove.get(pair, pair), held, excused, key) for pair in person.removals
+        )
         still_held += [
             PersonValue(name, *pair, _why_held(pair, names, grants), _addresses(person))
             for pair in unwanted & held
@@ -147,6 +150,12 @@ def _held(names: ValueNames, grants: tuple[OktaGrant, ...]) -> frozenset[Pair]:
     if any(grant.action != "ALLOW" for grant in grants):
         return frozenset()
     return frozenset[Pair]().union(*(names.of(grant).pairs for grant in grants if grant.status == "ACTIVE"))
+
+
+def _is_gone(
+    meaning: Pair | Blocked, held: frozenset[Pair], excused: Container[tuple[str, Pair]], key: str
+) -> bool:
+    return not isinstance(meaning, Blocked) and meaning not in held and (key, meaning) not in excused
 
 
 def _values(snapshot: Snapshot) -> frozenset[Pair]:

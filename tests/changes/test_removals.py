@@ -107,6 +107,18 @@ ROWS = [
         ["hold several_base_grants"],
     ),
     Row("the value is not in the tenant", (held("Admin"),), ["keep"], takes=("Unknown",)),
+    Row(
+        "it may be a value that is not listed",
+        (held("Legacy"),),
+        ["hold incomplete_read"],
+        takes=("Unknown",),
+    ),
+    Row(
+        "it may be what a bundle gives and is not listed",
+        (held("Admin"), held("Legacy", type_=BUNDLE)),
+        ["hold incomplete_read"],
+        takes=("Unknown",),
+    ),
     Row("the tenant has only a near miss", (held("Admin"),), ["keep"], takes=("admin",)),
     Row("grants are torn", (held("Admin"),), ["hold incomplete_read"], options={"incomplete": ["grants"]}),
     Row("values are torn", (held("Admin"),), ["hold incomplete_read"], options={"incomplete": ["values"]}),
@@ -248,6 +260,10 @@ def test_verification_tells_what_is_still_held_and_what_is_gone() -> None:
     assert (after.still_held, after.pairs_removed, after.is_good) == ((), 1, True)
     policy = verify(takes("Admin"), tenant(held("Admin", type_="POLICY")))
     assert (policy.still_held, policy.pairs_removed, len(policy.holds)) == ((), 0, 1)
+    short = verify(takes("Unknown"), tenant(held("Legacy")))
+    assert (short.still_held, short.pairs_removed, len(short.holds)) == ((), 0, 1)
+    unlisted = verify(takes("Unknown"), tenant(held("Editor")))
+    assert (unlisted.pairs_removed, unlisted.is_good) == (1, True)
 
 
 PEOPLE = [f"p{number}@acme.example.com" for number in range(4)]

@@ -47,6 +47,11 @@ class Access:
         base = None if self.base is not None and self.base.ends_at <= now else self.base
         return replace(self, base=base, beside=tuple(each for each in self.beside if each.ends_at > now))
 
+    def ends(self) -> set[float]:
+        """When something of it ends by itself."""
+        grants = (self.base, *self.beside) if self.base else self.beside
+        return {each.ends_at for each in grants}
+
     def without(self, pairs: frozenset[Pair], of: Iterable[str]) -> Access:
         """Without ``pairs`` in grants of those types; a base grant that is left empty stays."""
         base = self.base

@@ -46,7 +46,8 @@ def _drops_nothing(case: Case, number: int, happened: Happened) -> Iterator[str]
     # What this run or an earlier part of it had done, and the admin has undone since.
     found = _told_afterwards(case, view)
     listed |= {key_of(p) for p in (*case.world.wanted, *case.world.unwanted) if found & {*case.meant(p)}}
-    start = case.evidence.steps[number - 1].ended_at if number else 0.0
+    first = _first_step(case, number, happened)
+    start = case.evidence.steps[first - 1].ended_at if first else 0.0
     for principal, pairs in case.world.wanted.items():
         if key_of(principal) in listed:
             continue
@@ -60,6 +61,12 @@ def _drops_nothing(case: Case, number: int, happened: Happened) -> Iterator[str]
             )
             if kept & pairs:
                 yield f"8: step {number} does not say why {principal} keeps {sorted(kept & pairs)}"
+
+
+def _first_step(case: Case, number: int, happened: Happened) -> int:
+    """The step that began the run: what was compared then is not compared again by a later part of it."""
+    steps = (each.step for each in case.evidence.sent if happened.resumed and each.run == happened.resumed)
+    return min(steps, default=number)
 
 
 def _told_afterwards(case: Case, view: ApplyView) -> set[str]:

@@ -106,13 +106,15 @@ class History:
         return [*(each.at(start) for each in found), found[-1].at(write.at)]
 
     def during(self, login: str, start: float, end: float) -> list[Access]:
-        """All that the person had between two times."""
+        """All that the person had between two times: what was changed, and what came to its end."""
         found: list[Access] = []
-        for moment in self.moments[login]:
-            if moment.at > end:
-                break
-            found = [moment.access] if moment.at < start else [*found, moment.access]
-        return [each.at(start) for each in found] + [each.at(end) for each in found[-1:]]
+        moments = [each for each in self.moments[login] if each.at <= end]
+        for moment, until in zip(moments, [*(each.at for each in moments[1:]), end], strict=True):
+            if until >= start:
+                since = max(moment.at, start)
+                ends = [each for each in moment.access.ends() if since < each <= until]
+                found += [moment.access.at(each) for each in (since, *sorted(ends))]
+        return found
 
     def pairs_of(self, entitlements: Iterable[Mapping[str, Any]]) -> frozenset[Pair]:
         """The names of a grant's values; what no state ever showed keeps its id."""

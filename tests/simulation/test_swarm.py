@@ -24,7 +24,7 @@ SEEDS_THAT_MEET_ALL, LEAST = 2_000, 3
 NOT_TO_BE_HAD = {"unknown_grant_type", "several_base_grants", "ambiguous_name", "not_supported"}
 """Hold reasons that the emulator, or an org so small, cannot bring about."""
 
-ONCE_BROKEN = (985302063, 107889500, 252826466)
+ONCE_BROKEN = (985302063, 107889500, 252826466, 262703186, 115343374)
 """Seeds that did, in the order in which they were found."""
 
 COUNT = examples(SEEDS, soaked=SEEDS_SOAKED)
