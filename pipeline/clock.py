@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
+
+NAP_S = 1.0
+"""How late a wait may end after the machine slept."""
 
 
 class Clock(Protocol):
@@ -32,4 +36,26 @@ class LoopClock:
         return self._epoch_s + loop_s - self._loop_start_s
 
     async def sleep(self, wait_s: float) -> None:
-        await asyncio.sleep(max(0.0, wait_s))  # noqa: TID251 - the one place where waiting happens
+        await asyncio.sleep(max(0.0, wait_s))  # noqa: TID251 - where waiting happens
+
+
+class WakefulClock:
+    """The time of a machine that may sleep. The event loop's own time stands still meanwhile, so a read made
+    before a laptop was closed would look fresh after it was opened, and a lease or a sign-in alive.
+
+    ``steady_s`` counts seconds from anywhere, those asleep among them, whatever the wall clock is set to.
+    """
+
+    def __init__(self, epoch_s: float, steady_s: Callable[[], float]) -> None:
+        self._epoch_s = epoch_s
+        self._steady_s = steady_s
+        self._start_s = steady_s()
+
+    def now(self) -> float:
+        return self._epoch_s + self._steady_s() - self._start_s
+
+    async def sleep(self, wait_s: float) -> None:
+        until_s = self.now() + wait_s
+        await asyncio.sleep(0)  # noqa: TID251 - where waiting happens
+        while (left_s := until_s - self.now()) > 0:  # noqa: ASYNC110 - of time nothing tells
+            await asyncio.sleep(min(left_s, NAP_S))  # noqa: TID251 - where waiting happens

@@ -93,32 +93,53 @@ class LeasePlace(Protocol):
 
 
 class Lease:
-    """A lease that is held. ``lost`` says why it no longer is; then no more may be sent."""
+    """A lease that is held. ``lost`` says why it no longer is; then ``stop`` is set: no more may be sent."""
 
-    def __init__(self, place: LeasePlace, text: LeaseText, clock: Clock) -> None:
+    def __init__(self, place: LeasePlace, text: LeaseText, clock: Clock, stop: asyncio.Event) -> None:
         self._place = place
         self._text = text
         self._clock = clock
+        self._stop = stop
         self._renewed_at_s = clock.now()
+        self._beating = asyncio.Lock()
         self.lost: str | None = None
 
     async def beat(self) -> bool:
-        """Renew the lease, and whether that was done. Sets ``lost`` where the lease is no longer ours, or was
-        not renewed in time.
+        """Renew the lease, and whether that was done. Loses it where it is no longer ours, or was not renewed
+        in time.
         """
+        async with self._beating:
+            return await self._renew()
+
+    async def confirm(self) -> None:
+        """Before a write: renew what others may soon take over, or took over while this machine slept. What
+        is still ours then nobody took.
+        """
+        async with self._beating:
+            if not self.lost and self._age_s() >= GIVE_UP_S:
+                await self._renew()
+
+    async def _renew(self) -> bool:
         at_s = self._clock.now()
         self._text = replace(self._text, heartbeat_at_s=at_s)
         try:
-            async with asyncio.timeout(self._renewed_at_s + GIVE_UP_S - at_s):
+            async with asyncio.timeout(max(GIVE_UP_S - self._age_s(), RETRY_S)):
                 is_ours = await self._place.renew(self._text)
         except (OSError, InputError) as error:
-            if self._clock.now() - self._renewed_at_s >= GIVE_UP_S:
-                self.lost = f"{self._place.shown} could not be renewed for {GIVE_UP_S:.0f} s: {_said(error)}"
+            if self._age_s() >= GIVE_UP_S:
+                self._lose(f"{self._place.shown} could not be renewed for {GIVE_UP_S:.0f} s: {_said(error)}")
             return False
         self._renewed_at_s = at_s
         if not is_ours:
-            self.lost = f"{self._place.shown} was removed, or another apply took it over."
+            self._lose(f"{self._place.shown} was removed, or another apply took it over.")
         return is_ours
+
+    def _age_s(self) -> float:
+        return self._clock.now() - self._renewed_at_s
+
+    def _lose(self, why: str) -> None:
+        self.lost = why
+        self._stop.set()
 
     async def release(self) -> None:
         """Remove the lease, if it is still ours. Raises OSError or InputError."""
@@ -142,8 +163,8 @@ async def hold_lease(
     Waits up to ``wait_s`` for another owner to end. Raises RefusedError (lease_held), naming the owner, and
     InputError where the place cannot be written or the lease in it cannot be read.
     """
-    lease = await _acquire(place, owner, clock, rng, wait_s=wait_s)
-    heart = asyncio.create_task(_keep_alive(lease, clock, stop))
+    lease = Lease(place, await _acquired(place, owner, clock, rng, wait_s=wait_s), clock, stop)
+    heart = asyncio.create_task(_keep_alive(lease, clock))
     try:
         yield lease
     finally:
@@ -155,27 +176,26 @@ async def hold_lease(
             await lease.release()
 
 
-async def _acquire(
+async def _acquired(
     place: LeasePlace, owner: Owner, clock: Clock, rng: random.Random, *, wait_s: float
-) -> Lease:
+) -> LeaseText:
     until_s = clock.now() + wait_s
     nonce = f"{rng.getrandbits(128):032x}"
     while True:
         text = LeaseText(**asdict(owner), nonce=nonce, heartbeat_at_s=clock.now())
         held_by = await place.claim(text)
         if held_by is None:
-            return Lease(place, text, clock)
+            return text
         if clock.now() >= until_s:
             raise _held(place, held_by, here=owner.host)
         await clock.sleep(min(POLL_S, max(until_s - clock.now(), 0.0)))
 
 
-async def _keep_alive(lease: Lease, clock: Clock, stop: asyncio.Event) -> None:
+async def _keep_alive(lease: Lease, clock: Clock) -> None:
     renewed = True
     while not lease.lost:
         await clock.sleep(HEARTBEAT_S if renewed else RETRY_S)
         renewed = await lease.beat()
-    stop.set()
 
 
 def read_lease(content: bytes | str, shown: str) -> LeaseText:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -123,10 +123,13 @@ class OktaTenant:
 
 
 class WriteTurns:
-    """Lets as many changes read as the budget has room for the writes after them."""
+    """Lets as many changes read as the budget has room for the writes after them. ``confirm`` comes last
+    before the read: it stops the run where it may no longer write.
+    """
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, confirm: Callable[[], Awaitable[None]]) -> None:
         self._pace = pace
+        self._confirm = confirm
 
     @asynccontextmanager
     async def turn(self, change: Change) -> AsyncIterator[None]:
@@ -134,8 +137,10 @@ class WriteTurns:
         by_name = change.action is Action.REVOKE and change.person is not None and not change.person.grant_id
         buckets = _BY_NAME if by_name else _BUCKETS.get(change.action)
         if buckets is None:
+            await self._confirm()
             yield
             return
         read, write = buckets
         async with self._pace.turn(read, write, *_MORE_READS.get(change.action, ())):
+            await self._confirm()
             yield

@@ -385,7 +385,7 @@ class _Job:
             stop=self._stop,
             done=done,
             concurrency=self._request.concurrency,
-            turn=WriteTurns(self._tenant.client.pace).turn,
+            turn=WriteTurns(self._tenant.client.pace, self._leased.lease.confirm).turn,
         )
         if not result.stopped:
             return result

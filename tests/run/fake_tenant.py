@@ -73,6 +73,12 @@ class FakeTenant:
         """A grant of (entitlement name, value name) pairs."""
         return self._store(user_id, self.ids_of(pairs), type_, **more)
 
+    def give(self, grant_id: str, pairs: set[tuple[str, str]]) -> None:
+        """The admin adds (entitlement name, value name) pairs to a grant."""
+        raw = self.raw_grants[grant_id]
+        held = {(each["id"], value["id"]) for each in raw["entitlements"] for value in each["values"]}
+        raw["entitlements"] = _wire(frozenset(held) | self.ids_of(pairs))
+
     def seed_row(self, user_id: str, scope: str = "USER") -> None:
         self.rows[user_id] = AppUser(user_id, scope, "ACTIVE")
 

@@ -163,7 +163,7 @@ def test_releasing_removes_only_ones_own(tmp_path: Path) -> None:
     assert claim(path, text(10, nonce="other"), ALIVE.get) is None
 
     async def release() -> None:
-        await Lease(FileLease(path, ALIVE.get), text(10, nonce="mine"), clock()).release()
+        await Lease(FileLease(path, ALIVE.get), text(10, nonce="mine"), clock(), asyncio.Event()).release()
 
     run(release())
     assert path.exists()

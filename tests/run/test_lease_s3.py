@@ -13,9 +13,9 @@ import pytest
 
 from pipeline.clock import Clock, LoopClock
 from pipeline.errors import ErrorCode, InputError, RefusedError
-from pipeline.run.lease import HEARTBEAT_S, STALE_S, Lease, LeaseText, Owner, hold_lease
+from pipeline.run.lease import HEARTBEAT_S, RETRY_S, STALE_S, Lease, LeaseText, Owner, hold_lease
 from pipeline.run.lease_s3 import S3Lease, Stored
-from tests.virtual_time import EPOCH_S, clock, run
+from tests.virtual_time import EPOCH_S, SleepyClock, clock, run
 
 KEY = "leases/00o1-0oa1.json"
 ALIVE = {10: 1.0, 11: 2.0}
@@ -228,6 +228,57 @@ def test_a_lease_that_another_took_over_stops_the_run_and_is_not_removed() -> No
         assert b"run-11" in bucket.objects[KEY].content
 
     run(sleeper())
+
+
+@pytest.mark.parametrize("asleep_s", [10.0, 600.0, 90_000.0])
+def test_who_wakes_with_its_lease_goes_on(asleep_s: float) -> None:
+    async def sleeper() -> None:
+        own_clock = SleepyClock()
+        bucket = Bucket(own_clock)
+        stop = asyncio.Event()
+        async with hold(bucket, 10, "there", stop) as lease:
+            await own_clock.sleep(20)
+            own_clock.fall_asleep(asleep_s)
+            await asyncio.gather(*(lease.confirm() for _ in range(5)))
+            assert (lease.lost, stop.is_set()) == (None, False)
+            await own_clock.sleep(600)
+            assert not stop.is_set()
+
+    run(sleeper())
+
+
+def test_who_wakes_without_its_lease_learns_it_before_the_next_write() -> None:
+    async def sleeper() -> None:
+        own_clock = SleepyClock()
+        bucket = Bucket(own_clock)
+        stop = asyncio.Event()
+        async with hold(bucket, 10, "there", stop) as lease:
+            own_clock.fall_asleep(600)
+            lie_around(bucket, 11, "here")
+            await asyncio.gather(*(lease.confirm() for _ in range(5)))
+            assert stop.is_set()
+            assert "took it over" in str(lease.lost)
+        assert b"run-11" in bucket.objects[KEY].content
+
+    run(sleeper())
+
+
+@pytest.mark.parametrize("how", ["is_down", "hangs"])
+def test_who_wakes_and_cannot_read_its_lease_stops_before_the_next_write(how: str) -> None:
+    async def sleeper() -> float:
+        own_clock = SleepyClock()
+        bucket = Bucket(own_clock)
+        stop = asyncio.Event()
+        async with hold(bucket, 10, "there", stop) as lease:
+            own_clock.fall_asleep(600)
+            setattr(bucket, how, lambda: True)
+            since_s = own_clock.now()
+            await lease.confirm()
+            assert stop.is_set()
+            assert "could not be renewed" in str(lease.lost)
+            return own_clock.now() - since_s
+
+    assert run(sleeper()) <= RETRY_S
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,7 +28,7 @@ from pipeline.run.result import RunResult
 from pipeline.runtime import Runtime
 from tests.run.fake_tenant import FakeTenant
 from tests.run.scenario import Wanted, carry_out, compare, header
-from tests.virtual_time import clock, run
+from tests.virtual_time import SleepyClock, clock, run
 
 WINDOW_S = 60.0
 LINKS = {"self": {"href": "https://acme.okta.com/"}}
@@ -42,6 +43,12 @@ class Windowed:
     latency_s: float = 0.2
     seen: list[tuple[float, str, str, int]] = field(default_factory=list)
     windows: dict[str, tuple[float, int]] = field(default_factory=dict)
+    answered: Callable[[httpx.Request], None] = lambda _request: None
+    """Hears of each call before its answer is back."""
+    confirmed: int = 0
+
+    async def confirm(self) -> None:
+        self.confirmed += 1
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         bucket = _bucket(request)
@@ -61,6 +68,7 @@ class Windowed:
         status, body = (429, {"errorCode": "E0000047"}) if throttled else self._effect(request)
         self.seen.append((now_s, request.method, _who(request, self.tenant), status))
         await self.tenant.clock.sleep(self.latency_s)
+        self.answered(request)
         return httpx.Response(status, json=body, headers=rate)
 
     def _effect(self, request: httpx.Request) -> tuple[int, Any]:
@@ -112,7 +120,7 @@ def apply(served: Windowed, change_set: ChangeSet, folder: Path, *, share: float
                     journal,
                     ticking,
                     entitlements=tuple(served.tenant.entitlements_by_id.values()),
-                    turn=WriteTurns(client.pace).turn,
+                    turn=WriteTurns(client.pace, served.confirm).turn,
                 )
 
     return run(live())
@@ -126,6 +134,30 @@ def people_with_a_grant(count: int) -> tuple[FakeTenant, ChangeSet]:
         tenant.seed_row(user_id)
         tenant.seed_grant(user_id, {("Role", "Auditor")})
     return tenant, compare(tenant, Wanted(people={user_id: {("Role", "Admin")} for user_id in users}))
+
+
+def test_what_was_read_before_the_machine_slept_is_read_again(tmp_path: Path) -> None:
+    """Meanwhile somebody else gave the person something."""
+    tenant, change_set = people_with_a_grant(3)
+    own_clock = SleepyClock()
+    tenant.clock = own_clock
+
+    def doze(request: httpx.Request) -> None:
+        last = request.url.path.rpartition("/")[2]
+        if request.method == "GET" and last in tenant.raw_grants and last not in slept:
+            slept.append(last)
+            own_clock.fall_asleep(3600)
+            tenant.give(last, {("Team", "Blue")})
+
+    slept: list[str] = []
+    tenant.seed_entitlement("Team", "Blue")
+    served = Windowed(tenant, {}, answered=doze)
+    result = apply(served, change_set, tmp_path)
+    assert len(slept) == 3
+    assert result.counts["applied"] == 3
+    wanted = {("Role", "Admin"), ("Role", "Auditor"), ("Team", "Blue")}
+    assert [tenant.held(f"p{n:03}") for n in range(3)] == [wanted] * 3
+    assert served.confirmed >= 6, "before each read that a write rests on"
 
 
 @pytest.mark.parametrize("latency_s", [0.2, 1.5])

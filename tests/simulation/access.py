@@ -49,8 +49,7 @@ class Access:
 
     def ends(self) -> set[float]:
         """When something of it ends by itself."""
-        grants = (self.base, *self.beside) if self.base else self.beside
-        return {each.ends_at for each in grants}
+        return {each.ends_at for each in (self.base, *self.beside) if each is not None}
 
     def without(self, pairs: frozenset[Pair], of: Iterable[str]) -> Access:
         """Without ``pairs`` in grants of those types; a base grant that is left empty stays."""

@@ -80,6 +80,7 @@ def what_occurred(evidence: Evidence) -> Iterator[str]:
             if happened.view.error is not None:
                 yield f"halt: {happened.view.error.code}"
     yield from (f"type: {each}" for each in dict.fromkeys(evidence.world.plan["grants"].values()))
+    yield from ("wire: asleep" for _ in evidence.naps)
     yield from ("wire: lost write" for each in evidence.sent if each.is_write and each.is_lost)
 
 

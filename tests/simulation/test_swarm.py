@@ -78,7 +78,7 @@ def expected() -> Iterator[str]:
     yield from (f"hold: {reason}" for reason in HoldReason if reason not in NOT_TO_BE_HAD)
     yield from (f"outcome: {outcome}" for outcome in Outcome)
     yield from (f"type: {each}" for each in ("custom", "additive", "hold", "canary", "convert"))
-    yield from ("step: cut", "step: resumed", "step: settled another", "wire: lost write")
+    yield from ("step: cut", "step: resumed", "step: settled another", "wire: lost write", "wire: asleep")
     yield from ("exit: 0", "exit: 3", "exit: 5", "halt: canary_failed", "outcome: not_started")
 
 

@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.changes.codec import to_json
 from pipeline.changes.model import ChangeSet
-from pipeline.clock import LoopClock
 from pipeline.emulator import InMemoryTransport, create_app
 from pipeline.emulator.orgfile import org_file_from
 from pipeline.errors import ErrorCode, OktaPlanError
@@ -30,7 +29,7 @@ from pipeline.use_cases.desk import Desk
 from pipeline.views import ApplyView, DiffView
 from tests import virtual_time
 from tests.simulation.wire import Breach, Death, Sent, Wire
-from tests.simulation.world import CALLS_MAX, TOKEN, Step, World
+from tests.simulation.world import CALLS_MAX, TOKEN, Nap, Step, World
 
 T = TypeVar("T")
 ORIGIN = "https://acme.okta.com"
@@ -81,6 +80,7 @@ class Evidence:
     sent: list[Sent]
     requests: list[dict[str, Any]]
     changes: list[dict[str, Any]]
+    naps: list[Nap]
 
 
 def carry_out(world: World, workspace: Path) -> Evidence:
@@ -96,7 +96,7 @@ class _Trial:
         self._world = world
         self._workspace = workspace
         self._rng = random.Random(world.seed)
-        self._clock: LoopClock = virtual_time.clock()
+        self._clock = virtual_time.SleepyClock()
         org = org_file_from(world.org)
         self._okta = create_app(org, now=self._clock.now, sleep=self._clock.sleep, seed=world.seed)
         self._witness_line = InMemoryTransport(self._okta)
@@ -131,6 +131,7 @@ class _Trial:
             sent=self._wire.sent,
             requests=await self._get("/_emulator/requests"),
             changes=await self._get("/_emulator/changes"),
+            naps=self._wire.naps,
         )
         self._okta.state.close()
         return evidence
@@ -192,7 +193,7 @@ class _Trial:
         step = happened.step
         applied = asyncio.ensure_future(applying.apply(self._desk(), request, applying.Person()))
         death = Death(self._runs_dir, step.cut_at_byte, step.cut_at_request, applied.cancel)
-        self._wire.start_step(number, death)
+        self._wire.start_step(number, death, step.nap)
         try:
             view = happened.view = await self._in_time(applied)
             if view.run:

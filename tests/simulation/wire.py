@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from pipeline.clock import Clock
+from tests.simulation.world import Nap
+from tests.virtual_time import SleepyClock
 
 _RUN = re.compile(r" run/(\S+)")
 
@@ -115,7 +116,7 @@ class Wire(httpx.AsyncBaseTransport):
     """Calls of the dead never leave; what was under way arrives or not, as with a socket."""
 
     def __init__(
-        self, org: httpx.AsyncBaseTransport, clock: Clock, origin: str, token: str, runs_dir: Path
+        self, org: httpx.AsyncBaseTransport, clock: SleepyClock, origin: str, token: str, runs_dir: Path
     ) -> None:
         self._org = org
         self._clock = clock
@@ -125,10 +126,13 @@ class Wire(httpx.AsyncBaseTransport):
         self.step = 0
         self.sent: list[Sent] = []
         self.death: Death | None = None
+        self.naps: list[Nap] = []
+        """Those that came."""
+        self._nap: Nap | None = None
         self._first_of_step = 0
 
-    def start_step(self, step: int, death: Death | None) -> None:
-        self.step, self.death, self._first_of_step = step, death, len(self.sent)
+    def start_step(self, step: int, death: Death | None, nap: Nap | None = None) -> None:
+        self.step, self.death, self._nap, self._first_of_step = step, death, nap, len(self.sent)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._check(request)
@@ -140,12 +144,18 @@ class Wire(httpx.AsyncBaseTransport):
             if death.came:
                 await asyncio.get_running_loop().create_future()
         sent = self._left(request)
+        nap = (
+            self._nap if self._nap and self._nap.at_request == len(self.sent) - self._first_of_step else None
+        )
         try:
             answer = await self._org.handle_async_request(request)
             await answer.aread()
         except httpx.TransportError:
             sent.back_at = self._clock.now()
             raise
+        if nap is not None:
+            self.naps.append(nap)
+            self._clock.fall_asleep(nap.for_s)
         sent.answered(answer, self._clock.now())
         return answer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from tests.simulation.structure import (
@@ -29,6 +29,14 @@ BUNDLE = "Basics"
 
 
 @dataclass(frozen=True, slots=True)
+class Nap:
+    """The machine sleeps when the answer to a call of the apply is there and not yet read."""
+
+    at_request: int
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One apply: how it starts and where its process is cut."""
 
@@ -46,6 +54,7 @@ class Step:
     """How long a listing of the app's users may be relied on."""
     down_s: float = 0.0
     """How long nothing runs before it."""
+    nap: Nap | None = None
     faults: tuple[dict[str, Any], ...] = ()
 
 
@@ -102,6 +111,8 @@ def world_of(seed: int) -> World:
         "switches": _switches(rng, okta_app, grants["type"]),
     }
     steps = tuple(_step(rng, first=number == 0) for number in range(rng.choices([1, 2, 3], [15, 4, 1])[0]))
+    naps = random.Random(f"naps of {seed}")
+    steps = tuple(replace(each, nap=_nap(naps)) for each in steps)
     has_pages = any(fault["kind"] in OF_PAGES for step in steps for fault in step.faults)
     page_size = 3 if rng.random() < (0.8 if has_pages else 0.1) else None
     return World(
@@ -332,6 +343,13 @@ def _switches(rng: random.Random, okta_app: Mapping[str, Any], type_: str) -> di
         "revoke_ends_empty_custom": rng.random() < 0.5,
         "search_lag_s": 0,
     }
+
+
+def _nap(rng: random.Random) -> Nap | None:
+    """About when writes are under way: a compare takes a dozen calls and more."""
+    if rng.random() < 0.8:
+        return None
+    return Nap(rng.randint(8, CALLS_MAX), rng.choice([3.0, 100.0, 7200.0]))
 
 
 def _step(rng: random.Random, *, first: bool) -> Step:
