@@ -40,6 +40,7 @@ from pipeline.cli_options import (
 )
 from pipeline.errors import Exit
 from pipeline.source import REJECTS_MAX
+from pipeline.standard_streams import accept_any_text
 from pipeline.telling_errors import show_unforeseen, show_usage
 
 okta_plan = typer.Typer(
@@ -316,6 +317,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int | None:
+    accept_any_text()
     try:
         code: int | None = okta_plan(standalone_mode=False, prog_name="okta-plan")
     except typer.Exit as left:

@@ -12,6 +12,7 @@ import typer
 
 from pipeline.errors import OktaPlanError
 from pipeline.formats import Format
+from pipeline.standard_streams import to_stdout, write_utf8
 from pipeline.telling_errors import show_error
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def answer(command: str, shape: Shape | bool, call: Callable[[], View]) -> None:
     """
     wanted = Shape.of(None, json=shape) if isinstance(shape, bool) else shape
     view = switches.masked(guarded(command, wanted.is_json, call))
-    guarded(command, wanted.is_json, lambda: _tell(view, wanted))
+    # what stdout did not take is told on stderr
+    guarded(command, wanted.is_json and wanted.output is not None, lambda: _tell(view, wanted))
     raise typer.Exit(view.exit_code)
 
 
@@ -107,11 +109,11 @@ def _tell(view: View, shape: Shape) -> None:
     from pipeline.report.terminal import render
 
     if shape.format is Format.TEXT and shape.output is None:
-        render(view)
+        to_stdout(lambda: render(view))
         return
     text = in_format(view, shape.format, shape.link)
     if shape.output is None:
-        sys.stdout.write(text)
+        to_stdout(lambda: write_utf8(text))
         return
     from pipeline.use_cases.storing import write_text
 

@@ -96,12 +96,11 @@ def _refuse_without_terminal(json: bool) -> None:
 
 
 async def _approve(desk: Desk, asked: _Asked) -> ApproveView:
-    from rich.console import Console
-
     from pipeline.report.approvals import PROVISIONING, ask_for_counts, ask_to_name, show_pending
+    from pipeline.report.text import open_console
     from pipeline.use_cases import approving
 
-    console = Console(stderr=asked.json, highlight=False, soft_wrap=True)
+    console = open_console(stderr=asked.json)
     scope = approving.scope_of(asked.scope)
     allow = approving.allowances(asked.allow, asked.reason)
     pending = approving.pending(desk, asked.plan, scope=scope, changes=asked.changes)

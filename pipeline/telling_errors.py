@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.errors import ErrorCode, Exit, OktaPlanError, UsageError
+from pipeline.errors import ErrorCode, Exit, InputError, OktaPlanError, UsageError
+from pipeline.standard_streams import to_stdout, write_utf8
 
 if TYPE_CHECKING:
     from pipeline.masking import Mask
@@ -36,7 +37,10 @@ def show_error(
 
         trace = "".join(traceback.format_exception(error))
         sys.stderr.write(mask.text(trace) if mask else trace)
-    sys.stdout.write(to_json(answer)) if json else render_error(answer)
+    try:
+        to_stdout(lambda: write_utf8(to_json(answer))) if json else render_error(answer)
+    except InputError as unwritten:
+        render_error(error_answer(unwritten, command))
 
 
 def show_usage(error: typer.TyperException, *, debug: bool) -> int:

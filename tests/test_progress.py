@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from pipeline.report.progress import progress_line, show_fetching, show_progress
@@ -47,6 +49,17 @@ def test_elsewhere_a_line_is_written_for_each_tenth_and_none_twice() -> None:
     lines = shown(terminal=False, steps=steps).splitlines()
     assert [each.partition("/")[0] for each in lines] == [str(4 * tenth) for tenth in range(1, 11)]
     assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_run_goes_on_where_its_progress_cannot_be_written(terminal: bool) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    show = show_progress(Console(file=Full(), force_terminal=terminal, width=100, color_system=None))
+    for each in (progress(4), progress(8), progress(40, over=True)):
+        show(each)
 
 
 def test_a_sync_of_many_objects_or_bytes_says_each_tenth_and_a_small_one_nothing() -> None:

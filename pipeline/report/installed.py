@@ -7,7 +7,7 @@ import json
 from rich.console import Console
 
 from pipeline.install_views import InstallView
-from pipeline.report.text import plain
+from pipeline.report.text import open_console, plain
 
 _SHADES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -38,7 +38,7 @@ def show_change(view: InstallView, console: Console) -> None:
 
 def ask_install(view: InstallView) -> bool:
     """Show the change on stderr and ask whether to make it."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = open_console(stderr=True)
     show_change(view, console)
     for note in view.notes[:-1]:
         console.print(f"  {plain(note)}")

@@ -24,12 +24,20 @@ LINE_EVERY_S = 10.0
 
 
 def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
-    """A follower of a run, on stderr: rate, time left, and how many are held."""
+    """A follower of a run, on stderr: rate, time left, and how many are held. Where stderr cannot be written,
+    on a full disk or when its terminal has gone, the run goes on without.
+    """
     console = console or open_console(stderr=True)
     said: tuple[int, int] | None = None
     last = 0
 
     def show(progress: Progress) -> None:
+        try:
+            tell(progress)
+        except OSError:
+            console.quiet = True
+
+    def tell(progress: Progress) -> None:
         nonlocal last, said
         if console.is_terminal:
             draw(console, progress, is_last=progress.over)
@@ -45,7 +53,7 @@ def show_progress(console: Console | None = None) -> Callable[[Progress], None]:
 
 def show_fetching(console: Console | None = None) -> Callable[[Fetching], None]:
     """A follower of a sync, on stderr: a line for each tenth, where there is much to fetch."""
-    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    console = console or open_console(stderr=True)
     last = 0
 
     def show(fetching: Fetching) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from pipeline.record_views import EvidenceView, PruneView, WhyKept
-from pipeline.report.text import SHOWN, more, plain
+from pipeline.report.text import SHOWN, more, open_console, plain
 from pipeline.review.words import counted, people_counted
 
 _WHY = {
@@ -55,7 +55,7 @@ def show_pruned(view: PruneView, console: Console) -> None:
 
 def ask_to_prune(view: PruneView) -> bool:
     """Show on stderr what would be deleted, and ask whether to."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = open_console(stderr=True)
     show_pruned(view, console)
     word = f"delete {len(view.pruned) + view.change_sets}"
     return console.input(f"Delete these for good? Type {word}: ").strip() == word

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.envelope import FindingView
+from pipeline.standard_streams import forget
 from pipeline.visible import cut, visible
 
 MINUTE_S = 60
@@ -30,9 +32,17 @@ def one_line(text: str) -> str:
     return escape(cut(visible(text), LONG))
 
 
+class _Unhurried(Console):
+    """Goes on where nobody reads any more: how a command ends does not depend on that."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        forget(sys.stderr if self.stderr else sys.stdout)
+
+
 def open_console(*, stderr: bool = False) -> Console:
     """Where text goes. Long lines wrap softly, and ``:name:`` stays what it is: a value may be called so."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    console = _Unhurried(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
     if not console.is_terminal:
         console.width = WIDE
     return console
