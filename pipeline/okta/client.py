@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.buckets import bucket_of
-from pipeline.okta.budget import Budget, read_date, read_header
+from pipeline.okta.budget import Budget, read_date, read_header, read_retry_after
 from pipeline.okta.pace import Pace
 from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
 from pipeline.okta.sign_in import TOKEN_PATH, SignIn
@@ -26,6 +26,8 @@ SIGNED_ANEW_MAX = 2
 BODY_BYTES_MAX = 64 * 1024 * 1024
 TIMEOUT_S = 60.0
 TOO_MANY_REQUESTS = 429
+FORBIDDEN_CODES = frozenset({"E0000004", "E0000005", "E0000006"})
+"""Of a 403; the first is what the governance API's description gives for "no permission"."""
 LEAN_USERS = "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"
 
 
@@ -204,9 +206,15 @@ class OktaClient:
         except httpx.HTTPError as failure:
             error, answer = failure, Answer(None, lost=why_unanswered(request, failure))
         finally:
-            self.pace.leave(bucket, sent_at_s, status=answer.status, header=header)
-        if header is not None:
-            self.clock_skew_s = header.date_s - self._clock.now()
+            self.pace.leave(
+                bucket,
+                sent_at_s,
+                status=answer.status,
+                header=header,
+                retry_after_s=read_retry_after(answer.headers),
+            )
+        if answer.date_s is not None:
+            self.clock_skew_s = answer.date_s - self._clock.now()
         if self._on_call is not None:
             template = call.template.replace("{}", "{id}")
             self._on_call(CallRecord(call.method, template, bucket, answer.status, answer.request_id, number))
@@ -250,6 +258,13 @@ class OktaClient:
         return self._http.build_request(call.method, address, content=content, headers=headers)
 
     def _refuse_dead_credential(self, answer: Answer) -> None:
+        if lacks_feature(answer):
+            raise CredentialError(
+                ErrorCode.PERMISSION_MISSING,
+                "The org lacks a feature, or the credential may not use it",
+                _explained(f"Okta answered {answer.status}", answer),
+                next_step="Ask Okta whether Identity Governance is licensed and turned on for this org.",
+            )
         if answer.status == 401:  # noqa: PLR2004 - Unauthorized
             raise CredentialError(
                 ErrorCode.CREDENTIAL_REFUSED,
@@ -271,13 +286,20 @@ class OktaClient:
                 _explained("Okta answered 403 insufficient_scope", answer),
                 next_step="Run `okta-plan check`: it says which scopes are missing and where to grant them.",
             )
-        if answer.status == 403 and answer.error and answer.error.code in ("E0000005", "E0000006"):  # noqa: PLR2004
+        if answer.status == 403 and answer.error and answer.error.code in FORBIDDEN_CODES:  # noqa: PLR2004
             raise CredentialError(
                 ErrorCode.PERMISSION_MISSING,
                 "The credential lacks a permission",
                 _explained("Okta answered 403", answer),
                 next_step=self._sign_in.forbidden_advice,
             )
+
+
+def lacks_feature(answer: Answer) -> bool:
+    """Whether a call was turned away because the org has no such feature: a 401 that says nothing against the
+    credential (okta-api.md section 9).
+    """
+    return answer.status == 401 and answer.error is not None and answer.error.code == "E0000015"  # noqa: PLR2004
 
 
 def refuses_proof(answer: Answer) -> bool:

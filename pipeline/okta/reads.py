@@ -134,7 +134,9 @@ class Reads:
         query = (("limit", "500"), ("expand", "user"))
         call = Call("GET", "/api/v1/apps/{}/users", (app_id,), query)
         listed = await list_all(self._client, call, AppUserBody, "app_users")
-        users = tuple(each.embedded.user.value() for each in listed.items if each.embedded.user)
+        users = tuple(
+            each.embedded.user.value() for each in listed.items if each.embedded and each.embedded.user
+        )
         return {each.id: each.value() for each in listed.items}, users, listed.listing
 
     async def app_user(self, app_id: str, user_id: str) -> AppUser | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode
-from pipeline.okta.client import Answer, failed, refuses_proof
+from pipeline.okta.client import Answer, failed, lacks_feature, refuses_proof
 from pipeline.okta.retry import ATTEMPTS_MAX, SERVER_TROUBLE, THROTTLED_MAX, backoff_s
 from pipeline.okta.sign_in import TOKEN_PATH
 from pipeline.okta.signing import ProofKey, SigningKey, client_assertion
@@ -151,7 +151,7 @@ class ServiceAppSignIn:
         if refuses_proof(answer):
             self._see_clock(answer)
             return True
-        if answer.status == 401:  # noqa: PLR2004 - Unauthorized
+        if answer.status == 401 and not lacks_feature(answer):  # noqa: PLR2004 - Unauthorized
             self._token = None
             return True
         return False
