@@ -196,7 +196,7 @@ def origin_of(domain: str) -> str:
     bare = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
     if not (host and bare and _is_host(host)):
         raise _bad_domain("it is not a bare host such as acme.okta.com")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise _bad_domain("plain http is allowed for loopback addresses only")
     if parts.scheme not in ("http", "https"):
         raise _bad_domain(f"the scheme {parts.scheme} is not https")
@@ -216,7 +216,8 @@ def _is_host(host: str) -> bool:
     return all(character.isalnum() or character in "-.:[]" for character in host)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, by its address or as ``localhost``."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

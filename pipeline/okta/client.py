@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.buckets import bucket_of
 from pipeline.okta.budget import Budget, read_date, read_header, read_retry_after
+from pipeline.okta.http_client import http_client
 from pipeline.okta.pace import Pace
 from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
 from pipeline.okta.sign_in import TOKEN_PATH, SignIn
@@ -24,7 +24,6 @@ from pipeline.runtime import Runtime
 
 SIGNED_ANEW_MAX = 2
 BODY_BYTES_MAX = 64 * 1024 * 1024
-TIMEOUT_S = 60.0
 TOO_MANY_REQUESTS = 429
 FORBIDDEN_CODES = frozenset({"E0000004", "E0000005", "E0000006"})
 """Of a 403; the first is what the governance API's description gives for "no permission"."""
@@ -109,18 +108,10 @@ _SCOPE_LACKS = "insufficient_scope"
 """In WWW-Authenticate of a 403 (RFC 6750, 3.1)."""
 
 
-class _NoCookies(CookieJar):
-    """Who calls is said by each call; a session of the tenant's is not taken up."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        pass
-
-    def add_cookie_header(self, request: object) -> None:
-        pass
-
-
 class OktaClient:
-    """Sends calls. Use as an async context manager."""
+    """Sends calls. Use as an async context manager. Raises InputError where the network settings of the
+    environment cannot be used.
+    """
 
     def __init__(
         self,
@@ -140,15 +131,7 @@ class OktaClient:
         self._on_call = on_call
         self.clock_skew_s: float | None = None
         """The tenant's clock minus ours, from the last answer."""
-        self._http = httpx.AsyncClient(
-            base_url=connection.origin,
-            transport=runtime.transport,
-            timeout=TIMEOUT_S,
-            follow_redirects=False,
-            trust_env=True,
-            headers={"Accept": "application/json", "User-Agent": user_agent},
-            cookies=_NoCookies(),
-        )
+        self._http = http_client(connection.origin, runtime, user_agent)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()

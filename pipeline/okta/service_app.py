@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode
 from pipeline.okta.client import Answer, failed, lacks_feature, refuses_proof
-from pipeline.okta.retry import ATTEMPTS_MAX, SERVER_TROUBLE, THROTTLED_MAX, backoff_s
+from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, backoff_s, is_server_trouble
 from pipeline.okta.sign_in import TOKEN_PATH
 from pipeline.okta.signing import ProofKey, SigningKey, client_assertion
 from pipeline.okta.token_answers import TokenBody, oauth_error, scope_missing, token_refused
@@ -182,7 +182,7 @@ class ServiceAppSignIn:
             number += 1
             answer = await ask(self._form(scopes), self._proof_headers())
             throttled = answer.status == 429  # noqa: PLR2004 - Too Many Requests
-            passing = throttled or answer.status is None or answer.status in SERVER_TROUBLE
+            passing = throttled or answer.status is None or is_server_trouble(answer.status)
             if not passing:
                 return answer
             if number >= (THROTTLED_MAX if throttled else ATTEMPTS_MAX):
