@@ -16,6 +16,7 @@ WINDOW_S = 60.0
 RESET_MARGIN_S = 1.0
 """Okta's own wait after a window's end (okta-api.md 8.1): its hosts' clocks differ."""
 CONCURRENCY_BACKOFF_S = 1.0
+CONCURRENCY_BACKOFF_MAX_S = 16.0
 SUCCESSES_TO_WIDEN = 20
 UNTOLD_PAUSE_S = 5.0
 """After a 429 that tells no window, such as one of the edge before Okta."""
@@ -69,6 +70,8 @@ class _Bucket:
     others_per_s: float = 0.0
     in_flight: int = 0
     calls: int = 0
+    crowded: int = 0
+    """How many pauses in a row ended in a concurrency 429 again."""
 
     def open_windows(self, now_s: float) -> list[_Window]:
         return [each for each in self.windows.values() if each.ends_at_s > now_s]
@@ -142,6 +145,7 @@ class Budget:
                 window_ends_s = now_s + header.lasts_s + RESET_MARGIN_S
                 state.closed_until_s = max(state.closed_until_s, window_ends_s)
             else:
+                state.crowded = 0
                 self._widen()
 
     def limits(self) -> dict[str, int]:
@@ -196,10 +200,15 @@ class Budget:
         return max(1, math.floor(self._share * limit + 1e-9))
 
     def _narrow(self, state: _Bucket, now_s: float) -> None:
-        """Concurrency 429 (limit 0): fewer calls at a time, a short pause; its Reset is only a hint."""
+        """Concurrency 429 (limit 0): fewer calls at a time, and a pause that is short but for a crowd that
+        stays; its Reset is only a hint. Of calls that were refused together the first counts.
+        """
         self._parallel = max(1, self._parallel // 2)
         self._successes = 0
-        state.closed_until_s = max(state.closed_until_s, now_s + CONCURRENCY_BACKOFF_S)
+        if now_s >= state.closed_until_s:
+            pause_s = min(CONCURRENCY_BACKOFF_S * 2.0**state.crowded, CONCURRENCY_BACKOFF_MAX_S)
+            state.closed_until_s = now_s + pause_s
+            state.crowded += 1
 
     def _widen(self) -> None:
         self._successes += 1

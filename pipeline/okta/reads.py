@@ -30,10 +30,10 @@ from pipeline.okta.wire import (
     AppUserBody,
     EntitlementBody,
     GrantBody,
+    ListedValueBody,
     OrganizationBody,
     RiskRuleBody,
     UserBody,
-    ValueBody,
     WholeEntitlementBody,
     Wire,
 )
@@ -94,10 +94,10 @@ class Reads:
         """
         entitlements = await self._entitlement_list(app_id)
         call = Call("GET", f"{GOVERNANCE}/entitlements/values", query=_of_app("parent", app_id))
-        values = await list_all(self._client, call, ValueBody, "values")
+        values = await list_all(self._client, call, ListedValueBody, "values")
         by_entitlement: dict[str, list[OktaValue]] = {}
         for each in values.items:
-            by_entitlement.setdefault(each.entitlement_id or "", []).append(each.value())
+            by_entitlement.setdefault(each.entitlement_id, []).append(each.value())
         listed = tuple(
             OktaEntitlement(
                 id=each.id,

@@ -104,10 +104,15 @@ class ValueBody(Wire):
     name: str
     external_value: Annotated[str, Field(alias="externalValue")]
     description: str | None = None
-    entitlement_id: Annotated[str | None, Field(alias="entitlementId")] = None
 
     def value(self) -> OktaValue:
         return OktaValue(self.id, self.name, self.external_value, self.description)
+
+
+class ListedValueBody(ValueBody):
+    """As listed for a whole app: without its entitlement a value would be dropped silently."""
+
+    entitlement_id: Annotated[str, Field(alias="entitlementId")]
 
 
 class EntitlementBody(Wire):

@@ -302,6 +302,15 @@ def test_null_says_no_more_than_absence_where_a_key_may_be_missing() -> None:
     assert WholeEntitlementBody.model_validate({**whole, "metadata": None}).is_whole
 
 
+def test_values_of_which_it_is_not_told_whose_they_are_are_no_complete_listing() -> None:
+    value = {"id": "ent1", "name": "Admin", "externalValue": "Admin"}
+    answering, _ = in_turn(
+        httpx.Response(200, json={"data": []}), httpx.Response(200, json={"data": [value]})
+    )
+    _, listings = with_client(answering, lambda client: Reads(client).entitlements("0oa1"))
+    assert [each.complete for each in listings] == [True, False]
+
+
 def test_fewer_items_than_okta_counts_are_not_complete() -> None:
     body = {"data": [], "_links": {"self": {"href": "x"}}, "metadata": {"total": 1}}
     answering, _ = in_turn(httpx.Response(200, json=body))
