@@ -16,7 +16,7 @@ WINDOW_S = 60.0
 RESET_MARGIN_S = 1.0
 """Okta's own wait after a window's end (okta-api.md 8.1): its hosts' clocks differ."""
 CONCURRENCY_BACKOFF_S = 1.0
-CONCURRENCY_BACKOFF_MAX_S = 16.0
+CONCURRENCY_BACKOFF_MAX_S = 4.0
 SUCCESSES_TO_WIDEN = 20
 UNTOLD_PAUSE_S = 5.0
 """After a 429 that tells no window, such as one of the edge before Okta."""
