@@ -20,6 +20,9 @@ AGE_H_MAX = 24.0
 """How old a reviewed change set may be, where nobody says otherwise."""
 
 
+_OKTA_DOMAINS = frozenset({"okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil"})
+_PORTS = {"https": 443, "http": 80}
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -180,8 +183,9 @@ def environment() -> Mapping[str, str]:
 def origin_of(domain: str) -> str:
     """The origin all calls go to, e.g. ``https://acme.okta.com``.
 
-    A scheme, a trailing slash and ``-admin`` are forgiven; plain http only for loopback addresses. Raises
-    InputError for anything that is not a bare host, so that no credential can be sent to a surprising place.
+    A scheme, a trailing slash, the port that is meant anyway and ``-admin`` before a domain of Okta's are
+    forgiven; plain http only for loopback addresses. Raises InputError for anything that is not a bare host,
+    so that no credential can be sent to a surprising place.
     """
     text = domain.strip()
     if not text:
@@ -191,32 +195,38 @@ def origin_of(domain: str) -> str:
             "OKTA_DOMAIN is not set, neither in the environment nor in the workspace's .env.",
             next_step="Set OKTA_DOMAIN and a credential (see .env.example), or name an --org FILE.",
         )
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise _bad_domain("it is not a bare host such as acme.okta.com") from None
+    host = (parts.hostname or "").removesuffix(".")
     bare = not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
     if not (host and bare and _is_host(host)):
         raise _bad_domain("it is not a bare host such as acme.okta.com")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise _bad_domain("plain http is allowed for loopback addresses only")
     if parts.scheme not in ("http", "https"):
         raise _bad_domain(f"the scheme {parts.scheme} is not https")
     try:
-        port = f":{parts.port}" if parts.port else ""
+        port = f":{parts.port}" if parts.port not in (None, _PORTS[parts.scheme]) else ""
     except ValueError:
         raise _bad_domain("the port is not a number") from None
-    return f"{parts.scheme}://{_without_admin(host)}{port}"
+    shown = f"[{host}]" if ":" in host else _without_admin(host)
+    return f"{parts.scheme}://{shown}{port}"
 
 
 def _without_admin(host: str) -> str:
-    subdomain, dot, rest = host.partition(".")
-    return f"{subdomain.removesuffix('-admin')}{dot}{rest}" if dot else host
+    """An org's own domain may end in ``-admin`` and be a host of its own; only Okta's are known to pair."""
+    subdomain, _, rest = host.partition(".")
+    return f"{subdomain.removesuffix('-admin')}.{rest}" if rest in _OKTA_DOMAINS else host
 
 
 def _is_host(host: str) -> bool:
     return all(character.isalnum() or character in "-.:[]" for character in host)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, by its address or as ``localhost``."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

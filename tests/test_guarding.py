@@ -287,6 +287,8 @@ def answering(org: Tenant, status: int, body: object) -> Tenant:
         (403, {"errorCode": "E0000006", "errorSummary": "You do not have permission"}),
         (404, {"errorCode": "E0000022", "errorSummary": "The endpoint does not support the HTTP method"}),
         (400, {"errorCode": "E0000001", "errorSummary": "Api validation failed"}),
+        (401, {"errorCode": "E0000015", "errorSummary": "You do not have permission to access the feature"}),
+        (403, {"errorCode": "E0000004", "errorSummary": "You don't have permission"}),
     ],
 )
 def test_risk_rules_that_okta_does_not_tell_are_said_not_to_be_checked(

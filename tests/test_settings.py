@@ -17,7 +17,11 @@ from pipeline.settings import find_workspace, load_settings, origin_of
         ("acme-admin.oktapreview.com", "https://acme.oktapreview.com"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://localhost:8080/", "http://localhost:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("acme-admin.okta-gov.com", "https://acme.okta-gov.com"),
         ("id.acme.example", "https://id.acme.example"),
+        ("sso-admin.acme.example", "https://sso-admin.acme.example"),
+        ("https://ACME.okta.com.:443", "https://acme.okta.com"),
     ],
 )
 def test_what_people_paste_becomes_the_origin(domain: str, origin: str) -> None:
@@ -37,6 +41,8 @@ def test_what_people_paste_becomes_the_origin(domain: str, origin: str) -> None:
         "acme.okta.com#x",
         "https://acme.okta.com:port",
         "acme okta com",
+        "[::1",
+        "http://[::2]:80",
     ],
 )
 def test_anything_else_is_refused(domain: str) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pipeline.emulator.orgfile import Client
     from pipeline.emulator.tenant import Tenant
 
-ALGORITHMS = ("RS256", "ES256")
+ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
+"""All that Okta takes with a public key (okta-api.md section 10); a curve has one of its own."""
 MOST_AHEAD_S = 3600
 
 # Unlike all other refusals of the endpoint this one has the body of the API (Okta's support article on

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
+_CURVES = ("P-256", "P-384", "P-521")
+
+
 class BadKeyError(ValueError):
     """The message never shows the key."""
 
@@ -57,9 +60,9 @@ def _public_key(given: object) -> jwk.Key:
         raise BadKeyError("a key is a JSON object (JWK)")
     if is_private(given):
         raise BadKeyError("this is a private key; give the org its public part only")
-    kind = (given.get("kty"), given.get("crv"))
-    if kind[0] != "RSA" and kind != ("EC", "P-256"):
-        raise BadKeyError("the key must be RSA, or EC on the curve P-256")
+    kind = given.get("kty")
+    if kind != "RSA" and (kind != "EC" or given.get("crv") not in _CURVES):
+        raise BadKeyError(f"the key must be RSA, or EC on one of the curves {', '.join(_CURVES)}")
     try:
         return jwk.import_key(given)
     except (JoseError, ValueError, TypeError, KeyError) as error:

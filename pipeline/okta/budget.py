@@ -16,7 +16,11 @@ WINDOW_S = 60.0
 RESET_MARGIN_S = 1.0
 """Okta's own wait after a window's end (okta-api.md 8.1): its hosts' clocks differ."""
 CONCURRENCY_BACKOFF_S = 1.0
+CONCURRENCY_BACKOFF_MAX_S = 4.0
 SUCCESSES_TO_WIDEN = 20
+UNTOLD_PAUSE_S = 5.0
+"""After a 429 that tells no window, such as one of the edge before Okta."""
+RETRY_AFTER_MAX_S = 600
 OTHERS_REMEMBERED_S = 180.0
 """So long after another client was last seen in a bucket we keep giving way in it."""
 TOO_MANY_REQUESTS = 429
@@ -24,13 +28,12 @@ TOO_MANY_REQUESTS = 429
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The rate headers of one answer; ``lasts_s`` is Reset minus Date."""
+    """The rate headers of one answer; ``lasts_s`` is Reset minus Date, a whole window without Date."""
 
     limit: int
     remaining: int
     reset: int
     lasts_s: float
-    date_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class _Bucket:
     others_per_s: float = 0.0
     in_flight: int = 0
     calls: int = 0
+    crowded: int = 0
+    """How many pauses in a row ended in a concurrency 429 again."""
 
     def open_windows(self, now_s: float) -> list[_Window]:
         return [each for each in self.windows.values() if each.ends_at_s > now_s]
@@ -112,12 +117,24 @@ class Budget:
         return self._room_s(self._buckets.setdefault(bucket, _Bucket()), under_way, now_s)
 
     def release(
-        self, bucket: str, now_s: float, status: int | None, header: Header | None, *, took_s: float = 0.0
+        self,
+        bucket: str,
+        now_s: float,
+        status: int | None,
+        header: Header | None,
+        *,
+        took_s: float = 0.0,
+        retry_after_s: float | None = None,
     ) -> None:
-        """The call ended after ``took_s``; ``status`` None means no answer came."""
+        """The call ended after ``took_s``; ``status`` None means no answer came. ``retry_after_s`` is the
+        wait that a 429 asked for: Okta's own ask for none (okta-api.md 8.1), those of its edge may.
+        """
         state = self._buckets[bucket]
         state.in_flight -= 1
         self._in_flight -= 1
+        if status == TOO_MANY_REQUESTS and (header is None or retry_after_s is not None):
+            pause_s = UNTOLD_PAUSE_S if retry_after_s is None else retry_after_s
+            state.closed_until_s = max(state.closed_until_s, now_s + pause_s)
         if header is None:
             _count_unseen(state, now_s)
         elif header.limit == 0:
@@ -125,8 +142,10 @@ class Budget:
         else:
             _learn(state, header, now_s, took_s)
             if status == TOO_MANY_REQUESTS:
-                state.closed_until_s = now_s + header.lasts_s + RESET_MARGIN_S
+                window_ends_s = now_s + header.lasts_s + RESET_MARGIN_S
+                state.closed_until_s = max(state.closed_until_s, window_ends_s)
             else:
+                state.crowded = 0
                 self._widen()
 
     def limits(self) -> dict[str, int]:
@@ -181,10 +200,15 @@ class Budget:
         return max(1, math.floor(self._share * limit + 1e-9))
 
     def _narrow(self, state: _Bucket, now_s: float) -> None:
-        """Concurrency 429 (limit 0): fewer calls at a time, a short pause; its Reset is only a hint."""
+        """Concurrency 429 (limit 0): fewer calls at a time, and a pause that is short but for a crowd that
+        stays; its Reset is only a hint. Of calls that were refused together the first counts.
+        """
         self._parallel = max(1, self._parallel // 2)
         self._successes = 0
-        state.closed_until_s = max(state.closed_until_s, now_s + CONCURRENCY_BACKOFF_S)
+        if now_s >= state.closed_until_s:
+            pause_s = min(CONCURRENCY_BACKOFF_S * 2.0**state.crowded, CONCURRENCY_BACKOFF_MAX_S)
+            state.closed_until_s = now_s + pause_s
+            state.crowded += 1
 
     def _widen(self) -> None:
         self._successes += 1
@@ -240,13 +264,24 @@ def read_header(headers: Mapping[str, list[str]]) -> Header | None:
     except (KeyError, ValueError):
         return None
     date_s = read_date(headers)
-    return None if date_s is None else Header(limit, remaining, reset, max(0.0, reset - date_s), date_s)
+    lasts_s = WINDOW_S if date_s is None else max(0.0, reset - date_s)
+    return Header(limit, remaining, reset, lasts_s)
 
 
 def read_date(headers: Mapping[str, list[str]]) -> float | None:
     """The answer's ``Date`` in seconds since the epoch, or None where there is none that can be read."""
     try:
         return parsedate_to_datetime(headers["date"][0]).timestamp()
+    except (KeyError, ValueError, IndexError):
+        return None
+
+
+def read_retry_after(headers: Mapping[str, list[str]]) -> float | None:
+    """The seconds that ``Retry-After`` asks to wait, at most RETRY_AFTER_MAX_S; None where there is none, or
+    it is no number of seconds.
+    """
+    try:
+        return float(min(max(0, int(headers["retry-after"][0])), RETRY_AFTER_MAX_S))
     except (KeyError, ValueError, IndexError):
         return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -14,7 +13,8 @@ from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.buckets import bucket_of
-from pipeline.okta.budget import Budget, read_date, read_header
+from pipeline.okta.budget import Budget, read_date, read_header, read_retry_after
+from pipeline.okta.http_client import http_client
 from pipeline.okta.pace import Pace
 from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, Attempt, Verdict, backoff_s, judge
 from pipeline.okta.sign_in import TOKEN_PATH, SignIn
@@ -24,8 +24,9 @@ from pipeline.runtime import Runtime
 
 SIGNED_ANEW_MAX = 2
 BODY_BYTES_MAX = 64 * 1024 * 1024
-TIMEOUT_S = 60.0
 TOO_MANY_REQUESTS = 429
+FORBIDDEN_CODES = frozenset({"E0000004", "E0000005", "E0000006"})
+"""Of a 403; the first is what the governance API's description gives for "no permission"."""
 LEAN_USERS = "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"
 
 
@@ -107,18 +108,10 @@ _SCOPE_LACKS = "insufficient_scope"
 """In WWW-Authenticate of a 403 (RFC 6750, 3.1)."""
 
 
-class _NoCookies(CookieJar):
-    """Who calls is said by each call; a session of the tenant's is not taken up."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        pass
-
-    def add_cookie_header(self, request: object) -> None:
-        pass
-
-
 class OktaClient:
-    """Sends calls. Use as an async context manager."""
+    """Sends calls. Use as an async context manager. Raises InputError where the network settings of the
+    environment cannot be used.
+    """
 
     def __init__(
         self,
@@ -138,15 +131,7 @@ class OktaClient:
         self._on_call = on_call
         self.clock_skew_s: float | None = None
         """The tenant's clock minus ours, from the last answer."""
-        self._http = httpx.AsyncClient(
-            base_url=connection.origin,
-            transport=runtime.transport,
-            timeout=TIMEOUT_S,
-            follow_redirects=False,
-            trust_env=True,
-            headers={"Accept": "application/json", "User-Agent": user_agent},
-            cookies=_NoCookies(),
-        )
+        self._http = http_client(connection.origin, runtime, user_agent)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -204,9 +189,15 @@ class OktaClient:
         except httpx.HTTPError as failure:
             error, answer = failure, Answer(None, lost=why_unanswered(request, failure))
         finally:
-            self.pace.leave(bucket, sent_at_s, status=answer.status, header=header)
-        if header is not None:
-            self.clock_skew_s = header.date_s - self._clock.now()
+            self.pace.leave(
+                bucket,
+                sent_at_s,
+                status=answer.status,
+                header=header,
+                retry_after_s=read_retry_after(answer.headers),
+            )
+        if answer.date_s is not None:
+            self.clock_skew_s = answer.date_s - self._clock.now()
         if self._on_call is not None:
             template = call.template.replace("{}", "{id}")
             self._on_call(CallRecord(call.method, template, bucket, answer.status, answer.request_id, number))
@@ -250,6 +241,13 @@ class OktaClient:
         return self._http.build_request(call.method, address, content=content, headers=headers)
 
     def _refuse_dead_credential(self, answer: Answer) -> None:
+        if lacks_feature(answer):
+            raise CredentialError(
+                ErrorCode.PERMISSION_MISSING,
+                "The org lacks a feature, or the credential may not use it",
+                _explained(f"Okta answered {answer.status}", answer),
+                next_step="Ask Okta whether Identity Governance is licensed and turned on for this org.",
+            )
         if answer.status == 401:  # noqa: PLR2004 - Unauthorized
             raise CredentialError(
                 ErrorCode.CREDENTIAL_REFUSED,
@@ -271,13 +269,20 @@ class OktaClient:
                 _explained("Okta answered 403 insufficient_scope", answer),
                 next_step="Run `okta-plan check`: it says which scopes are missing and where to grant them.",
             )
-        if answer.status == 403 and answer.error and answer.error.code in ("E0000005", "E0000006"):  # noqa: PLR2004
+        if answer.status == 403 and answer.error and answer.error.code in FORBIDDEN_CODES:  # noqa: PLR2004
             raise CredentialError(
                 ErrorCode.PERMISSION_MISSING,
                 "The credential lacks a permission",
                 _explained("Okta answered 403", answer),
                 next_step=self._sign_in.forbidden_advice,
             )
+
+
+def lacks_feature(answer: Answer) -> bool:
+    """Whether a call was turned away because the org has no such feature: a 401 that says nothing against the
+    credential (okta-api.md section 9).
+    """
+    return answer.status == 401 and answer.error is not None and answer.error.code == "E0000015"  # noqa: PLR2004
 
 
 def refuses_proof(answer: Answer) -> bool:

@@ -22,7 +22,7 @@ class NamedValueBody(IdBody):
 
 
 class NamedHeldBody(HeldBody):
-    values: tuple[NamedValueBody, ...] = ()
+    values: tuple[NamedValueBody, ...] | None = ()
 
 
 class NamedGrantBody(GrantBody):
@@ -48,7 +48,7 @@ def named_grants(bodies: Iterable[NamedGrantBody]) -> NamedGrants:
         (held.id, value.id): value.orn
         for body in listed
         for held in body.entitlements or ()
-        for value in held.values
+        for value in held.values or ()
         if value.orn
     }
     principal = next((body.principal_orn for body in listed if body.principal_orn), None)

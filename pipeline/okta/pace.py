@@ -49,12 +49,20 @@ class Pace:
         except TimeoutError:
             return False
 
-    def leave(self, bucket: str, sent_at_s: float, *, status: int | None, header: Header | None) -> None:
-        """The call ended; ``status`` None means no answer came."""
+    def leave(
+        self,
+        bucket: str,
+        sent_at_s: float,
+        *,
+        status: int | None,
+        header: Header | None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """The call ended; ``status`` None means no answer came. The rest is as for ``Budget.release``."""
         now_s = self._clock.now()
         took_s = now_s - sent_at_s
         self._durations[bucket].append(took_s)
-        self.budget.release(bucket, now_s, status, header, took_s=took_s)
+        self.budget.release(bucket, now_s, status, header, took_s=took_s, retry_after_s=retry_after_s)
         self._wake()
 
     @asynccontextmanager

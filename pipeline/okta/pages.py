@@ -15,6 +15,7 @@ from pipeline.errors import ErrorCode, TenantError
 from pipeline.okta.client import TOO_MANY_REQUESTS, Answer, Call, OktaClient, failed
 
 T = TypeVar("T", bound=BaseModel)
+_NEXT = "next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +83,21 @@ def require(listed: Sequence[Listing]) -> None:
 
 def next_link(answer: Answer) -> str | None:
     """The next page's address: ``_links.next`` in governance bodies, else the Link header lines
-    (several lines occur: recordings/entitlements__list_entitlements).
+    (several lines occur: recordings/entitlements__list_entitlements). "" where there is a next page whose
+    address cannot be read, so that the pages before it are not taken for all.
     """
-    if isinstance(answer.body, dict):
-        following = (answer.body.get("_links") or {}).get("next")
-        if isinstance(following, dict) and isinstance(following.get("href"), str):
-            return str(following["href"])
+    links = answer.body.get("_links") if isinstance(answer.body, dict) else None
+    following = links.get("next") if isinstance(links, dict) else None
+    if following is not None:
+        address = following.get("href") if isinstance(following, dict) else None
+        return address if isinstance(address, str) else ""
     for line in answer.headers.get("link", []):
-        if "next" not in line:
+        if _NEXT not in line.casefold():
             continue
-        links = httpx.Response(200, headers={"Link": line}).links
-        if "next" in links:
-            return links["next"].get("url")
+        for relation, link in httpx.Response(200, headers={"Link": line}).links.items():
+            # RFC 8288, 3.3: several relations may stand in one, and their case does not matter
+            if _NEXT in (relation or "").casefold().split():
+                return link.get("url", "")
     return None
 
 

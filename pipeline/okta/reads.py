@@ -30,10 +30,10 @@ from pipeline.okta.wire import (
     AppUserBody,
     EntitlementBody,
     GrantBody,
+    ListedValueBody,
     OrganizationBody,
     RiskRuleBody,
     UserBody,
-    ValueBody,
     WholeEntitlementBody,
     Wire,
 )
@@ -94,10 +94,10 @@ class Reads:
         """
         entitlements = await self._entitlement_list(app_id)
         call = Call("GET", f"{GOVERNANCE}/entitlements/values", query=_of_app("parent", app_id))
-        values = await list_all(self._client, call, ValueBody, "values")
+        values = await list_all(self._client, call, ListedValueBody, "values")
         by_entitlement: dict[str, list[OktaValue]] = {}
         for each in values.items:
-            by_entitlement.setdefault(each.entitlement_id or "", []).append(each.value())
+            by_entitlement.setdefault(each.entitlement_id, []).append(each.value())
         listed = tuple(
             OktaEntitlement(
                 id=each.id,
@@ -134,7 +134,9 @@ class Reads:
         query = (("limit", "500"), ("expand", "user"))
         call = Call("GET", "/api/v1/apps/{}/users", (app_id,), query)
         listed = await list_all(self._client, call, AppUserBody, "app_users")
-        users = tuple(each.embedded.user.value() for each in listed.items if each.embedded.user)
+        users = tuple(
+            each.embedded.user.value() for each in listed.items if each.embedded and each.embedded.user
+        )
         return {each.id: each.value() for each in listed.items}, users, listed.listing
 
     async def app_user(self, app_id: str, user_id: str) -> AppUser | None:

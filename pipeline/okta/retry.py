@@ -13,7 +13,8 @@ THROTTLED_MAX = 30
 """A 429 is not executed, so it may be repeated more often."""
 BACKOFF_S = 1.0
 BACKOFF_MAX_S = 30.0
-SERVER_TROUBLE = frozenset({500, 502, 503, 504})
+_SERVER_TROUBLE = range(500, 600)
+_NOT_SUPPORTED = 501
 LATER_CODES = frozenset({"E0000112", "E0000145"})
 """409s that pass: the user is still being activated; the user schema is changing."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -48,11 +49,18 @@ def judge(attempt: Attempt) -> Verdict:
     if attempt.status is None:
         repeatable = attempt.is_read or isinstance(attempt.error, _NOT_SENT)
         return Verdict.AGAIN if repeatable else Verdict.UNKNOWN
-    if attempt.status in SERVER_TROUBLE:
+    if is_server_trouble(attempt.status):
         return Verdict.AGAIN if attempt.is_read else Verdict.UNKNOWN
     if attempt.status == 409 and attempt.code in LATER_CODES:  # noqa: PLR2004 - Conflict
         return Verdict.AGAIN
     return Verdict.ANSWERED
+
+
+def is_server_trouble(status: int) -> bool:
+    """Whether the server or something before it broke down: any 5xx, since edges have numbers of their own
+    (520 and more), but for 501, which says that there is no such operation (E0000060).
+    """
+    return status in _SERVER_TROUBLE and status != _NOT_SUPPORTED
 
 
 def backoff_s(number: int, rng: random.Random) -> float:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline.errors import CredentialError, ErrorCode
-from pipeline.okta.client import Answer, failed, refuses_proof
-from pipeline.okta.retry import ATTEMPTS_MAX, SERVER_TROUBLE, THROTTLED_MAX, backoff_s
+from pipeline.okta.client import Answer, failed, lacks_feature, refuses_proof
+from pipeline.okta.retry import ATTEMPTS_MAX, THROTTLED_MAX, backoff_s, is_server_trouble
 from pipeline.okta.sign_in import TOKEN_PATH
 from pipeline.okta.signing import ProofKey, SigningKey, client_assertion
 from pipeline.okta.token_answers import TokenBody, oauth_error, scope_missing, token_refused
@@ -151,7 +151,7 @@ class ServiceAppSignIn:
         if refuses_proof(answer):
             self._see_clock(answer)
             return True
-        if answer.status == 401:  # noqa: PLR2004 - Unauthorized
+        if answer.status == 401 and not lacks_feature(answer):  # noqa: PLR2004 - Unauthorized
             self._token = None
             return True
         return False
@@ -182,7 +182,7 @@ class ServiceAppSignIn:
             number += 1
             answer = await ask(self._form(scopes), self._proof_headers())
             throttled = answer.status == 429  # noqa: PLR2004 - Too Many Requests
-            passing = throttled or answer.status is None or answer.status in SERVER_TROUBLE
+            passing = throttled or answer.status is None or is_server_trouble(answer.status)
             if not passing:
                 return answer
             if number >= (THROTTLED_MAX if throttled else ATTEMPTS_MAX):

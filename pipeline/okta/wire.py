@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.changes.snapshot import (
     OF_UNKNOWN_KIND,
@@ -25,16 +25,28 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
+def _told(given: object) -> object:
+    return "" if given is None else given
+
+
+def _listed(given: object) -> object:
+    return () if given is None else given
+
+
+Text = Annotated[str, BeforeValidator(_told)]
+"""Where null says no more than the key's absence would."""
+
+
 class Cause(Wire):
-    summary: Annotated[str, Field(alias="errorSummary")] = ""
+    summary: Annotated[Text, Field(alias="errorSummary")] = ""
 
 
 class OktaError(Wire):
     """The body of a refusal."""
 
     code: Annotated[str, Field(alias="errorCode")]
-    summary: Annotated[str, Field(alias="errorSummary")] = ""
-    causes: Annotated[tuple[Cause, ...], Field(alias="errorCauses")] = ()
+    summary: Annotated[Text, Field(alias="errorSummary")] = ""
+    causes: Annotated[tuple[Cause, ...], Field(alias="errorCauses"), BeforeValidator(_listed)] = ()
 
 
 class OrganizationBody(Wire):
@@ -67,7 +79,7 @@ class AppBody(Wire):
     label: str
     status: str
     features: tuple[str, ...] | None = ()
-    settings: AppSettingsBody = AppSettingsBody()
+    settings: AppSettingsBody | None = None
     orn: str | None = None
 
     def value(self) -> OktaApp:
@@ -76,13 +88,13 @@ class AppBody(Wire):
             label=self.label,
             status=self.status,
             entitlement_management=self._management(),
-            implicit_assignment=bool(self.settings.implicit_assignment),
+            implicit_assignment=bool(self.settings and self.settings.implicit_assignment),
             has_provisioning=bool(self.features),
             orn=self.orn,
         )
 
     def _management(self) -> EntitlementManagement:
-        text = self.settings.em_opt_in_status or "UNKNOWN"
+        text = (self.settings and self.settings.em_opt_in_status) or "UNKNOWN"
         known = {each.value for each in EntitlementManagement}
         return EntitlementManagement(text) if text in known else EntitlementManagement.UNKNOWN
 
@@ -92,10 +104,15 @@ class ValueBody(Wire):
     name: str
     external_value: Annotated[str, Field(alias="externalValue")]
     description: str | None = None
-    entitlement_id: Annotated[str | None, Field(alias="entitlementId")] = None
 
     def value(self) -> OktaValue:
         return OktaValue(self.id, self.name, self.external_value, self.description)
+
+
+class ListedValueBody(ValueBody):
+    """As listed for a whole app: without its entitlement a value would be dropped silently."""
+
+    entitlement_id: Annotated[str, Field(alias="entitlementId")]
 
 
 class EntitlementBody(Wire):
@@ -114,11 +131,11 @@ class WholeEntitlementBody(EntitlementBody):
     """As read by id (okta-api.md 4.3); ``metadata.total`` counts the values."""
 
     values: tuple[ValueBody, ...]
-    metadata: CountBody = CountBody()
+    metadata: CountBody | None = None
 
     @property
     def is_whole(self) -> bool:
-        return self.metadata.total in (None, len(self.values))
+        return self.metadata is None or self.metadata.total in (None, len(self.values))
 
     def value(self) -> OktaEntitlement:
         return OktaEntitlement(
@@ -139,7 +156,7 @@ class AppUserBody(Wire):
     id: str
     scope: str
     status: str
-    embedded: Annotated[EmbeddedBody, Field(alias="_embedded")] = EmbeddedBody()
+    embedded: Annotated[EmbeddedBody | None, Field(alias="_embedded")] = None
     """Holds the user where the listing was asked to expand it."""
 
     def value(self) -> AppUser:
@@ -152,7 +169,7 @@ class IdBody(Wire):
 
 class HeldBody(Wire):
     id: str
-    values: tuple[IdBody, ...] = ()
+    values: tuple[IdBody, ...] | None = ()
 
 
 class PrincipalBody(Wire):
@@ -251,7 +268,9 @@ class GrantBody(Wire):
     bundle_id: Annotated[str | None, Field(alias="entitlementBundleId")] = None
 
     def value(self) -> OktaGrant:
-        pairs = frozenset((held.id, value.id) for held in self.entitlements or () for value in held.values)
+        pairs = frozenset(
+            (held.id, value.id) for held in self.entitlements or () for value in held.values or ()
+        )
         return OktaGrant(
             id=self.id,
             user_id=self.principal.external_id,

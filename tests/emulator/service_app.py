@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from joserfc import jws
@@ -32,8 +32,8 @@ def rsa_key(name: str) -> RSAKey:
 
 
 @lru_cache
-def ec_key(name: str) -> ECKey:
-    return ECKey.generate_key("P-256", {"kid": name})
+def ec_key(name: str, curve: Literal["P-256", "P-384", "P-521"] = "P-256") -> ECKey:
+    return ECKey.generate_key(curve, {"kid": name})
 
 
 def public(key: Key, **without: None) -> dict[str, Any]:
@@ -42,9 +42,8 @@ def public(key: Key, **without: None) -> dict[str, Any]:
 
 
 def signed(key: Key, claims: dict[str, Any], **header: Any) -> str:
-    algorithm = "RS256" if isinstance(key, RSAKey) else "ES256"
-    registry = _Registry(algorithms=["RS256", "ES256"])
-    head = {"alg": algorithm, **header}
+    head = {"alg": "RS256" if isinstance(key, RSAKey) else "ES256", **header}
+    registry = _Registry(algorithms=[head["alg"]])
     return jws.serialize_compact(head, json.dumps(claims), key, registry=registry)
 
 

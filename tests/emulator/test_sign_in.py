@@ -78,6 +78,25 @@ def test_keys_of_both_kinds_alone_or_in_a_set(key: Any, form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        (rsa_key("main"), "RS384"),
+        (rsa_key("main"), "RS512"),
+        (ec_key("main", "P-384"), "ES384"),
+        (ec_key("main", "P-521"), "ES512"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_stronger_signatures_serve_as_well(key: Any, algorithm: str) -> None:
+    async def story(room: Room) -> None:
+        app = App(room, key)
+        response = await app.ask(client_assertion=signed(key, app.claims(), kid=key.kid, alg=algorithm))
+        assert response.status_code == 200
+
+    within(story, clients=[client_entry(jwk=public(key))])
+
+
+@pytest.mark.parametrize(
     ("claims", "description"),
     [
         ({"exp": 1_790_000_000}, "The client_assertion token is expired."),
@@ -378,7 +397,7 @@ def test_the_state_of_an_org_with_service_apps_loads_back(tmp_path: Path) -> Non
         (rsa_key("main").as_dict(private=True), "clients[0].jwk: this is a private key"),
         (ec_key("main").as_dict(private=True), "clients[0].jwk: this is a private key"),
         ({"kty": "oct", "k": "c2VjcmV0"}, "clients[0].jwk: this is a private key"),
-        ({"kty": "EC", "crv": "P-384", "x": "", "y": ""}, "RSA, or EC on the curve P-256"),
+        ({"kty": "EC", "crv": "secp256k1", "x": "", "y": ""}, "RSA, or EC on one of the curves P-256,"),
         ({"kty": "RSA"}, "clients[0].jwk: the key cannot be read"),
         ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "clients[0].jwk: the key cannot be read"),
         ({"keys": []}, "a JWKS holds a list of at least one key"),

@@ -40,7 +40,7 @@ class Server:
         self.served.append(now_s)
         self.refused += not good
         left = max(0, self.limit - self.used)
-        header = Header(self.limit, left, self.reset_s, float(self.reset_s - int(now_s)), float(int(now_s)))
+        header = Header(self.limit, left, self.reset_s, float(self.reset_s - int(now_s)))
         return (200 if good else 429), header
 
 
@@ -181,16 +181,34 @@ def test_who_cannot_leave_in_time_is_told_at_once_and_holds_nobody_up() -> None:
 def test_a_concurrency_429_pauses_briefly_instead_of_waiting_for_reset() -> None:
     budget = Budget(1.0, concurrency=8)
     assert budget.reserve("b", 0.0) == 0.0
-    budget.release("b", 0.1, 429, Header(0, 0, 3600, 3600.0, 0.0))
+    budget.release("b", 0.1, 429, Header(0, 0, 3600, 3600.0))
     assert 0 < budget.wait_s("b", 0.1) <= 2.0
     assert budget.wait_s("b", 2.2) == 0.0
+
+
+def test_a_crowd_that_stays_is_given_longer_pauses_which_stay_short() -> None:
+    budget, now_s, crowded = Budget(1.0, concurrency=8), 0.0, Header(0, 0, 3600, 3600.0)
+    pauses: list[float] = []
+    for _ in range(7):
+        assert budget.reserve("b", now_s) == 0.0
+        budget.release("b", now_s, 429, crowded)
+        pauses.append(budget.wait_s("b", now_s))
+        now_s += pauses[-1]
+    assert pauses == [1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    budget.reserve("b", now_s)
+    budget.release("b", now_s, 200, Header(50, 49, 60, 60.0))
+    for _ in range(2):
+        budget.reserve("b", now_s)
+    for _ in range(2):
+        budget.release("b", now_s, 429, crowded)
+    assert budget.wait_s("b", now_s) == 1.0
 
 
 def test_an_unknown_bucket_is_opened_by_one_call() -> None:
     budget = Budget()
     assert budget.reserve("b", 0.0) == 0.0
     assert budget.reserve("b", 0.0) > 0
-    budget.release("b", 0.2, 200, Header(50, 49, 60, 60.0, 0.0))
+    budget.release("b", 0.2, 200, Header(50, 49, 60, 60.0))
     assert [budget.reserve("b", 0.3) for _ in range(9)] == [0.0] * 9
 
 

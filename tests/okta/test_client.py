@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from functools import partial
@@ -7,14 +8,15 @@ from functools import partial
 import httpx
 import pytest
 
-from pipeline.changes.snapshot import OktaApp
+from pipeline.changes.snapshot import EntitlementManagement, OktaApp
 from pipeline.errors import CredentialError, ErrorCode, TenantError
 from pipeline.okta.answers import Accepted, Lost, NotSent, Refused
 from pipeline.okta.client import BODY_BYTES_MAX, Answer, Call, CallRecord, Connection, OktaClient
+from pipeline.okta.orns import NamedGrantBody
 from pipeline.okta.pages import Listed, list_all
 from pipeline.okta.reads import Reads
 from pipeline.okta.sign_in import ApiToken
-from pipeline.okta.wire import GrantBody, UserBody
+from pipeline.okta.wire import AppBody, AppUserBody, GrantBody, UserBody, WholeEntitlementBody
 from pipeline.okta.writes import Writes
 from pipeline.plan.model import OktaAppRef
 from tests.okta.wired import ORIGIN, TOKEN, Answering, with_client
@@ -59,6 +61,10 @@ UNSENT = httpx.ConnectError("no route")
         (POST, [UNSENT, GOOD], 2, 200),
         (POST, [LOST], 1, None),
         (POST, [httpx.RemoteProtocolError("dropped")], 1, None),
+        (GET, [httpx.Response(520, text="<html>"), GOOD], 2, 200),
+        (GET, [refusal(501, "E0000060")], 1, 501),
+        (POST, [httpx.Response(524, text="<html>")], 1, None),
+        (POST, [refusal(501, "E0000060")], 1, 501),
         (POST, [httpx.Response(500)], 1, None),
         (POST, [httpx.Response(504, text="<html>")], 1, None),
         (POST, [httpx.Response(200, text="no json")], 1, None),
@@ -80,7 +86,13 @@ def test_what_is_tried_again_and_what_never_is(
     ("answer", "code"),
     [
         (refusal(401, "E0000011"), ErrorCode.CREDENTIAL_REFUSED),
+        (refusal(401, "E0000015"), ErrorCode.PERMISSION_MISSING),
+        (refusal(403, "E0000004"), ErrorCode.PERMISSION_MISSING),
         (refusal(403, "E0000006"), ErrorCode.PERMISSION_MISSING),
+        (
+            httpx.Response(403, json={"errorCode": "E0000006", "errorCauses": None}),
+            ErrorCode.PERMISSION_MISSING,
+        ),
     ],
 )
 def test_a_refused_credential_ends_everything_and_is_not_shown(
@@ -162,6 +174,37 @@ def test_an_endless_answer_is_cut() -> None:
     assert len(seen) == 5
 
 
+RATE_HEADERS = {"x-rate-limit-limit": "50", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "1790000030"}
+DATE = {"date": "Mon, 21 Sep 2026 14:13:20 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "least_s", "most_s"),
+    [
+        ({**RATE_HEADERS, **DATE}, 31, 32),
+        (RATE_HEADERS, 61, 62),
+        ({}, 2, 10),
+        ({"retry-after": "7"}, 7, 8),
+        ({**RATE_HEADERS, **DATE, "retry-after": "7"}, 31, 32),
+        ({"retry-after": "soon"}, 2, 10),
+        ({"x-rate-limit-limit": "0", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "1"}, 1, 2),
+    ],
+    ids=["window", "no date", "bare", "retry-after", "both", "unreadable", "concurrency"],
+)
+def test_a_429_is_repeated_only_after_the_wait_it_tells_or_a_pause(
+    headers: dict[str, str], least_s: float, most_s: float
+) -> None:
+    answering, seen = in_turn(httpx.Response(429, headers=headers, text="<html>"), GOOD)
+
+    async def use(client: OktaClient) -> float:
+        started_s = asyncio.get_running_loop().time()
+        assert (await client.send(GET)).is_good
+        return asyncio.get_running_loop().time() - started_s
+
+    assert least_s <= with_client(answering, use) <= most_s
+    assert len(seen) == 2
+
+
 def user(number: int) -> dict[str, object]:
     return {"id": f"00u{number}", "status": "ACTIVE", "profile": {"login": f"u{number}@x", "email": None}}
 
@@ -209,6 +252,63 @@ def test_a_chain_that_does_not_close_is_never_complete(pages: list[httpx.Respons
     found, _ = listed(*pages)
     assert not found.listing.complete
     assert found.listing.problem
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"<{ADMIN}/api/v1/users?after=c1>; rel=next",
+        f'<{ADMIN}/api/v1/users?after=c1>; rel="Next"',
+        f'<{ADMIN}/api/v1/users?after=c1>; rel="last next"',
+        f'<{ADMIN}/api/v1/users>; rel="self", </api/v1/users?after=c1>; rel="next"',
+    ],
+)
+def test_the_next_page_is_known_however_its_link_is_written(link: str) -> None:
+    found, seen = listed(page([user(1)], link), page([user(2)]))
+    assert len(found.items) == len(seen) == 2
+    assert seen[1].url.params["after"] == "c1"
+
+
+@pytest.mark.parametrize("following", [{"hints": {}}, {"href": None}, [{"href": "/x"}], "/x"])
+def test_a_next_page_whose_address_cannot_be_read_is_not_the_end(following: object) -> None:
+    body = {"data": [], "_links": {"next": following}}
+    answering, _ = in_turn(httpx.Response(200, json=body))
+    call = Call("GET", "/governance/api/v1/grants")
+    found = with_client(answering, lambda client: list_all(client, call, GrantBody, "grants"))
+    assert not found.listing.complete
+
+
+@pytest.mark.parametrize("links", [None, [], {"next": None}])
+def test_a_page_without_a_next_one_is_the_last(links: object) -> None:
+    answering, _ = in_turn(httpx.Response(200, json={"data": [], "_links": links, "metadata": None}))
+    call = Call("GET", "/governance/api/v1/grants")
+    found = with_client(answering, lambda client: list_all(client, call, GrantBody, "grants"))
+    assert found.listing.complete
+
+
+def test_null_says_no_more_than_absence_where_a_key_may_be_missing() -> None:
+    app = AppBody.model_validate({**okta_app(1, "ERP"), "settings": None, "features": None, "orn": None})
+    assert app.value().entitlement_management is EntitlementManagement.UNKNOWN
+    row = {"id": "00u1", "scope": "USER", "status": "ACTIVE", "_embedded": None}
+    assert AppUserBody.model_validate(row).value().is_assigned
+    principal = {"externalId": "00u1"}
+    grant = {"id": "gra1", "grantType": "CUSTOM", "targetPrincipal": principal}
+    held = [{"id": "esp1", "values": None}]
+    absent = {"scheduleSettings": None, "entitlementBundleId": None}
+    for model in (GrantBody, NamedGrantBody):
+        assert model.model_validate({**grant, **absent, "entitlements": held}).value().values == frozenset()
+        assert model.model_validate({**grant, "entitlements": None}).value().expires is None
+    whole = {"id": "esp1", "name": "R", "externalValue": "R", "multiValue": True, "values": []}
+    assert WholeEntitlementBody.model_validate({**whole, "metadata": None}).is_whole
+
+
+def test_values_of_which_it_is_not_told_whose_they_are_are_no_complete_listing() -> None:
+    value = {"id": "ent1", "name": "Admin", "externalValue": "Admin"}
+    answering, _ = in_turn(
+        httpx.Response(200, json={"data": []}), httpx.Response(200, json={"data": [value]})
+    )
+    _, listings = with_client(answering, lambda client: Reads(client).entitlements("0oa1"))
+    assert [each.complete for each in listings] == [True, False]
 
 
 def test_fewer_items_than_okta_counts_are_not_complete() -> None:

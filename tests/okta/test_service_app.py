@@ -111,6 +111,17 @@ def test_a_401_brings_one_new_token_and_then_the_credential_is_refused() -> None
     story(refused, refuse_call=lambda _request: httpx.Response(401, json={"errorCode": "E0000011"}))
 
 
+def test_a_401_for_want_of_a_feature_costs_no_new_token() -> None:
+    async def tell(client: OktaClient, endpoint: TokenEndpoint) -> None:
+        with pytest.raises(CredentialError) as caught:
+            await client.send(USERS_CALL)
+        assert caught.value.code is ErrorCode.PERMISSION_MISSING
+        assert "licensed" in (caught.value.next_step or "")
+        assert len(endpoint.asked) == len(endpoint.calls) == 1
+
+    story(tell, refuse_call=lambda _request: httpx.Response(401, json={"errorCode": "E0000015"}))
+
+
 def demands_dpop(_number: int, seen: dict[str, Any]) -> httpx.Response | None:
     """The sequence of the recording pysdk__TestDPoPIntegration.test_dpop_api_request."""
     if seen["proof"] is None:
