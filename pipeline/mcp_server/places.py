@@ -62,17 +62,30 @@ def _inside(desk: Desk, given: str, folder: str, is_kind: Callable[[str], bool],
         raise _outside(folder)
     names = [given, f"{given}{added}"]
     for name in [*names, *(f"{folder}/{each}" for each in names)]:
-        found = (desk.workspace / name).resolve()
-        if found.is_relative_to(root) and is_kind(found.name) and found.is_file():
+        found = _file_at(desk.workspace / name)
+        if found is not None and found.is_relative_to(root) and is_kind(found.name):
             return found.relative_to(workspace).as_posix()
-    inside = (desk.workspace / given).resolve().is_relative_to(root) or (
-        root / given
-    ).resolve().is_relative_to(root)
-    if not inside:
+    if all(_leads_out_of(root, start / given) for start in (desk.workspace, root)):
         raise _outside(folder)
     raise InputError(
         ErrorCode.FILE_NOT_FOUND, "There is no such file", f"Nothing of that name is in {folder}/."
     )
+
+
+def _file_at(path: Path) -> Path | None:
+    """Where the file lies that ``path`` leads to; None where there is none or the system cannot follow it."""
+    try:
+        found = path.resolve()
+        return found if found.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, links in a circle, no text of a path
+        return None
+
+
+def _leads_out_of(root: Path, path: Path) -> bool:
+    try:
+        return not path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _outside(folder: str) -> InputError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pipeline.address import principal_key
 from pipeline.mcp_server.answers import Answer, Cursor, Rows, Shape, page_of, paged
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class PlanAnswer(Rows):
     plan_digest: str = ""
     okta_app: str = ""
     users: int = 0
+    assigned: int = 0
+    """Who gets the app without a value."""
     entitlements: list[HeldValues] = []
     rows: list[CohortRow] = []
 
@@ -163,6 +166,12 @@ def held_values(values: Mapping[str, Iterable[str]]) -> list[HeldValues]:
         HeldValues(entitlement=name, values_total=len(each), values=each[:VALUES_SHOWN])
         for name, each in ((name, list(each)) for name, each in values.items())
     ]
+
+
+def people_in(view: ShowView) -> int:
+    """How many people a plan, or the part of it that is shown, gives values to or takes them from."""
+    cohorts = (*view.access, *view.removals)
+    return 1 if view.person else len({principal_key(each) for cohort in cohorts for each in cohort.users})
 
 
 def cohort_rows(view: ShowView, place: Cursor) -> list[CohortRow]:

@@ -12,7 +12,7 @@ from pipeline.mcp_server.answers import Cursor, page_of, paged
 from pipeline.mcp_server.commands import approve_command
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.file_tools import File, Next
-from pipeline.mcp_server.offers import PLANS, READS_FILES, WRITES_FILES, offered
+from pipeline.mcp_server.offers import PLANS, READS_FILES, WRITES_FILES, WRITES_FROM_SOURCES, offered
 from pipeline.mcp_server.places import list_plans, plan_place, source_place
 from pipeline.mcp_server.plan_shapes import (
     ChangesAnswer,
@@ -24,6 +24,7 @@ from pipeline.mcp_server.plan_shapes import (
     changes_answer,
     cohort_rows,
     held_values,
+    people_in,
     person_rows,
 )
 from pipeline.mcp_server.tenant_tools import AppId, Concurrency
@@ -47,7 +48,7 @@ class PlanTools:
     def __init__(self, door: Door) -> None:
         self.door = door
 
-    @offered("Generate a plan", WRITES_FILES)
+    @offered("Generate a plan", WRITES_FROM_SOURCES)
     async def generate_plan(
         self,
         filename: File,
@@ -126,14 +127,15 @@ class PlanTools:
         view = await self.door.work(
             "show_plan",
             [plan, user],
-            lambda desk: offline.show(desk, plan_place(desk, plan), user=user),
+            lambda desk: offline.show(desk, plan_place(desk, plan), user=user, with_lines=False),
         )
         rows = person_rows(view) if view.person else cohort_rows(view, place)
         answer = PlanAnswer(
             plan=view.plan,
             plan_digest=view.plan_digest or "",
             okta_app=view.okta_app,
-            users=sum(len(each.users) for each in view.access),
+            users=people_in(view),
+            assigned=len(view.assigned),
             entitlements=held_values({each.external_value: each.values for each in view.entitlements}),
             total=len(rows) if view.person else len(view.access) + len(view.removals),
             rows=rows,

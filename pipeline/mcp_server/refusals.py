@@ -13,7 +13,7 @@ from pipeline.mcp_server.untrusted import cleaned
 
 _SETTINGS = "Ask the person to correct the settings of the workspace, then call okta_test."
 _CREDENTIAL = "Ask the person to run `okta-plan check` in a terminal: it says what the credential lacks."
-_FILES = "Call list_csv_files, then name a file by its number or path."
+_FILES = "Call list_csv_files for sources or list_plans for plans, then name one of them."
 _CSV = "Call validate_csv_preflight for what is wrong with the file; a person has to correct it."
 _MAPPING = (
     "A mapping file of a person must say which columns hold users and access: name it to generate_plan."

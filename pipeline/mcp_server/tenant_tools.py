@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pipeline.use_cases.looking import Found
 
 AppId = Annotated[str, Field(description="App id (0oa...) or exact label", min_length=1, max_length=100)]
-Concurrency = Annotated[int, Field(ge=1, le=20, description="Without effect: limits set the pace")]
+Concurrency = Annotated[int, Field(description="Without effect: limits set the pace")]
 VALUES_SHOWN = 15
 USERS_SHOWN = 5
 SEARCHES_MAX = 200
+NOT_BLANK = r"\S"
 
 
 class BucketRow(Shape):
@@ -106,7 +107,7 @@ class SearchesAnswer(Rows):
 class RatesAnswer(Answer):
     headline: ClassVar[str] = "Rate limits as the tenant tells them now."
     buckets: list[BucketRow] = []
-    share_used: float = 0.7
+    share_used: float = 0.0
 
 
 class Search(BaseModel):
@@ -199,7 +200,7 @@ class TenantTools:
     async def okta_user_search(
         self,
         attribute: Annotated[str, Field(description="login, email, id, or another profile attribute")],
-        value: Annotated[str, Field(max_length=500, description="Exact value")],
+        value: Annotated[str, Field(pattern=NOT_BLANK, max_length=500, description="Exact value")],
         cursor: Next = None,
     ) -> UsersAnswer:
         """Users whose attribute has exactly this value."""
@@ -258,6 +259,7 @@ class TenantTools:
     async def okta_get_rate_status(self) -> RatesAnswer:
         """What the tenant allows a minute and what is left, by bucket, as the headers of fresh calls say."""
         from pipeline.use_cases import looking
+        from pipeline.use_cases.apply_request import RATE_SHARE
 
         statuses = await self.door.ask_okta("okta_get_rate_status", None, looking.rates_of_workspace)
         return RatesAnswer(
@@ -270,6 +272,7 @@ class TenantTools:
                 )
                 for each in statuses
             ],
+            share_used=RATE_SHARE,
             next="A run keeps to its share of these by itself; nothing has to be set.",
         )
 

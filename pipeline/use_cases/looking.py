@@ -62,7 +62,7 @@ async def one_entitlement(desk: Desk, entitlement_id: str) -> OktaEntitlement:
         found = await tenant.reads.entitlement(entitlement_id)
     if found is None:
         raise InputError(
-            ErrorCode.TENANT_ANSWER, "There is no such entitlement", "Okta knows no entitlement of this id."
+            ErrorCode.USAGE, "There is no such entitlement", "Okta knows no entitlement of this id."
         )
     return found
 

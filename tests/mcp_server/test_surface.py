@@ -32,6 +32,8 @@ KNOWN: dict[str, set[str]] = {
     "sync_s3_files": set(),
 }
 """The tools that users of the predecessor know, with their arguments."""
+OFFLINE = {"list_csv_files", "list_plans", "show_plan", "run_status", "undo_run"}
+"""The tools that reach neither Okta nor S3."""
 
 
 def listed(tmp_path: Path, era: str = "auto", **how: Any) -> list[Tool]:
@@ -93,6 +95,7 @@ def test_every_tool_has_all_four_hints_and_only_runs_are_destructive(tmp_path: P
         )
         assert hints.destructive_hint is (tool.name in WRITE)
         assert hints.read_only_hint is (tool.name in READ)
+        assert hints.open_world_hint is (tool.name not in OFFLINE)
         needs_person = (tool.meta or {}).get("anthropic/requiresUserInteraction", False)
         assert needs_person is (tool.name == "apply_plan")
         assert tool.input_schema["additionalProperties"] is False
