@@ -165,12 +165,11 @@ class FileTools:
         from pipeline.use_cases import sources
 
         place = Cursor.parse(cursor)
-        listed = self.door.listed
-
+        source = self.door.source(file)
         found = await self.door.work(
             "read_csv_file",
-            [file, place.first],
-            lambda desk: sources.rows_of(desk, source_place(desk, file, listed), place.first, ROWS),
+            [source, place.first],
+            lambda desk: sources.rows_of(desk, source_place(desk, source), place.first, ROWS),
         )
         answer = CsvAnswer(
             path=found.path,
@@ -282,9 +281,9 @@ class FileTools:
     async def _analysis(self, file: str) -> AnalyzeView:
         from pipeline.use_cases import generating
 
-        listed = self.door.listed
+        source = self.door.source(file)
         return await self.door.work(
-            "analyze", file, lambda desk: generating.analyze(desk, source_place(desk, file, listed))
+            "analyze", source, lambda desk: generating.analyze(desk, source_place(desk, source))
         )
 
 

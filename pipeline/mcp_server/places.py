@@ -9,7 +9,7 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.source import is_source_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pipeline.use_cases.desk import Desk
 
@@ -18,19 +18,10 @@ NO_PLANS = (".approval.yaml", ".mapping.yaml", ".approval.yml", ".mapping.yml")
 """What stands beside plans under their names."""
 
 
-def source_place(desk: Desk, given: str, listed: Mapping[int, str] | None) -> str:
+def source_place(desk: Desk, given: str) -> str:
     """``given`` as the use cases take it: a path below ``csv/``, or s3://, which S3's own settings bound.
-
-    Digits are a number of the last list that was answered. Raises InputError for anything else.
+    Raises InputError for anything else.
     """
-    if given.isascii() and given.isdecimal():
-        if listed is None or int(given) not in listed:
-            raise InputError(
-                ErrorCode.FILE_NOT_FOUND,
-                "No file of that number was listed",
-                "Numbers are those of the last answer of list_csv_files.",
-            )
-        return listed[int(given)]
     if given.startswith("s3://"):
         return given
     return _inside(desk, given, "csv", is_source_name, added=".csv")

@@ -63,18 +63,20 @@ class PlanTools:
 
         from pipeline.use_cases import generating
 
-        listed = self.door.listed
+        source = self.door.source(filename)
 
         def call(desk: Desk) -> GenerateView:
-            source = source_place(desk, filename, listed)
             file = Path(plan_place(desk, mapping)) if mapping else None
             older = plan_place(desk, since) if since else None
             how = generating.Reading(mapping=file, as_of=as_of)
             return generating.generate(
-                desk, [source], generating.Wanted(okta_app=appId, name=name, since=older), how=how
+                desk,
+                [source_place(desk, source)],
+                generating.Wanted(okta_app=appId, name=name, since=older),
+                how=how,
             )
 
-        view = await self.door.work("generate_plan", [filename, appId, name, mapping, as_of, since], call)
+        view = await self.door.work("generate_plan", [source, appId, name, mapping, as_of, since], call)
         totals = view.totals
         return GeneratedAnswer(
             plan=view.plan,
@@ -236,13 +238,12 @@ class PlanTools:
     ) -> ChangesAnswer:
         from pipeline.use_cases import staging
 
-        listed = self.door.listed
+        source = self.door.source(filename)
 
         def stage(desk: Desk) -> str:
-            source = source_place(desk, filename, listed)
-            return staging.stage_source(desk, source, app, only_structure=only_structure)
+            return staging.stage_source(desk, source_place(desk, source), app, only_structure=only_structure)
 
-        return await self._changes(tool, place, [filename, app], stage)
+        return await self._changes(tool, place, [source, app], stage)
 
     async def _changes(
         self, tool: str, place: Cursor, asked: Sequence[object], stage: Callable[[Desk], str]

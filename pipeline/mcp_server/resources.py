@@ -76,7 +76,7 @@ class Shown:
         from pipeline.use_cases.sources import rows_of
 
         found = await self._read(
-            f"source {path}", lambda desk: rows_of(desk, source_place(desk, path, None), 0, ROWS)
+            f"source {path}", lambda desk: rows_of(desk, source_place(desk, path), 0, ROWS)
         )
         rows = [{"line": line, "cells": list(cells)} for line, cells in found.rows]
         return self._json(

@@ -121,6 +121,7 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
         "plans/.runs",
         "\0",
         "a" * 290,
+        "9" * 299,
         "circle",
         "csv/circle.csv",
         "/proc/self/environ",
