@@ -41,8 +41,8 @@ class Door:
     _mask: Mask = field(default_factory=Mask)
 
     def source(self, given: str) -> str:
-        """``given``, or the path of the source that list_csv_files showed under that number. Raises InputError
-        where it showed none.
+        """``given``, or the path of the source that list_csv_files showed last under that number. Raises
+        InputError where it showed none.
         """
         if not (given.isascii() and given.isdecimal() and len(given) <= DIGITS_MAX):
             return given

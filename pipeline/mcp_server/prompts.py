@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.prompts.base import UserMessage
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from pipeline.use_cases.desk import Desk
 
 VALUES_MAX = 100
-_APP = re.compile(
-    r"^okta_app: \{(?:id: (?P<id>0oa\w{17}))?(?:, )?(?:label: (?P<label>[^,}\n]+))?", re.MULTILINE
-)
 
 
 def add_prompts(server: StrictServer, door: Door) -> None:
@@ -100,11 +96,8 @@ def _known(desk: Desk, name: str) -> list[str]:
 
 
 def _apps(desk: Desk) -> list[str]:
-    """Apps that plans name, without reading the whole of them."""
-    found: dict[str, None] = {}
-    for path in list_plans(desk)[:VALUES_MAX]:
-        with path.open("rb") as file:
-            start = file.read(4096).decode("utf-8", "replace")
-        if named := _APP.search(start):
-            found |= dict.fromkeys(each.strip('"') for each in (named["label"], named["id"]) if each)
-    return list(found)
+    """Labels and ids of the apps that plans name."""
+    from pipeline.use_cases.looking import apps_of
+
+    apps = apps_of(list_plans(desk)[:VALUES_MAX])
+    return list(dict.fromkeys(name for each in apps for name in (each.label, each.id) if name))

@@ -198,14 +198,23 @@ def test_files_apps_plans_and_digests_are_completed(era: str, tmp_path: Path) ->
 
     async def story(it: Talk) -> dict[str, list[str]]:
         await it.call("generate_plan", filename="csv/erp.csv", appId="ERP")
+        for label in ("Acme, Inc: {ERP}", "0oa" + "a" * 17):
+            made = await it.call("generate_plan", filename="csv/erp.csv", appId=label, name=f"erp{label[0]}")
+            assert made["written"]
+        for n, text in enumerate(("{label: [ERP", "[" * 4_000, "", "ERP", "{id: ../users}")):
+            (office.workspace / "plans" / f"broken{n}.yaml").write_text(
+                f"okta_app: {text}\n", encoding="utf-8"
+            )
         prompt = PromptReference(name="grant_access")
         plan = ResourceTemplateReference(uri="okta-plan://plans/{name}")
         asked: dict[str, tuple[PromptReference | ResourceTemplateReference, str, str]]
-        asked = {"file": (prompt, "file", "er"), "app": (prompt, "app", "e"), "plan": (plan, "name", "")}
+        asked = {"file": (prompt, "file", "er"), "app": (prompt, "app", ""), "plan": (plan, "name", "erp.")}
         return {
             what: (await it.client.complete(ref, {"name": name, "value": typed})).completion.values
             for what, (ref, name, typed) in asked.items()
         }
 
     found = talk(office.server(), story, mode=era)
-    assert found == {"file": ["csv/erp.csv"], "app": ["ERP"], "plan": ["erp.yaml"]}
+    assert found["file"] == ["csv/erp.csv"]
+    assert set(found["app"]) == {"ERP", "Acme, Inc: {ERP}", "0oa" + "a" * 17}
+    assert found["plan"] == ["erp.yaml"]
