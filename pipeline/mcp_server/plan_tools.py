@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -31,7 +30,7 @@ from pipeline.mcp_server.tenant_tools import AppId, Concurrency
 from pipeline.mcp_server.typed_grants import WantedGrant, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.survey_views import GenerateView
     from pipeline.use_cases.desk import Desk
@@ -150,7 +149,11 @@ class PlanTools:
         """The exact change set of a plan: counts, changes_digest, forecast, held changes with reasons. With a
         cursor: the next page of the same change set."""
         place = Cursor.parse(cursor)
-        return await self._changes("diff_plan", place, [plan], lambda desk: plan_place(desk, plan))
+
+        async def named(desk: Desk) -> str:
+            return plan_place(desk, plan)
+
+        return await self._changes("diff_plan", place, [plan], named)
 
     @offered("Stage 2: plan the entitlements of an app", PLANS)
     async def prepare_entitlement_structure(
@@ -185,12 +188,11 @@ class PlanTools:
         """Plan to assign users, by id, to an app. Carried out by apply_plan once a person approved."""
         from pipeline.use_cases import staging
 
-        return await self._changes(
-            "okta_batch_assign_users",
-            Cursor.parse(cursor),
-            [appId, userIds],
-            lambda desk: staging.stage_assignments(desk, appId, userIds),
-        )
+        async def stage(desk: Desk) -> str:
+            return staging.stage_assignments(desk, appId, userIds)
+
+        place = Cursor.parse(cursor)
+        return await self._changes("okta_batch_assign_users", place, [appId, userIds], stage)
 
     @offered("Plan grants", PLANS)
     async def okta_batch_create_grants(
@@ -205,13 +207,12 @@ class PlanTools:
 
         wanted = [typed(each) for each in grants]
         asked = [each.model_dump() for each in grants]
-        place = Cursor.parse(cursor)
-        staged = ""
-        if not place.digest:
-            staged = await self.door.ask_okta(
-                "okta_batch_create_grants plan", asked, lambda desk: staging.stage_grants(desk, wanted)
-            )
-        return await self._changes("okta_batch_create_grants", place, asked, lambda _desk: staged)
+        return await self._changes(
+            "okta_batch_create_grants",
+            Cursor.parse(cursor),
+            asked,
+            lambda desk: staging.stage_grants(desk, wanted),
+        )
 
     @offered("Plan to undo a run", WRITES_FILES)
     async def undo_run(self, run: Annotated[str, Field(description="Run from run_status")]) -> UndoAnswer:
@@ -240,13 +241,14 @@ class PlanTools:
 
         source = self.door.source(filename)
 
-        def stage(desk: Desk) -> str:
-            return staging.stage_source(desk, source_place(desk, source), app, only_structure=only_structure)
+        async def stage(desk: Desk) -> str:
+            path = source_place(desk, source)
+            return await staging.stage_source(desk, path, app, only_structure=only_structure)
 
         return await self._changes(tool, place, [source, app], stage)
 
     async def _changes(
-        self, tool: str, place: Cursor, asked: Sequence[object], stage: Callable[[Desk], str]
+        self, tool: str, place: Cursor, asked: Sequence[object], stage: Callable[[Desk], Awaitable[str]]
     ) -> ChangesAnswer:
         """The change set of the plan that ``stage`` names: compared now, or a page of one that is stored."""
         from pipeline.use_cases import online, paging
@@ -255,9 +257,9 @@ class PlanTools:
         if not digest:
 
             async def compare(desk: Desk) -> DiffView:
-                return await online.diff(desk, stage(desk))
+                return await online.diff(desk, await stage(desk))
 
-            view = await self.door.ask_okta(tool, json.loads(json.dumps(asked, default=str)), compare)
+            view = await self.door.ask_okta(tool, asked, compare)
             digest = view.changes_digest or ""
         found = await self.door.work("change set", digest, lambda desk: paging.stored(desk, digest))
         answer = changes_answer(found, digest, view, Cursor(place.first, digest))
