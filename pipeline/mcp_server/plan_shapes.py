@@ -18,7 +18,12 @@ USERS_SHOWN = 5
 VALUES_SHOWN = 20
 APPROVE = (
     "Show the counts to the person and ask them to run `command` in a terminal; it shows the change set and"
-    " asks them to type its counts. Then call apply_plan with plan and changes_digest."
+    " asks them to type its counts. "
+)
+THEN_APPLY = "Then call apply_plan with plan and changes_digest."
+THEN_IN_TERMINAL = (
+    "This server is read-only: `okta-plan apply` with the plan and --require-approval, in that terminal, then"
+    " carries it out."
 )
 REFUSED_NOW = (
     "As things stand apply will refuse it: see refusals. The person has to correct the plan, or to allow it"
@@ -124,12 +129,15 @@ class UndoAnswer(Answer):
     unsure: int = 0
 
 
-def changes_answer(found: StoredChanges, digest: str, view: DiffView | None, place: Cursor) -> ChangesAnswer:
+def changes_answer(
+    found: StoredChanges, digest: str, view: DiffView | None, place: Cursor, *, read_only: bool
+) -> ChangesAnswer:
+    """The page at ``place`` of a stored change set; ``view`` is of the comparison that was made just now."""
     changes = found.changes
     plan = view.plan if view else f"plans/{changes.plan_name}.yaml"
     forecast = view.forecast if view else None
     refusals = view.refusals if view else []
-    approve = f"{REFUSED_NOW}{APPROVE}" if refusals else APPROVE
+    approve = f"{REFUSED_NOW if refusals else ''}{APPROVE}{THEN_IN_TERMINAL if read_only else THEN_APPLY}"
     answer = ChangesAnswer(
         plan=plan,
         okta_app=changes.okta_app_label,

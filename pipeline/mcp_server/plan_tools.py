@@ -262,7 +262,8 @@ class PlanTools:
             view = await self.door.ask_okta(tool, asked, compare)
             digest = view.changes_digest or ""
         found = await self.door.work("change set", digest, lambda desk: paging.stored(desk, digest))
-        answer = changes_answer(found, digest, view, Cursor(place.first, digest))
+        page = Cursor(place.first, digest)
+        answer = changes_answer(found, digest, view, page, read_only=self.door.read_only)
         if found.changes.changes:
             answer.command = approve_command(self.door.open_desk(), answer.plan, digest)
         return answer

@@ -117,6 +117,24 @@ def test_a_read_only_server_has_no_tool_that_applies_or_controls(tmp_path: Path)
     assert {each.name for each in listed(tmp_path, read_only=True)} == READ | PLAN
 
 
+def test_a_plan_of_a_read_only_server_is_applied_in_a_terminal(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.csv()
+
+    async def story(it: Talk) -> str:
+        told: list[object] = [
+            it.client.instructions,
+            await it.call("execute_user_grants", filename="erp", appId="ERP"),
+        ]
+        told.append(await it.client.get_prompt("grant_access", {"file": "csv/erp.csv", "app": "ERP"}))
+        return str(told)
+
+    for read_only in (False, True):
+        told = talk(office.server(read_only=read_only), story)
+        assert ("apply_plan" in told) is not read_only
+        assert ("okta-plan apply" in told) is read_only
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
