@@ -39,6 +39,11 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.NO_USER_COLUMN: _MAPPING,
     ErrorCode.NO_ENTITLEMENT_COLUMN: _MAPPING,
     ErrorCode.NO_USABLE_ROWS: _CSV,
+    ErrorCode.BAD_CELLS: _CSV,
+    ErrorCode.DATE_ORDER_UNKNOWN: "A mapping file of a person must say date_order, dmy or mdy: name it to"
+    " generate_plan.",
+    ErrorCode.MAPPING_INVALID: "Ask the person to correct the mapping file.",
+    ErrorCode.SINCE_REFUSED: "Ask the person whether the source is whole; call generate_plan without since.",
     ErrorCode.AS_OF_MISSING: "Call generate_plan with as_of, a day the person names.",
     ErrorCode.PLAN_INVALID: "Call show_plan for its problems; a person has to correct the file.",
     ErrorCode.PLAN_EXISTS: "Call generate_plan with another name, or go on with the plan that is there.",
@@ -50,6 +55,7 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.NO_CREDENTIAL: _SETTINGS,
     ErrorCode.NO_WORKSPACE: "Ask the person to set OKTA_PLAN_HOME for this server in the client's"
     " configuration, to the folder with their csv/ and plans/.",
+    ErrorCode.S3_UNUSABLE: "Name a file that list_csv_files shows; a person decides what else of S3 is read.",
     ErrorCode.S3_DISABLED: "S3 is off. Work with the files that list_csv_files shows.",
     ErrorCode.TENANT_UNREACHABLE: _LATER,
     ErrorCode.TENANT_ANSWER: _LATER,
@@ -59,6 +65,7 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.SCOPE_MISSING: _CREDENTIAL,
     ErrorCode.APP_NOT_FOUND: "Ask the person for the app's id or exact label.",
     ErrorCode.APP_AMBIGUOUS: "Ask the person for the app's id.",
+    ErrorCode.APP_INACTIVE: "Ask the person to activate the app, or for another one.",
     ErrorCode.ENTITLEMENT_MANAGEMENT_OFF: "Ask the person to turn on Entitlement Management for the app.",
     ErrorCode.LEASE_HELD: "Another apply of this app is under way. Call run_status later.",
     ErrorCode.LIMIT_EXCEEDED: "The plan's limits forbid it. Ask the person to correct the plan, or to approve"

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import ErrorCode
+from pipeline.mcp_server.file_tools import UNUSABLE
+from pipeline.mcp_server.refusals import NEXT
 from tests.mcp_server.office import APP, PEOPLE, Office, Talk, talk
 
 USER, ID = "00u" + "a" * 17, "a" * 20
@@ -125,3 +128,13 @@ def test_where_there_are_no_files_s3_is_named_only_where_it_is_on(tmp_path: Path
     assert "sync_s3_files" not in told(office, story)
     office.settings(S3_ENABLED="true", S3_BUCKET_NAME="exports")
     assert "sync_s3_files" in told(office, story)
+
+
+def test_whatever_a_file_or_a_mapping_is_refused_for_something_can_be_done_about_it() -> None:
+    others = {
+        ErrorCode.MAPPING_INVALID,
+        ErrorCode.SINCE_REFUSED,
+        ErrorCode.S3_UNUSABLE,
+        ErrorCode.APP_INACTIVE,
+    }
+    assert not [code for code in UNUSABLE | others if not NEXT.get(code)]

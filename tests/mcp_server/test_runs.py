@@ -184,6 +184,34 @@ def test_another_server_finds_a_run_that_goes_on_and_starts_no_second_one(office
     assert len(office.threads) == 1
 
 
+def test_a_failed_canary_is_told_as_what_it_may_have_cost_and_not_as_a_pause(tmp_path: Path) -> None:
+    with_bundles = "".join(
+        f"      - {{user: {who}, type: ENTITLEMENT-BUNDLE, bundle: Basics}}\n" for who in PEOPLE[:2]
+    )
+    office = Office(
+        tmp_path,
+        people=PEOPLE[:2],
+        more="    entitlements:\n"
+        "      - {name: Role, external_value: Role, multi_value: true, values: [Admin, Auditor]}\n"
+        "    bundles:\n      - {name: Basics, values: {Role: [Auditor]}}\n    grants:\n" + with_bundles,
+    )
+    office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE[:2]))
+
+    async def story(it: Talk) -> dict[str, Any]:
+        await it.call("generate_plan", filename="erp", appId=APP)
+        path = office.workspace / "plans" / "erp.yaml"
+        canary = path.read_text("utf-8").replace("with_additive: hold", "with_additive: canary")
+        path.write_text(canary, encoding="utf-8")
+        run, _ = await started(it, office)
+        return await it.call("run_status", run=run, wait_s=40)
+
+    told = talk(office.server(), story)
+    assert (told["run_state"], told["error"]) == ("paused", "canary_failed")
+    assert "Role: Auditor" in told["why"][0]
+    assert "lost access" in told["next"]
+    assert "good order" not in told["next"]
+
+
 def test_what_takes_longer_than_a_call_is_fetched_by_the_same_call(tmp_path: Path) -> None:
     office = Office(tmp_path, people=PEOPLE[:3], latency_ms=150)
     office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE[:3]))
