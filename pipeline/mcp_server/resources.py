@@ -92,8 +92,7 @@ class Shown:
 
         if not _is_digest(digest):
             raise ResourceNotFoundError("There is no such change set.")
-        found = await self._read(digest, lambda desk: stored(desk, digest))
-        return self._json(to_json(found.changes))
+        return self._json(await self._read(digest, lambda desk: to_json(stored(desk, digest).changes)))
 
     async def run(self, run: str) -> str:
         from pipeline.use_cases.history import runs
