@@ -215,7 +215,7 @@ class TenantTools:
         answer = UsersAnswer(
             total=len(found.users),
             is_whole=found.is_whole,
-            rows=_users(found)[place.first : place.first + ROWS],
+            rows=_users(found, named=not self.door.mask().on)[place.first : place.first + ROWS],
             next=_after_search(found),
         )
         return paged(answer, place)
@@ -235,6 +235,7 @@ class TenantTools:
         found = await self.door.ask_okta(
             "okta_batch_user_search", wanted, lambda desk: looking.find_users(desk, wanted)
         )
+        named = not self.door.mask().on
         answer = SearchesAnswer(
             total=len(found),
             found=sum(len(each.users) == 1 for each in found),
@@ -247,7 +248,7 @@ class TenantTools:
                     attribute=each.attribute,
                     value=each.value,
                     found=len(each.users),
-                    users=_users(each)[:USERS_SHOWN],
+                    users=_users(each, named=named)[:USERS_SHOWN],
                 )
                 for each in page_of(found, place)
             ],
@@ -277,14 +278,15 @@ class TenantTools:
         )
 
 
-def _users(found: Found) -> list[UserRow]:
+def _users(found: Found, *, named: bool) -> list[UserRow]:
+    """Without first and last name unless ``named``: a mask knows only what people are called in plans."""
     return [
         UserRow(
             id=each.id,
             login=each.login,
             email=each.email,
-            first_name=each.first_name,
-            last_name=each.last_name,
+            first_name=each.first_name if named else "",
+            last_name=each.last_name if named else "",
             status=each.status,
         )
         for each in found.users
