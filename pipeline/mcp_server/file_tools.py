@@ -34,6 +34,11 @@ UNUSABLE = frozenset(
     }
 )
 """What is wrong with the content of a file."""
+BY_MAPPING = frozenset(
+    {ErrorCode.NO_USER_COLUMN, ErrorCode.NO_ENTITLEMENT_COLUMN, ErrorCode.DATE_ORDER_UNKNOWN}
+)
+"""What a mapping file can put right."""
+CORRECT_IT = "A person has to correct the file."
 COLUMNS_MAX = 40
 CELL_CHARACTERS_MAX = 120
 VALUES_SHOWN = 15
@@ -195,15 +200,7 @@ class FileTools:
             if error.code not in UNUSABLE:
                 raise
             # What is asked is whether the file is good, so that it is not is an answer.
-            lines = [error.location.line] if error.location and error.location.line else []
-            problem = FindingRow(
-                code=error.code.value,
-                severity="error",
-                what=error.summary,
-                lines_total=len(lines),
-                lines=lines,
-            )
-            return paged(PreflightAnswer(rows=[problem], total=1, next=NEXT.get(error.code, "")), Cursor())
+            return _unusable(error)
         findings = _finding_rows(view)
         worst = {each.severity for each in findings}
         is_clean = not worst & {"error", "warning"} and not (view.totals and view.totals.rejected)
@@ -216,9 +213,7 @@ class FileTools:
             **_totals(view, cohorts=False),
             total=len(findings),
             rows=list(page_of(findings, place)),
-            next="Call analyze_csv_for_entitlements."
-            if verdict != "fail"
-            else "A person has to correct the file.",
+            next="Call analyze_csv_for_entitlements." if verdict != "fail" else CORRECT_IT,
         )
         return paged(answer, place)
 
@@ -285,6 +280,20 @@ class FileTools:
         return await self.door.work(
             "analyze", source, lambda desk: generating.analyze(desk, source_place(desk, source))
         )
+
+
+def _unusable(error: InputError) -> PreflightAnswer:
+    place = error.location
+    lines = [place.line] if place and place.line else []
+    problem = FindingRow(
+        code=error.code.value, severity="error", what=error.summary, lines_total=len(lines), lines=lines
+    )
+    return PreflightAnswer(
+        path=(place.path or "") if place else "",
+        total=1,
+        rows=[problem],
+        next=NEXT[error.code] if error.code in BY_MAPPING else CORRECT_IT,
+    )
 
 
 def _totals(view: AnalyzeView, *, cohorts: bool) -> dict[str, Any]:

@@ -130,6 +130,21 @@ def test_where_there_are_no_files_s3_is_named_only_where_it_is_on(tmp_path: Path
     assert "sync_s3_files" in told(office, story)
 
 
+def test_a_file_that_cannot_be_used_is_named_and_its_check_does_not_ask_for_itself(office: Office) -> None:
+    office.csv("", name="empty.csv")
+    (office.workspace / "csv" / "odd.csv").write_text("Foo,Bar\n1,2\n", encoding="utf-8")
+
+    async def story(it: Talk) -> None:
+        empty = await it.call("validate_csv_preflight", file="empty")
+        assert (empty["verdict"], empty["path"]) == ("fail", "csv/empty.csv")
+        assert empty["next"] == "A person has to correct the file."
+        odd = await it.call("validate_csv_preflight", file="odd")
+        assert (odd["verdict"], odd["rows"][0]["code"]) == ("fail", "no_user_column")
+        assert "mapping file" in odd["next"]
+
+    told(office, story)
+
+
 def test_whatever_a_file_or_a_mapping_is_refused_for_something_can_be_done_about_it() -> None:
     others = {
         ErrorCode.MAPPING_INVALID,
