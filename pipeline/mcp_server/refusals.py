@@ -14,7 +14,7 @@ from pipeline.mcp_server.untrusted import cleaned
 _SETTINGS = "Ask the person to correct the settings of the workspace, then call okta_test."
 _CREDENTIAL = "Ask the person to run `okta-plan check` in a terminal: it says what the credential lacks."
 _FILES = "Call list_csv_files for sources or list_plans for plans, then name one of them."
-_CSV = "Call validate_csv_preflight for what is wrong with the file; a person has to correct it."
+_CSV = "A person has to correct the file; of a CSV, validate_csv_preflight says what is wrong."
 _MAPPING = (
     "A mapping file of a person must say which columns hold users and access: name it to generate_plan."
 )
@@ -45,7 +45,8 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.MAPPING_INVALID: "Ask the person to correct the mapping file.",
     ErrorCode.SINCE_REFUSED: "Ask the person whether the source is whole; call generate_plan without since.",
     ErrorCode.AS_OF_MISSING: "Call generate_plan with as_of, a day the person names.",
-    ErrorCode.PLAN_INVALID: "Call show_plan for its problems; a person has to correct the file.",
+    ErrorCode.PLAN_INVALID: "A person has to correct the file; `okta-plan validate` in a terminal tells"
+    " all that is wrong with it.",
     ErrorCode.PLAN_EXISTS: "Call generate_plan with another name, or go on with the plan that is there.",
     ErrorCode.OUTSIDE_WORKSPACE: "Name a file that list_csv_files or list_plans shows.",
     ErrorCode.CHANGES_INVALID: _DIFF,

@@ -145,6 +145,21 @@ def test_a_file_that_cannot_be_used_is_named_and_its_check_does_not_ask_for_itse
     told(office, story)
 
 
+def test_a_broken_plan_sends_to_a_person_and_not_to_the_tool_that_was_called(office: Office) -> None:
+    plans = office.workspace / "plans"
+    (plans / "bad.yaml").write_text("schema: okta-plan/v1\nname: bad\n", encoding="utf-8")
+    (plans / "worse.yaml").write_bytes(b"\xff\xfe\x00")
+
+    async def story(it: Talk) -> None:
+        bad = await it.refused("show_plan", plan="bad")
+        assert (bad["error"], bad["first"][0]["location"]) == ("plan_invalid", "plans/bad.yaml:1")
+        assert "show_plan" not in bad["next"]
+        worse = await it.refused("show_plan", plan="worse")
+        assert worse["next"].startswith("A person has to correct the file")
+
+    told(office, story)
+
+
 def test_whatever_a_file_or_a_mapping_is_refused_for_something_can_be_done_about_it() -> None:
     others = {
         ErrorCode.MAPPING_INVALID,
