@@ -129,7 +129,7 @@ def result_of(answer: Answer, *, mask: Mask) -> CallToolResult:
 
 def _shorten(body: dict[str, Any], cursor_start: str) -> bool:
     """Halve the list that takes most room; False where no list has more than one entry."""
-    lists = [(path, each) for path, each in _lists(body, "") if len(each) > 1 and path != "cut"]
+    lists = [(path, each) for path, each in lists_in(body) if len(each) > 1 and path != "cut"]
     if not lists:
         return False
     path, longest = max(lists, key=lambda pair: len(json.dumps(pair[1], ensure_ascii=False)))
@@ -144,13 +144,14 @@ def _shorten(body: dict[str, Any], cursor_start: str) -> bool:
     return True
 
 
-def _lists(value: Any, path: str) -> list[tuple[str, list[Any]]]:  # noqa: ANN401 - JSON
+def lists_in(value: Any, path: str = "") -> list[tuple[str, list[Any]]]:  # noqa: ANN401 - JSON
+    """Every list of ``value`` (JSON) with its path, such as ``rows.values``; indices are no part of it."""
     found: list[tuple[str, list[Any]]] = []
     if isinstance(value, dict):
         for key, each in value.items():
-            found += _lists(each, f"{path}.{key}" if path else key)
+            found += lists_in(each, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         found.append((path, value))
         for each in value:
-            found += _lists(each, path if not isinstance(each, list) else f"{path}.")
+            found += lists_in(each, path if not isinstance(each, list) else f"{path}.")
     return found

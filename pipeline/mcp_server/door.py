@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.errors import ErrorCode, InputError, OktaPlanError
 from pipeline.masking import Mask
 from pipeline.mcp_server.jobs import Jobs
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.use_cases.desk import Desk
     from pipeline.use_cases.working import Launch
 
+DIGITS_MAX = 9
+"""Of the number of a source."""
 T = TypeVar("T")
 
 
@@ -37,12 +40,24 @@ class Door:
     """Sources by number, as list_csv_files answered last."""
     _mask: Mask = field(default_factory=Mask)
 
+    def source(self, given: str) -> str:
+        """``given``, or the path of the source that list_csv_files showed last under that number. Raises
+        InputError where it showed none.
+        """
+        if not (given.isascii() and given.isdecimal() and len(given) <= DIGITS_MAX):
+            return given
+        if self.listed is None or int(given) not in self.listed:
+            raise InputError(
+                ErrorCode.FILE_NOT_FOUND,
+                "No file of that number was listed",
+                "Numbers are those of the last answer of list_csv_files.",
+            )
+        return self.listed[int(given)]
+
     def mask(self) -> Mask:
         """What every answer passes; it masks where the settings say so, and where they cannot be read. There
         is one for all calls, so that a person looks the same in each.
         """
-        from pipeline.errors import OktaPlanError
-
         try:
             self._mask.on = self.open_desk().settings.masks_people
         except OktaPlanError:

@@ -45,10 +45,14 @@ class Hints:
 
 
 READS_FILES = Hints(is_offline=True)
+READS_SOURCES = Hints()
+"""A source may lie in S3."""
 READS_OKTA = Hints()
 WRITES_FILES = Hints(writes_files=True, is_offline=True)
 PLANS = Hints(writes_files=True)
 """Reads Okta and writes a plan or a change set."""
+WRITES_FROM_SOURCES = Hints(writes_files=True)
+"""Reads sources and writes files."""
 WRITES_OKTA = Hints(writes_okta=True)
 
 

@@ -9,7 +9,7 @@ from pipeline.errors import ErrorCode, InputError
 from pipeline.source import is_source_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pipeline.use_cases.desk import Desk
 
@@ -18,19 +18,10 @@ NO_PLANS = (".approval.yaml", ".mapping.yaml", ".approval.yml", ".mapping.yml")
 """What stands beside plans under their names."""
 
 
-def source_place(desk: Desk, given: str, listed: Mapping[int, str] | None) -> str:
+def source_place(desk: Desk, given: str) -> str:
     """``given`` as the use cases take it: a path below ``csv/``, or s3://, which S3's own settings bound.
-
-    Digits are a number of the last list that was answered. Raises InputError for anything else.
+    Raises InputError for anything else.
     """
-    if given.isascii() and given.isdecimal():
-        if listed is None or int(given) not in listed:
-            raise InputError(
-                ErrorCode.FILE_NOT_FOUND,
-                "No file of that number was listed",
-                "Numbers are those of the last answer of list_csv_files.",
-            )
-        return listed[int(given)]
     if given.startswith("s3://"):
         return given
     return _inside(desk, given, "csv", is_source_name, added=".csv")
@@ -62,17 +53,30 @@ def _inside(desk: Desk, given: str, folder: str, is_kind: Callable[[str], bool],
         raise _outside(folder)
     names = [given, f"{given}{added}"]
     for name in [*names, *(f"{folder}/{each}" for each in names)]:
-        found = (desk.workspace / name).resolve()
-        if found.is_relative_to(root) and is_kind(found.name) and found.is_file():
+        found = _file_at(desk.workspace / name)
+        if found is not None and found.is_relative_to(root) and is_kind(found.name):
             return found.relative_to(workspace).as_posix()
-    inside = (desk.workspace / given).resolve().is_relative_to(root) or (
-        root / given
-    ).resolve().is_relative_to(root)
-    if not inside:
+    if all(_leads_out_of(root, start / given) for start in (desk.workspace, root)):
         raise _outside(folder)
     raise InputError(
         ErrorCode.FILE_NOT_FOUND, "There is no such file", f"Nothing of that name is in {folder}/."
     )
+
+
+def _file_at(path: Path) -> Path | None:
+    """Where the file lies that ``path`` leads to; None where there is none or the system cannot follow it."""
+    try:
+        found = path.resolve()
+        return found if found.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, links in a circle, no text of a path
+        return None
+
+
+def _leads_out_of(root: Path, path: Path) -> bool:
+    try:
+        return not path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _outside(folder: str) -> InputError:

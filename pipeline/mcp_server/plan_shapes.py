@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pipeline.address import principal_key
 from pipeline.mcp_server.answers import Answer, Cursor, Rows, Shape, page_of, paged
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ USERS_SHOWN = 5
 VALUES_SHOWN = 20
 APPROVE = (
     "Show the counts to the person and ask them to run `command` in a terminal; it shows the change set and"
-    " asks them to type its counts. Then call apply_plan with plan and changes_digest."
+    " asks them to type its counts. "
+)
+THEN_APPLY = "Then call apply_plan with plan and changes_digest."
+THEN_IN_TERMINAL = (
+    "This server is read-only: `okta-plan apply` with the plan and --require-approval, in that terminal, then"
+    " carries it out."
 )
 REFUSED_NOW = (
     "As things stand apply will refuse it: see refusals. The person has to correct the plan, or to allow it"
@@ -73,6 +79,8 @@ class PlanAnswer(Rows):
     plan_digest: str = ""
     okta_app: str = ""
     users: int = 0
+    assigned: int = 0
+    """Who gets the app without a value."""
     entitlements: list[HeldValues] = []
     rows: list[CohortRow] = []
 
@@ -121,12 +129,15 @@ class UndoAnswer(Answer):
     unsure: int = 0
 
 
-def changes_answer(found: StoredChanges, digest: str, view: DiffView | None, place: Cursor) -> ChangesAnswer:
+def changes_answer(
+    found: StoredChanges, digest: str, view: DiffView | None, place: Cursor, *, read_only: bool
+) -> ChangesAnswer:
+    """The page at ``place`` of a stored change set; ``view`` is of the comparison that was made just now."""
     changes = found.changes
     plan = view.plan if view else f"plans/{changes.plan_name}.yaml"
     forecast = view.forecast if view else None
     refusals = view.refusals if view else []
-    approve = f"{REFUSED_NOW}{APPROVE}" if refusals else APPROVE
+    approve = f"{REFUSED_NOW if refusals else ''}{APPROVE}{THEN_IN_TERMINAL if read_only else THEN_APPLY}"
     answer = ChangesAnswer(
         plan=plan,
         okta_app=changes.okta_app_label,
@@ -163,6 +174,12 @@ def held_values(values: Mapping[str, Iterable[str]]) -> list[HeldValues]:
         HeldValues(entitlement=name, values_total=len(each), values=each[:VALUES_SHOWN])
         for name, each in ((name, list(each)) for name, each in values.items())
     ]
+
+
+def people_in(view: ShowView) -> int:
+    """How many people a plan, or the part of it that is shown, gives values to or takes them from."""
+    cohorts = (*view.access, *view.removals)
+    return 1 if view.person else len({principal_key(each) for cohort in cohorts for each in cohort.users})
 
 
 def cohort_rows(view: ShowView, place: Cursor) -> list[CohortRow]:

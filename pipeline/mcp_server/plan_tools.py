@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -12,7 +11,7 @@ from pipeline.mcp_server.answers import Cursor, page_of, paged
 from pipeline.mcp_server.commands import approve_command
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.file_tools import File, Next
-from pipeline.mcp_server.offers import PLANS, READS_FILES, WRITES_FILES, offered
+from pipeline.mcp_server.offers import PLANS, READS_FILES, WRITES_FILES, WRITES_FROM_SOURCES, offered
 from pipeline.mcp_server.places import list_plans, plan_place, source_place
 from pipeline.mcp_server.plan_shapes import (
     ChangesAnswer,
@@ -24,13 +23,14 @@ from pipeline.mcp_server.plan_shapes import (
     changes_answer,
     cohort_rows,
     held_values,
+    people_in,
     person_rows,
 )
 from pipeline.mcp_server.tenant_tools import AppId, Concurrency
 from pipeline.mcp_server.typed_grants import WantedGrant, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.survey_views import GenerateView
     from pipeline.use_cases.desk import Desk
@@ -47,7 +47,7 @@ class PlanTools:
     def __init__(self, door: Door) -> None:
         self.door = door
 
-    @offered("Generate a plan", WRITES_FILES)
+    @offered("Generate a plan", WRITES_FROM_SOURCES)
     async def generate_plan(
         self,
         filename: File,
@@ -62,18 +62,20 @@ class PlanTools:
 
         from pipeline.use_cases import generating
 
-        listed = self.door.listed
+        source = self.door.source(filename)
 
         def call(desk: Desk) -> GenerateView:
-            source = source_place(desk, filename, listed)
             file = Path(plan_place(desk, mapping)) if mapping else None
             older = plan_place(desk, since) if since else None
             how = generating.Reading(mapping=file, as_of=as_of)
             return generating.generate(
-                desk, [source], generating.Wanted(okta_app=appId, name=name, since=older), how=how
+                desk,
+                [source_place(desk, source)],
+                generating.Wanted(okta_app=appId, name=name, since=older),
+                how=how,
             )
 
-        view = await self.door.work("generate_plan", [filename, appId, name, mapping, as_of, since], call)
+        view = await self.door.work("generate_plan", [source, appId, name, mapping, as_of, since], call)
         totals = view.totals
         return GeneratedAnswer(
             plan=view.plan,
@@ -126,14 +128,15 @@ class PlanTools:
         view = await self.door.work(
             "show_plan",
             [plan, user],
-            lambda desk: offline.show(desk, plan_place(desk, plan), user=user),
+            lambda desk: offline.show(desk, plan_place(desk, plan), user=user, with_lines=False),
         )
         rows = person_rows(view) if view.person else cohort_rows(view, place)
         answer = PlanAnswer(
             plan=view.plan,
             plan_digest=view.plan_digest or "",
             okta_app=view.okta_app,
-            users=sum(len(each.users) for each in view.access),
+            users=people_in(view),
+            assigned=len(view.assigned),
             entitlements=held_values({each.external_value: each.values for each in view.entitlements}),
             total=len(rows) if view.person else len(view.access) + len(view.removals),
             rows=rows,
@@ -146,7 +149,11 @@ class PlanTools:
         """The exact change set of a plan: counts, changes_digest, forecast, held changes with reasons. With a
         cursor: the next page of the same change set."""
         place = Cursor.parse(cursor)
-        return await self._changes("diff_plan", place, [plan], lambda desk: plan_place(desk, plan))
+
+        async def named(desk: Desk) -> str:
+            return plan_place(desk, plan)
+
+        return await self._changes("diff_plan", place, [plan], named)
 
     @offered("Stage 2: plan the entitlements of an app", PLANS)
     async def prepare_entitlement_structure(
@@ -181,12 +188,11 @@ class PlanTools:
         """Plan to assign users, by id, to an app. Carried out by apply_plan once a person approved."""
         from pipeline.use_cases import staging
 
-        return await self._changes(
-            "okta_batch_assign_users",
-            Cursor.parse(cursor),
-            [appId, userIds],
-            lambda desk: staging.stage_assignments(desk, appId, userIds),
-        )
+        async def stage(desk: Desk) -> str:
+            return staging.stage_assignments(desk, appId, userIds)
+
+        place = Cursor.parse(cursor)
+        return await self._changes("okta_batch_assign_users", place, [appId, userIds], stage)
 
     @offered("Plan grants", PLANS)
     async def okta_batch_create_grants(
@@ -201,13 +207,12 @@ class PlanTools:
 
         wanted = [typed(each) for each in grants]
         asked = [each.model_dump() for each in grants]
-        place = Cursor.parse(cursor)
-        staged = ""
-        if not place.digest:
-            staged = await self.door.ask_okta(
-                "okta_batch_create_grants plan", asked, lambda desk: staging.stage_grants(desk, wanted)
-            )
-        return await self._changes("okta_batch_create_grants", place, asked, lambda _desk: staged)
+        return await self._changes(
+            "okta_batch_create_grants",
+            Cursor.parse(cursor),
+            asked,
+            lambda desk: staging.stage_grants(desk, wanted),
+        )
 
     @offered("Plan to undo a run", WRITES_FILES)
     async def undo_run(self, run: Annotated[str, Field(description="Run from run_status")]) -> UndoAnswer:
@@ -234,16 +239,16 @@ class PlanTools:
     ) -> ChangesAnswer:
         from pipeline.use_cases import staging
 
-        listed = self.door.listed
+        source = self.door.source(filename)
 
-        def stage(desk: Desk) -> str:
-            source = source_place(desk, filename, listed)
-            return staging.stage_source(desk, source, app, only_structure=only_structure)
+        async def stage(desk: Desk) -> str:
+            path = source_place(desk, source)
+            return await staging.stage_source(desk, path, app, only_structure=only_structure)
 
-        return await self._changes(tool, place, [filename, app], stage)
+        return await self._changes(tool, place, [source, app], stage)
 
     async def _changes(
-        self, tool: str, place: Cursor, asked: Sequence[object], stage: Callable[[Desk], str]
+        self, tool: str, place: Cursor, asked: Sequence[object], stage: Callable[[Desk], Awaitable[str]]
     ) -> ChangesAnswer:
         """The change set of the plan that ``stage`` names: compared now, or a page of one that is stored."""
         from pipeline.use_cases import online, paging
@@ -252,12 +257,13 @@ class PlanTools:
         if not digest:
 
             async def compare(desk: Desk) -> DiffView:
-                return await online.diff(desk, stage(desk))
+                return await online.diff(desk, await stage(desk))
 
-            view = await self.door.ask_okta(tool, json.loads(json.dumps(asked, default=str)), compare)
+            view = await self.door.ask_okta(tool, asked, compare)
             digest = view.changes_digest or ""
         found = await self.door.work("change set", digest, lambda desk: paging.stored(desk, digest))
-        answer = changes_answer(found, digest, view, Cursor(place.first, digest))
+        page = Cursor(place.first, digest)
+        answer = changes_answer(found, digest, view, page, read_only=self.door.read_only)
         if found.changes.changes:
             answer.command = approve_command(self.door.open_desk(), answer.plan, digest)
         return answer

@@ -13,8 +13,8 @@ from pipeline.mcp_server.untrusted import cleaned
 
 _SETTINGS = "Ask the person to correct the settings of the workspace, then call okta_test."
 _CREDENTIAL = "Ask the person to run `okta-plan check` in a terminal: it says what the credential lacks."
-_FILES = "Call list_csv_files, then name a file by its number or path."
-_CSV = "Call validate_csv_preflight for what is wrong with the file; a person has to correct it."
+_FILES = "Call list_csv_files for sources or list_plans for plans, then name one of them."
+_CSV = "A person has to correct the file; of a CSV, validate_csv_preflight says what is wrong."
 _MAPPING = (
     "A mapping file of a person must say which columns hold users and access: name it to generate_plan."
 )
@@ -39,8 +39,14 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.NO_USER_COLUMN: _MAPPING,
     ErrorCode.NO_ENTITLEMENT_COLUMN: _MAPPING,
     ErrorCode.NO_USABLE_ROWS: _CSV,
+    ErrorCode.BAD_CELLS: _CSV,
+    ErrorCode.DATE_ORDER_UNKNOWN: "A mapping file of a person must say date_order, dmy or mdy: name it to"
+    " generate_plan.",
+    ErrorCode.MAPPING_INVALID: "Ask the person to correct the mapping file.",
+    ErrorCode.SINCE_REFUSED: "Ask the person whether the source is whole; call generate_plan without since.",
     ErrorCode.AS_OF_MISSING: "Call generate_plan with as_of, a day the person names.",
-    ErrorCode.PLAN_INVALID: "Call show_plan for its problems; a person has to correct the file.",
+    ErrorCode.PLAN_INVALID: "A person has to correct the file; `okta-plan validate` in a terminal tells"
+    " all that is wrong with it.",
     ErrorCode.PLAN_EXISTS: "Call generate_plan with another name, or go on with the plan that is there.",
     ErrorCode.OUTSIDE_WORKSPACE: "Name a file that list_csv_files or list_plans shows.",
     ErrorCode.CHANGES_INVALID: _DIFF,
@@ -50,6 +56,7 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.NO_CREDENTIAL: _SETTINGS,
     ErrorCode.NO_WORKSPACE: "Ask the person to set OKTA_PLAN_HOME for this server in the client's"
     " configuration, to the folder with their csv/ and plans/.",
+    ErrorCode.S3_UNUSABLE: "Name a file that list_csv_files shows; a person decides what else of S3 is read.",
     ErrorCode.S3_DISABLED: "S3 is off. Work with the files that list_csv_files shows.",
     ErrorCode.TENANT_UNREACHABLE: _LATER,
     ErrorCode.TENANT_ANSWER: _LATER,
@@ -59,6 +66,7 @@ NEXT: dict[ErrorCode, str] = {
     ErrorCode.SCOPE_MISSING: _CREDENTIAL,
     ErrorCode.APP_NOT_FOUND: "Ask the person for the app's id or exact label.",
     ErrorCode.APP_AMBIGUOUS: "Ask the person for the app's id.",
+    ErrorCode.APP_INACTIVE: "Ask the person to activate the app, or for another one.",
     ErrorCode.ENTITLEMENT_MANAGEMENT_OFF: "Ask the person to turn on Entitlement Management for the app.",
     ErrorCode.LEASE_HELD: "Another apply of this app is under way. Call run_status later.",
     ErrorCode.LIMIT_EXCEEDED: "The plan's limits forbid it. Ask the person to correct the plan, or to approve"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from pipeline.errors import ErrorCode, InputError, OktaPlanError
+from pipeline.mcp_server.answers import lists_in
 from pipeline.mcp_server.door import Door
 from pipeline.mcp_server.jobs import StillWorking
 from pipeline.mcp_server.places import list_plans, plan_place, source_place
@@ -23,6 +24,8 @@ T = TypeVar("T")
 CHARACTERS_MAX = 200_000
 """Of one resource; the file on disk has the rest."""
 ROWS = 200
+ITEMS_MAX = 5_000
+"""Of one list: so many never fit."""
 JSON, YAML, MARKDOWN = "application/json", "application/yaml", "text/markdown"
 
 
@@ -73,7 +76,7 @@ class Shown:
         from pipeline.use_cases.sources import rows_of
 
         found = await self._read(
-            f"source {path}", lambda desk: rows_of(desk, source_place(desk, path, None), 0, ROWS)
+            f"source {path}", lambda desk: rows_of(desk, source_place(desk, path), 0, ROWS)
         )
         rows = [{"line": line, "cells": list(cells)} for line, cells in found.rows]
         return self._json(
@@ -89,8 +92,7 @@ class Shown:
 
         if not _is_digest(digest):
             raise ResourceNotFoundError("There is no such change set.")
-        found = await self._read(digest, lambda desk: stored(desk, digest))
-        return self._json(to_json(found.changes))
+        return self._json(await self._read(digest, lambda desk: to_json(stored(desk, digest).changes)))
 
     async def run(self, run: str) -> str:
         from pipeline.use_cases.history import runs
@@ -110,9 +112,9 @@ class Shown:
 
     def _json(self, value: Any) -> str:  # noqa: ANN401 - JSON
         mask = self._door.mask()
-        mask.learn_from(value)
-        text = json.dumps(cleaned(value, mask=mask), ensure_ascii=False, indent=1)
-        return _capped(text)
+        shown, cut = _bounded(value)
+        mask.learn_from(shown)
+        return _fitting(cleaned(shown, mask=mask), cut)
 
     def _text(self, text: str) -> str:
         told = self._door.mask().text(_capped(text))
@@ -134,6 +136,37 @@ def stored_digests(desk: Desk) -> list[str]:
     folder = desk.runtime.runs_dir / "changes"
     found = [each for each in folder.glob("*.json") if _is_digest(each.stem)] if folder.is_dir() else []
     return [each.stem for each in sorted(found, key=lambda each: -each.stat().st_mtime)]
+
+
+def _bounded(value: Any) -> tuple[Any, dict[str, int]]:  # noqa: ANN401 - JSON
+    """``value`` without what would not fit whatever is in it, and how much that is, by list."""
+    lists = {"items": value} if isinstance(value, list) else value
+    cut = {
+        name: len(each) - ITEMS_MAX
+        for name, each in lists.items()
+        if isinstance(each, list) and len(each) > ITEMS_MAX
+    }
+    return {**lists, **{name: lists[name][:ITEMS_MAX] for name in cut}} if cut else value, cut
+
+
+def _fitting(value: Any, cut: dict[str, int]) -> str:  # noqa: ANN401 - JSON
+    """``value`` as JSON, its longest lists halved until it fits; ``cut`` counts what is left out, by list.
+    Raises ResourceError where lists are not what is long.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    body = {"items": value} if isinstance(value, list) else value
+    while cut or len(text) > CHARACTERS_MAX:
+        text = json.dumps({"cut": cut, **body}, ensure_ascii=False, indent=1)
+        if len(text) <= CHARACTERS_MAX:
+            break
+        lists = [(path, each) for path, each in lists_in(body) if len(each) > 1]
+        if not lists:
+            raise ResourceError("It is too long to be shown; the file has it.")
+        path, longest = max(lists, key=lambda pair: len(json.dumps(pair[1], ensure_ascii=False)))
+        left = (len(longest) + 1) // 2
+        cut[path] = cut.get(path, 0) + len(longest) - left
+        del longest[left:]
+    return text
 
 
 def _is_digest(text: str) -> bool:

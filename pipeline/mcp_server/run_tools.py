@@ -51,6 +51,15 @@ AFTER: dict[str, str] = {
     "finished": "It is done. Tell the person the counts, what was read back and what was not done.",
     "damaged": "Its journal cannot be read. Tell the person.",
 }
+CANARY_FAILED = (
+    "The first change of its kind, sent alone, did not turn out as it should: somebody may have lost access."
+    " Show `why` to the person first; it says what was lost and what restores it, and `okta-plan runs` with"
+    " this run in a terminal says all of it. Resume only when they say so."
+)
+HAD_TO_STOP = (
+    "It had to stop: see error and why. Tell the person; when they have put it right, control_run with resume"
+    " goes on."
+)
 NOT_BY_FORM = (
     "The form was declined, cancelled or never shown, so nothing was sent. Ask the person to run `command`"
     " in a terminal, then call apply_plan again."
@@ -238,7 +247,11 @@ def _answer(told: RunStanding, place: Cursor) -> RunAnswer:
 
 
 def _next(told: RunStanding) -> str:
-    """What refused a run, or its going on, tells what to do; what stopped it in good order goes on."""
+    """What refused a run, or its going on, tells what to do; what was asked to stop goes on."""
+    if told.error == ErrorCode.CANARY_FAILED:
+        return CANARY_FAILED
+    if told.state == "paused" and told.error is not None:
+        return HAD_TO_STOP
     if told.state in ("refused", "interrupted", "finished") and told.error is not None:
         return after(told.error, AFTER[told.state])
     return AFTER[told.state]

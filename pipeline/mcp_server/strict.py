@@ -15,6 +15,7 @@ from pipeline.mcp_server.untrusted import visible
 
 _NOISE = frozenset({"title", "default", "additionalProperties"})
 PROBLEMS_MAX = 10
+PLACE_CHARACTERS_MAX = 120
 
 
 class StrictServer(MCPServer[Door]):
@@ -44,11 +45,16 @@ class StrictServer(MCPServer[Door]):
                 tool.fn_metadata.validate_arguments(arguments)
             except ValidationError as error:
                 problems = [
-                    {"argument": ".".join(map(str, each["loc"][:1])), "problem": each["msg"][:200]}
+                    {"argument": _named(each["loc"]), "problem": each["msg"][:200]}
                     for each in error.errors(include_url=False, include_input=False, include_context=False)
                 ]
                 return _refused({"error": "bad_argument", "problems": problems[:PROBLEMS_MAX]})
         return await super().call_tool(name, arguments, context)
+
+
+def _named(place: tuple[int | str, ...]) -> str:
+    """Which part of which argument, such as ``grants.0.grantBody.actor``; names in it may be the caller's."""
+    return visible(".".join(map(str, place)), characters_max=PLACE_CHARACTERS_MAX)
 
 
 def _refused(told: dict[str, Any]) -> CallToolResult:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pipeline.use_cases.looking import Found
 
 AppId = Annotated[str, Field(description="App id (0oa...) or exact label", min_length=1, max_length=100)]
-Concurrency = Annotated[int, Field(ge=1, le=20, description="Without effect: limits set the pace")]
+Concurrency = Annotated[int, Field(description="Without effect: limits set the pace")]
 VALUES_SHOWN = 15
 USERS_SHOWN = 5
 SEARCHES_MAX = 200
+NOT_BLANK = r"\S"
 
 
 class BucketRow(Shape):
@@ -106,7 +107,7 @@ class SearchesAnswer(Rows):
 class RatesAnswer(Answer):
     headline: ClassVar[str] = "Rate limits as the tenant tells them now."
     buckets: list[BucketRow] = []
-    share_used: float = 0.7
+    share_used: float = 0.0
 
 
 class Search(BaseModel):
@@ -199,7 +200,7 @@ class TenantTools:
     async def okta_user_search(
         self,
         attribute: Annotated[str, Field(description="login, email, id, or another profile attribute")],
-        value: Annotated[str, Field(max_length=500, description="Exact value")],
+        value: Annotated[str, Field(pattern=NOT_BLANK, max_length=500, description="Exact value")],
         cursor: Next = None,
     ) -> UsersAnswer:
         """Users whose attribute has exactly this value."""
@@ -214,7 +215,7 @@ class TenantTools:
         answer = UsersAnswer(
             total=len(found.users),
             is_whole=found.is_whole,
-            rows=_users(found)[place.first : place.first + ROWS],
+            rows=_users(found, named=not self.door.mask().on)[place.first : place.first + ROWS],
             next=_after_search(found),
         )
         return paged(answer, place)
@@ -234,6 +235,7 @@ class TenantTools:
         found = await self.door.ask_okta(
             "okta_batch_user_search", wanted, lambda desk: looking.find_users(desk, wanted)
         )
+        named = not self.door.mask().on
         answer = SearchesAnswer(
             total=len(found),
             found=sum(len(each.users) == 1 for each in found),
@@ -246,7 +248,7 @@ class TenantTools:
                     attribute=each.attribute,
                     value=each.value,
                     found=len(each.users),
-                    users=_users(each)[:USERS_SHOWN],
+                    users=_users(each, named=named)[:USERS_SHOWN],
                 )
                 for each in page_of(found, place)
             ],
@@ -258,6 +260,7 @@ class TenantTools:
     async def okta_get_rate_status(self) -> RatesAnswer:
         """What the tenant allows a minute and what is left, by bucket, as the headers of fresh calls say."""
         from pipeline.use_cases import looking
+        from pipeline.use_cases.apply_request import RATE_SHARE
 
         statuses = await self.door.ask_okta("okta_get_rate_status", None, looking.rates_of_workspace)
         return RatesAnswer(
@@ -270,18 +273,20 @@ class TenantTools:
                 )
                 for each in statuses
             ],
+            share_used=RATE_SHARE,
             next="A run keeps to its share of these by itself; nothing has to be set.",
         )
 
 
-def _users(found: Found) -> list[UserRow]:
+def _users(found: Found, *, named: bool) -> list[UserRow]:
+    """Without first and last name unless ``named``: a mask knows only what people are called in plans."""
     return [
         UserRow(
             id=each.id,
             login=each.login,
             email=each.email,
-            first_name=each.first_name,
-            last_name=each.last_name,
+            first_name=each.first_name if named else "",
+            last_name=each.last_name if named else "",
             status=each.status,
         )
         for each in found.users

@@ -12,6 +12,9 @@ from pipeline.run.result import Progress
 from pipeline.use_cases.tenant import CONCURRENCY
 from pipeline.views import DiffView
 
+RATE_SHARE = 0.70
+"""Of what the tenant allows, what an apply uses unless it is told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
@@ -21,7 +24,7 @@ class ApplyRequest:
     changes: Path | None = None
     only: str | None = None
     yes: bool = False
-    rate_share: float = 0.70
+    rate_share: float = RATE_SHARE
     concurrency: int = CONCURRENCY
     recheck_s: float = RECHECK_S
     lease_wait_s: float = 0.0

@@ -6,6 +6,9 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
 
 from pipeline.changes.snapshot import OktaApp, OktaEntitlement
 from pipeline.errors import ErrorCode, InputError, TenantError
@@ -19,8 +22,11 @@ from pipeline.use_cases.tenant import Tenant, open_tenant
 
 PAGES_MAX = 5
 """Of one search: 1,000 people."""
+PLANS_LOOKED_AT = 5
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_APP_ID = re.compile(r"^okta_app:.{0,20}?\bid: (0oa[A-Za-z0-9]{17})\b", re.MULTILINE | re.DOTALL)
+_APP = re.compile(r"^okta_app:(?=\s).*(?:\n[ \t]+.*)*", re.MULTILINE)
+START_BYTES = 4096
+"""Of a plan, in which its app is named."""
 _ID = re.compile(r"[A-Za-z0-9]{10,64}")
 
 
@@ -62,7 +68,7 @@ async def one_entitlement(desk: Desk, entitlement_id: str) -> OktaEntitlement:
         found = await tenant.reads.entitlement(entitlement_id)
     if found is None:
         raise InputError(
-            ErrorCode.TENANT_ANSWER, "There is no such entitlement", "Okta knows no entitlement of this id."
+            ErrorCode.USAGE, "There is no such entitlement", "Okta knows no entitlement of this id."
         )
     return found
 
@@ -94,19 +100,26 @@ def _user(body: UserBody) -> FoundUser:
 
 
 async def rates_of_workspace(desk: Desk) -> list[BucketStatus]:
-    """The buckets of people, and of the app of the newest plan in ``plans/`` that names one by its id."""
-    return await rates(desk, [OktaAppRef(id=each) for each in _apps_of_plans(desk)])
-
-
-def _apps_of_plans(desk: Desk) -> Iterable[str]:
-    """App ids that the newest plans name near their beginning, without reading the whole of them."""
+    """The buckets of people, and of the app of the newest plan in ``plans/`` whose app is there."""
     folder = desk.workspace / "plans"
     plans = sorted(folder.glob("*.yaml"), key=lambda path: -path.stat().st_mtime) if folder.is_dir() else []
-    for path in plans[:5]:
-        with path.open("rb") as file:
-            start = file.read(4096).decode("utf-8", "replace")
-        if found := _APP_ID.search(start):
-            yield found[1]
+    return await rates(desk, apps_of(plans[:PLANS_LOOKED_AT]))
+
+
+def apps_of(plans: Iterable[Path]) -> list[OktaAppRef]:
+    """The apps that these plan files name near their beginning, each once; the rest of them is not read."""
+    found = dict.fromkeys(each for path in plans if (each := _app_of(path)) is not None)
+    return list(found)
+
+
+def _app_of(plan: Path) -> OktaAppRef | None:
+    with plan.open("rb") as file:
+        start = file.read(START_BYTES).decode("utf-8", "replace")
+    named = _APP.search(start)
+    try:
+        return OktaAppRef.model_validate(yaml.safe_load(named[0])["okta_app"]) if named else None
+    except (yaml.YAMLError, ValueError, RecursionError):  # no plan, or one that a person is at
+        return None
 
 
 async def rates(desk: Desk, okta_apps: Iterable[OktaAppRef]) -> list[BucketStatus]:

@@ -49,9 +49,10 @@ def validate(desk: Desk, plans: list[str]) -> ValidateView:
     )
 
 
-def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
-    """The plan, or what it gives one person and why. Raises InputError where that person is not in it, or a
-    source is not what the plan was made of any more.
+def show(desk: Desk, given: str, *, user: str | None, with_lines: bool = True) -> ShowView:
+    """The plan, or what it gives one person, ``with_lines`` with the lines of the sources behind each value.
+    Raises InputError where that person is not in it, or a source whose lines are wanted is not what the plan
+    was made of any more.
     """
     path, plan = read_plan(desk, given)
     desk.mask.learn([user] if user else [])
@@ -64,7 +65,7 @@ def show(desk: Desk, given: str, *, user: str | None) -> ShowView:
     )
     if user is not None:
         person = _person(plan, user, desk.shown(path))
-        return view.model_copy(update={"person": explained(desk, plan, person)})
+        return view.model_copy(update={"person": explained(desk, plan, person) if with_lines else person})
     return view.model_copy(
         update={
             "sources": sources_of(desk, plan),
@@ -160,9 +161,9 @@ def _person(plan: Plan, user: str, shown: str) -> PersonView:
     ]
     if not given and not taken:
         raise InputError(
-            ErrorCode.PLAN_INVALID,
+            ErrorCode.USAGE,
             "The person is not in the plan",
-            f"{shown} gives nothing to {user} and takes nothing away.",
+            f"{shown} gives this person nothing, and takes nothing away.",
             next_step="Run `okta-plan show` without --user to see everybody it names.",
         )
     return PersonView(

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.run.entries import Closed, Header
 from pipeline.run.folder import RUN_ID, RunFolder, find_run
+from pipeline.run.journal import iso_utc
 from pipeline.run.lease_file import is_running
 from pipeline.run.tail import Tail, ends_of
 from pipeline.use_cases.desk import Desk
@@ -33,7 +34,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStanding:
-    """``done`` of ``total`` changes ended, by outcome in ``outcomes``; times in seconds."""
+    """``done`` of ``total`` changes ended, by outcome in ``outcomes``; times in seconds.
+
+    A run that was gone on with is told as a whole; only ``elapsed_s``, and with it rate and time left, are of
+    the process that carried it out last: ``done_before`` changes had ended when it began.
+    """
 
     run: str
     plan: str
@@ -41,6 +46,7 @@ class RunStanding:
     changes_digest: str = ""
     started_at: str = ""
     done: int = 0
+    done_before: int = 0
     total: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, int] = field(default_factory=dict)
@@ -61,13 +67,17 @@ class RunStanding:
 
     @property
     def rate_per_min(self) -> float:
-        return 60 * self.done / self.elapsed_s if self.elapsed_s > 0 else 0.0
+        return 60 * self._done_lately / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
     @property
     def eta_s(self) -> float | None:
-        """None where nothing is done yet, or it is over."""
-        left = self.total - self.done
-        return left / self.done * self.elapsed_s if self.is_under_way and self.done and left >= 0 else None
+        """None where its process has done nothing yet, or it is over."""
+        left, done = self.total - self.done, self._done_lately
+        return left / done * self.elapsed_s if self.is_under_way and done > 0 and left >= 0 else None
+
+    @property
+    def _done_lately(self) -> int:
+        return self.done - self.done_before
 
     @property
     def check_back_after_s(self) -> float | None:
@@ -126,7 +136,8 @@ def _in_terminal(desk: Desk, folder: RunFolder) -> RunStanding:
 def _with_journal(desk: Desk, told: RunStanding) -> RunStanding:
     folder = RunFolder(desk.runtime.runs_dir / told.run)
     if not folder.journal.is_file():
-        return replace(told, elapsed_s=_since(desk, told.started_at))
+        elapsed_s = _between(told.started_at, _now(desk)) if told.is_under_way else 0.0
+        return replace(told, elapsed_s=elapsed_s)
     tail = Tail(folder.journal)
     tail.read_on()
     only = tail.header.only if tail.header else None
@@ -134,10 +145,11 @@ def _with_journal(desk: Desk, told: RunStanding) -> RunStanding:
     return replace(
         told,
         done=len(tail.ended),
+        done_before=tail.before,
         total=_total(read_json(folder.changes), only),
         outcomes=dict(Counter(ended)),
         held={"held": len(tail.ended) - len(ended)} if len(tail.ended) > len(ended) else {},
-        elapsed_s=_since(desk, tail.begun_at),
+        elapsed_s=_between(tail.begun_at, _now(desk) if told.is_under_way else tail.last_at),
     )
 
 
@@ -159,9 +171,7 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
     ]
     return replace(
         told,
-        outcomes={
-            key: each for key, each in (answer.get("outcomes") or told.outcomes).items() if key != "held"
-        },
+        outcomes=_whole(told.outcomes, answer.get("outcomes") or {}),
         held=dict(Counter(each["reason"] for each in held)) or told.held,
         elapsed_s=answer.get("elapsed_s") or told.elapsed_s,
         error=error["code"] if isinstance(error, dict) else None,
@@ -173,11 +183,23 @@ def _with_answer(told: RunStanding, answer: Mapping[str, Any]) -> RunStanding:
     )
 
 
-def _since(desk: Desk, instant: str) -> float:
-    """Seconds from an ISO 8601 instant until now."""
-    return (
-        max(0.0, desk.runtime.clock.now() - datetime.fromisoformat(instant).timestamp()) if instant else 0.0
-    )
+def _whole(journaled: Mapping[str, int], answered: Mapping[str, int]) -> dict[str, int]:
+    """The journal is of all processes of a run; the last one's answer has what no journal tells, such as what
+    was not started.
+    """
+    names = [name for name in {**journaled, **answered} if name != "held"]
+    return {name: max(journaled.get(name, 0), answered.get(name, 0)) for name in names}
+
+
+def _now(desk: Desk) -> str:
+    return iso_utc(desk.runtime.clock.now())
+
+
+def _between(began: str, ended: str) -> float:
+    """Seconds from one ISO 8601 instant to another; 0 where one is not known."""
+    if not (began and ended):
+        return 0.0
+    return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds())
 
 
 def run_ids(desk: Desk) -> list[str]:

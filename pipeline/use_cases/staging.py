@@ -47,25 +47,26 @@ class TypedGrant:
     values: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def stage_source(desk: Desk, csv: str, app_text: str, *, only_structure: bool) -> str:
+async def stage_source(desk: Desk, csv: str, app_text: str, *, only_structure: bool) -> str:
     """The plan, as a path below the workspace, of ``csv`` for an app.
 
     A plan of the same source and app under the source's name is used as it is, with what a mapping file or a
     person made of it; the structure is that of such a plan. A plan of anything else is never replaced. Raises
-    InputError as `generate` does.
+    InputError as `generate` does, and TenantError where a plan names its app by id and ``app_text`` by label,
+    or the other way round, and the tenant does not tell whether they are the same.
     """
     sha256 = _digest(desk, csv)
     stem = plan_name(source_stem(Path(csv).name))
     key = _key(sha256, app_text)
     names = (stem, f"{stem[:90]}-{key}")
-    whole = next((found for name in names if (found := _plan_of(desk, name, sha256, app_text))), None)
+    whole = await _plan_of(desk, names, sha256, app_text)
     if not only_structure:
         if whole is not None:
             return f"plans/{whole.name}.yaml"
         name = _free(desk, names)
         return generate(desk, [csv], Wanted(okta_app=app_text, name=name)).plan
     names = (f"{stem[:80]}-structure", f"{stem[:80]}-structure-{key}")
-    found = next((each for name in names if (each := _plan_of(desk, name, sha256, app_text))), None)
+    found = await _plan_of(desk, names, sha256, app_text)
     if found is not None and (whole is None or found.entitlements == whole.entitlements):
         return f"plans/{found.name}.yaml"
     name = _free(desk, names)
@@ -84,16 +85,19 @@ def _key(sha256: str, app_text: str) -> str:
     return hashlib.sha256(f"{sha256} {app_text}".encode()).hexdigest()[:8]
 
 
-def _plan_of(desk: Desk, name: str, sha256: str, app_text: str) -> Plan | None:
-    """The plan of that name, where it is of this source and app; None where there is none or another one.
-    Raises InputError where it cannot be read: a person is at it.
+async def _plan_of(desk: Desk, names: Iterable[str], sha256: str, app_text: str) -> Plan | None:
+    """The first plan of those names that is of this source and app; None where none is. Raises InputError
+    where one cannot be read: a person is at it.
     """
-    path = desk.inside(Path("plans") / f"{name}.yaml")
-    if not path.is_file():
-        return None
-    _, plan = read_plan(desk, desk.shown(path))
-    is_it = {each.sha256 for each in plan.sources} == {sha256} and _is_app(plan.okta_app, app_text)
-    return plan.model_copy(update={"name": name}) if is_it else None
+    for name in names:
+        path = desk.inside(Path("plans") / f"{name}.yaml")
+        if not path.is_file():
+            continue
+        _, plan = read_plan(desk, desk.shown(path))
+        is_source = {each.sha256 for each in plan.sources} == {sha256}
+        if is_source and await _is_app(desk, plan.okta_app, app_text):
+            return plan.model_copy(update={"name": name})
+    return None
 
 
 def _free(desk: Desk, names: Iterable[str]) -> str:
@@ -105,9 +109,15 @@ def _free(desk: Desk, names: Iterable[str]) -> str:
     return taken
 
 
-def _is_app(ref: OktaAppRef, text: str) -> bool:
+async def _is_app(desk: Desk, ref: OktaAppRef, text: str) -> bool:
     wanted = app_reference(text)
-    return ref.id == wanted.id if wanted.id else ref.label == wanted.label
+    if wanted.id and ref.id:
+        return wanted.id == ref.id
+    if wanted.label and ref.label:
+        return wanted.label == ref.label
+    async with open_tenant(desk) as tenant:
+        okta_app = await tenant.reads.okta_app(wanted)
+    return okta_app.id == ref.id or okta_app.label == ref.label
 
 
 def stage_assignments(desk: Desk, app_text: str, user_ids: Iterable[str]) -> str:

@@ -38,7 +38,10 @@ def test_no_tool_and_no_resource_names_anybody(tmp_path: Path) -> None:
         await call("run_status", run=run)
         await read(f"okta-plan://runs/{run}")
         await call("undo_run", run=run)
-        await call("okta_user_search", attribute="login", value=LOGINS[0])
+        [found] = (await call("okta_user_search", attribute="login", value=LOGINS[0]))["rows"]
+        many = await call("okta_batch_user_search", searches=[{"attribute": "login", "value": LOGINS[1]}])
+        for user in (found, *many["rows"][0]["users"]):
+            assert (user["status"], user["first_name"], user["last_name"]) == ("ACTIVE", "", "")
 
     talk(office.server(), story)
     text = "\n".join(told)

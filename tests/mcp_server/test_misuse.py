@@ -108,6 +108,8 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
     (office.workspace / ".env").write_text("OKTA_API_TOKEN=secret-token\n", encoding="utf-8")
     (office.workspace / "csv" / "link.csv").symlink_to(office.workspace / ".env")
     (office.workspace / "plans" / "link.yaml").symlink_to(office.workspace / ".env")
+    for link in (office.workspace / "csv" / "circle.csv", office.workspace / "plans" / "circle.yaml"):
+        link.symlink_to(link.name)
     outside = [
         "../.env",
         ".env",
@@ -118,6 +120,10 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
         "link",
         "plans/.runs",
         "\0",
+        "a" * 290,
+        "9" * 299,
+        "circle",
+        "csv/circle.csv",
         "/proc/self/environ",
         "..",
         "",
@@ -136,6 +142,7 @@ async def paths(it: Talk, office: Office, _changes: dict[str, Any]) -> None:
             said = result.model_dump_json()
             assert result.is_error or "fail" in said, (tool, path)
             assert "secret-token" not in said, (tool, path)
+            assert "internal" not in said, (tool, path)
     for uri in (
         "okta-plan://sources/../.env",
         "okta-plan://plans/..%2F.env",
@@ -418,5 +425,5 @@ def test_addresses_are_masked_in_errors_too(office: Office) -> None:
         return str(await it.refused("show_plan", plan="erp", user="eve@acme.example.com"))
 
     told = talk(office.server(), story)
-    assert "plan_invalid" in told
+    assert "not in the plan" in told
     assert "@" not in told

@@ -6,18 +6,20 @@ import asyncio
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import MCPError
 
+from pipeline.clock import LoopClock
 from pipeline.mcp_server.jobs import Jobs, StillWorking
 from pipeline.mcp_server.server import build_server
 from pipeline.run.journal import iso_utc
 from pipeline.use_cases.applying import ApplyRequest, Person, apply
 from pipeline.use_cases.desk import Desk
-from pipeline.use_cases.run_standing import RunStanding
+from pipeline.use_cases.run_standing import RunStanding, standing
 from pipeline.use_cases.tickets import ticket_folder
 from pipeline.use_cases.working import state_of, work
 from tests.mcp_server.office import APP, ERAS, Office, Talk, talk
@@ -59,6 +61,8 @@ def test_a_run_that_was_paused_goes_on_where_it_stopped_under_the_same_approval(
     assert paused["run_state"] == "paused"
     assert 0 < paused["done"] < paused["changes"]
     assert ended["run_state"] == "finished"
+    assert paused["outcomes"]["applied"] == paused["done"]
+    assert ended["outcomes"] == {"applied": ended["done"]} == {"applied": ended["changes"]}
     assert ended["verified_pairs"] == len(PEOPLE)
     assert len(office.held()) == len(PEOPLE)
     grants = [each for each in office.writes() if each == "POST /governance/api/v1/grants"]
@@ -180,6 +184,34 @@ def test_another_server_finds_a_run_that_goes_on_and_starts_no_second_one(office
     assert len(office.threads) == 1
 
 
+def test_a_failed_canary_is_told_as_what_it_may_have_cost_and_not_as_a_pause(tmp_path: Path) -> None:
+    with_bundles = "".join(
+        f"      - {{user: {who}, type: ENTITLEMENT-BUNDLE, bundle: Basics}}\n" for who in PEOPLE[:2]
+    )
+    office = Office(
+        tmp_path,
+        people=PEOPLE[:2],
+        more="    entitlements:\n"
+        "      - {name: Role, external_value: Role, multi_value: true, values: [Admin, Auditor]}\n"
+        "    bundles:\n      - {name: Basics, values: {Role: [Auditor]}}\n    grants:\n" + with_bundles,
+    )
+    office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE[:2]))
+
+    async def story(it: Talk) -> dict[str, Any]:
+        await it.call("generate_plan", filename="erp", appId=APP)
+        path = office.workspace / "plans" / "erp.yaml"
+        canary = path.read_text("utf-8").replace("with_additive: hold", "with_additive: canary")
+        path.write_text(canary, encoding="utf-8")
+        run, _ = await started(it, office)
+        return await it.call("run_status", run=run, wait_s=40)
+
+    told = talk(office.server(), story)
+    assert (told["run_state"], told["error"]) == ("paused", "canary_failed")
+    assert "Role: Auditor" in told["why"][0]
+    assert "lost access" in told["next"]
+    assert "good order" not in told["next"]
+
+
 def test_what_takes_longer_than_a_call_is_fetched_by_the_same_call(tmp_path: Path) -> None:
     office = Office(tmp_path, people=PEOPLE[:3], latency_ms=150)
     office.csv("".join(f"{who},Admin,Permitted\n" for who in PEOPLE[:3]))
@@ -222,6 +254,40 @@ def test_calls_for_the_same_are_joined_and_errors_are_told_once_to_each() -> Non
                 await jobs.finish("b", bad)
 
     asyncio.run(story())
+
+
+def test_time_left_is_told_by_what_the_process_did_that_goes_on() -> None:
+    def resumed(done: int) -> RunStanding:
+        return RunStanding(
+            run="r", plan="p", state="running", done=done, done_before=3_000, total=6_000, elapsed_s=60
+        )
+
+    assert (resumed(3_000).eta_s, resumed(3_000).rate_per_min) == (None, 0)
+    assert (resumed(3_050).eta_s, resumed(3_050).rate_per_min) == (3_540, 50)
+
+
+def test_a_run_that_does_not_go_on_takes_no_longer_the_later_one_asks(office: Office) -> None:
+    async def story(it: Talk) -> tuple[str, dict[str, Any]]:
+        run, _ = await started(it, office)
+        return run, await it.call("run_status", run=run, wait_s=40)
+
+    run, ended = talk(office.server(), story)
+
+    async def a_day_after_it_was_killed(desk: Desk) -> RunStanding:
+        folder = ticket_folder(desk, run)
+        ticket = folder.read()
+        assert ticket is not None
+        folder.answer.unlink()
+        folder.write(ticket.model_copy(update={"host": "elsewhere"}))
+        journal = desk.runtime.runs_dir / run / "journal.jsonl"
+        lines = journal.read_text("utf-8").splitlines(keepends=True)
+        journal.write_text("".join(lines[:-1]), encoding="utf-8")
+        later = replace(desk.runtime, clock=LoopClock(desk.runtime.clock.now() + 86_400))
+        return standing(replace(desk, runtime=later), run)
+
+    told = office.on_loop(a_day_after_it_was_killed)
+    assert told.state == "interrupted"
+    assert told.elapsed_s <= ended["elapsed_s"] + 1
 
 
 def test_one_is_told_to_come_back_later_the_longer_a_run_goes_on_but_not_after_its_end() -> None:

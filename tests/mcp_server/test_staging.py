@@ -10,6 +10,7 @@ from pipeline.plan.file import load_plan
 from pipeline.plan.model import Plan
 from pipeline.use_cases import generating
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.looking import app_entitlements
 from pipeline.use_cases.staging import stage_source
 from tests.mcp_server.office import APP, PEOPLE, Office
 
@@ -23,7 +24,7 @@ def office(tmp_path: Path) -> Office:
 
 def staged(office: Office, csv: str = "csv/erp.csv", app: str = APP, *, structure: bool = False) -> str:
     async def stage(desk: Desk) -> str:
-        return stage_source(desk, csv, app, only_structure=structure)
+        return await stage_source(desk, csv, app, only_structure=structure)
 
     return office.on_loop(stage)
 
@@ -53,6 +54,20 @@ def test_an_edited_source_and_another_app_get_plans_of_their_own(office: Office)
     assert (office.workspace / first).read_bytes() == kept
     assert plan(office, second).entitlements[0].values[0].name == "Viewer"
     assert plan(office, other).okta_app.label == "CRM"
+
+
+def test_an_app_is_the_same_by_its_id_and_by_its_label(office: Office) -> None:
+    async def app_id(desk: Desk) -> str:
+        return (await app_entitlements(desk, APP))[0].id
+
+    id_ = office.on_loop(app_id)
+    path = staged(office)
+    assert staged(office, app=id_) == path
+    assert staged(office, app=id_, structure=True) == staged(office, structure=True)
+    office.csv(name="by_id.csv")
+    by_id = staged(office, "csv/by_id.csv", id_)
+    assert plan(office, by_id).okta_app.id == id_
+    assert staged(office, "csv/by_id.csv") == by_id
 
 
 def test_the_structure_is_that_of_the_plan_a_person_made_with_a_mapping_file(office: Office) -> None:

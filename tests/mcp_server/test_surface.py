@@ -32,6 +32,8 @@ KNOWN: dict[str, set[str]] = {
     "sync_s3_files": set(),
 }
 """The tools that users of the predecessor know, with their arguments."""
+OFFLINE = {"list_csv_files", "list_plans", "show_plan", "run_status", "undo_run"}
+"""The tools that reach neither Okta nor S3."""
 
 
 def listed(tmp_path: Path, era: str = "auto", **how: Any) -> list[Tool]:
@@ -93,6 +95,7 @@ def test_every_tool_has_all_four_hints_and_only_runs_are_destructive(tmp_path: P
         )
         assert hints.destructive_hint is (tool.name in WRITE)
         assert hints.read_only_hint is (tool.name in READ)
+        assert hints.open_world_hint is (tool.name not in OFFLINE)
         needs_person = (tool.meta or {}).get("anthropic/requiresUserInteraction", False)
         assert needs_person is (tool.name == "apply_plan")
         assert tool.input_schema["additionalProperties"] is False
@@ -112,6 +115,24 @@ def test_no_tool_takes_a_host_a_token_a_limit_or_an_approval(tmp_path: Path) -> 
 
 def test_a_read_only_server_has_no_tool_that_applies_or_controls(tmp_path: Path) -> None:
     assert {each.name for each in listed(tmp_path, read_only=True)} == READ | PLAN
+
+
+def test_a_plan_of_a_read_only_server_is_applied_in_a_terminal(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.csv()
+
+    async def story(it: Talk) -> str:
+        told: list[object] = [
+            it.client.instructions,
+            await it.call("execute_user_grants", filename="erp", appId="ERP"),
+        ]
+        told.append(await it.client.get_prompt("grant_access", {"file": "csv/erp.csv", "app": "ERP"}))
+        return str(told)
+
+    for read_only in (False, True):
+        told = talk(office.server(read_only=read_only), story)
+        assert ("apply_plan" in told) is not read_only
+        assert ("okta-plan apply" in told) is read_only
 
 
 @pytest.mark.parametrize(
@@ -195,14 +216,23 @@ def test_files_apps_plans_and_digests_are_completed(era: str, tmp_path: Path) ->
 
     async def story(it: Talk) -> dict[str, list[str]]:
         await it.call("generate_plan", filename="csv/erp.csv", appId="ERP")
+        for label in ("Acme, Inc: {ERP}", "0oa" + "a" * 17):
+            made = await it.call("generate_plan", filename="csv/erp.csv", appId=label, name=f"erp{label[0]}")
+            assert made["written"]
+        for n, text in enumerate(("{label: [ERP", "[" * 4_000, "", "ERP", "{id: ../users}")):
+            (office.workspace / "plans" / f"broken{n}.yaml").write_text(
+                f"okta_app: {text}\n", encoding="utf-8"
+            )
         prompt = PromptReference(name="grant_access")
         plan = ResourceTemplateReference(uri="okta-plan://plans/{name}")
         asked: dict[str, tuple[PromptReference | ResourceTemplateReference, str, str]]
-        asked = {"file": (prompt, "file", "er"), "app": (prompt, "app", "e"), "plan": (plan, "name", "")}
+        asked = {"file": (prompt, "file", "er"), "app": (prompt, "app", ""), "plan": (plan, "name", "erp.")}
         return {
             what: (await it.client.complete(ref, {"name": name, "value": typed})).completion.values
             for what, (ref, name, typed) in asked.items()
         }
 
     found = talk(office.server(), story, mode=era)
-    assert found == {"file": ["csv/erp.csv"], "app": ["ERP"], "plan": ["erp.yaml"]}
+    assert found["file"] == ["csv/erp.csv"]
+    assert set(found["app"]) == {"ERP", "Acme, Inc: {ERP}", "0oa" + "a" * 17}
+    assert found["plan"] == ["erp.yaml"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import MCPError
 
 from pipeline.plan.approval import Allowance
 from tests.approvals import edit
@@ -74,6 +75,20 @@ def test_every_tool_answers_in_both_eras_and_the_three_stages_give_the_people_th
         (PEOPLE[1], "Auditor"),
         (PEOPLE[2], "Auditor"),
     }
+
+
+def test_a_number_given_up_on_means_another_file_once_the_list_has_changed(office: Office) -> None:
+    async def story(it: Talk) -> str:
+        await it.call("list_csv_files")
+        with pytest.raises(MCPError):
+            await it.client.call_tool(
+                "analyze_csv_for_entitlements", {"filename": "1"}, read_timeout_seconds=0.001
+            )
+        office.csv(name="before.csv")
+        await it.call("list_csv_files")
+        return str((await it.call("analyze_csv_for_entitlements", filename="1"))["path"])
+
+    assert talk(office.server(), story) == "csv/before.csv"
 
 
 async def _sources(call: Any) -> None:

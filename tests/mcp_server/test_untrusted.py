@@ -175,3 +175,28 @@ def test_a_column_says_why_only_where_that_quotes_no_cell(tmp_path: Path) -> Non
     why = {each.column: each.why for each in talk(office.server(), story)}
     assert why["Role"]
     assert why["Effective_Access"] == ""
+
+
+def test_a_resource_that_is_too_long_stays_whole_json_and_counts_what_it_leaves_out(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.csv("".join(f'person{n:05}@acme.example.com,"""R{n % 7},",Permitted\n' for n in range(6_000)))
+
+    async def story(it: Talk) -> tuple[Any, Any]:
+        changes = await it.call("execute_user_grants", filename="erp", appId="ERP")
+        digests = office.workspace / "plans" / ".runs" / "changes"
+        for n in range(7_000):
+            (digests / f"{n:064x}.json").touch()
+
+        async def read(uri: str) -> Any:
+            [content] = (await it.client.read_resource(uri)).contents
+            text = content.text  # type: ignore[union-attr]
+            assert len(text) <= 200_000
+            return json.loads(text)
+
+        return await read(f"okta-plan://changes/{changes['changes_digest']}"), await read(
+            "okta-plan://changes"
+        )
+
+    change_set, digests = talk(office.server(), story)
+    assert len(change_set["holds"]) + change_set["cut"]["holds"] == 6_000
+    assert len(digests["items"]) + digests["cut"]["items"] == 7_001
