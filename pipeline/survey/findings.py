@@ -13,6 +13,7 @@ from pipeline.survey.columns import Column
 from pipeline.survey.damage import damage_of, fix_of, misread_of, without_zeros
 from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
+from pipeline.survey.status import unheeded_statuses
 from pipeline.survey.validity import unjudged
 
 _OUTCOMES = {
@@ -32,6 +33,7 @@ def find_problems(
         *frame.findings,
         *_doubts(columns),
         *unjudged(mapping, rows.cells),
+        *unheeded_statuses(frame, columns, rows),
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),

@@ -27,6 +27,7 @@ class Role(StrEnum):
 
 
 DOCUMENTED = "the documented format"
+NEGATED = "exports that say who has no access"
 _TEMPLATE_REMARK = re.compile(r"\s*\[[^\]]*\].*$")
 """Entra's templates write ``User name [userPrincipalName] Required``."""
 
@@ -58,10 +59,16 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
     ),
     Role.STATUS: (
         (DOCUMENTED, "effective_access"),
-        ("NetSuite", "loginaccess"),
+        ("NetSuite", "loginaccess giveaccess"),
         ("Entra and Active Directory", "accountenabled enabled"),
         ("Salesforce", "isactive"),
-        ("many exports", "accessstatus status accountstatus active"),
+        ("many exports", "accessstatus status accountstatus userstatus active isenabled assignmentstatus"),
+        ("many exports", "rolestatus membershipstatus employmentstatus employeestatus workerstatus"),
+        (
+            NEGATED,
+            "disabled isdisabled accountdisabled inactive isinactive deactivated suspended issuspended",
+        ),
+        (NEGATED, "revoked isrevoked deleted isdeleted terminated exclude excluded"),
     ),
     Role.DATE: (
         (DOCUMENTED, "access_date"),
@@ -102,10 +109,20 @@ KNOWN: dict[str, tuple[Role, str, int]] = {
 USER_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.USER] for name in names.split())
 STATUS_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.STATUS] for name in names.split())
 
-GRANTING = frozenset(
-    {"permitted", "allowed", "allow", "granted", "active", "enabled", "approved", "true", "yes", "y", "1"}
+NEGATED_KEYS = frozenset(key for key, (_, pack, _) in KNOWN.items() if pack == NEGATED)
+"""Names of a status whose yes denies."""
+
+_GRANTING = (
+    "permitted,allowed,allow,granted,active,activated,enabled,approved,true,yes,y,1,on,t,x,"
+    "manually provisioned,aktiv,aktiviert,erlaubt,ja,j,wahr,actif,activé,autorisé,oui,vrai,"
+    "activo,activa,habilitado,sí,si,verdadero,attivo,attiva,vero,ativo,ativa,sim,verdadeiro,actief,waar,tak,aktywny,prawda,да,はい,有効"
 )
-DENYING = frozenset(
-    {"denied", "deny", "disallowed", "inactive", "disabled", "revoked", "rejected", "suspended", "terminated"}
-    | {"false", "no", "n", "0"}
+_DENYING = (
+    "denied,deny,disallowed,inactive,deactivated,disabled,deprovisioned,revoked,rejected,removed,suspended,"
+    "manually suspended,suspended from import service,terminated,expired,deleted,blocked,false,no,n,0,off,f,"
+    "inaktiv,deaktiviert,gesperrt,gelöscht,abgelehnt,nein,falsch,inactif,désactivé,refusé,suspendu,non,faux,"
+    "inactivo,inactiva,deshabilitado,suspendido,falso,inattivo,inattiva,inativo,inativa,não,nao,"
+    "inactief,geblokkeerd,nee,onwaar,nie,nieaktywny,fałsz,нет,いいえ,無効"
 )
+GRANTING, DENYING = frozenset(_GRANTING.split(",")), frozenset(_DENYING.split(","))
+"""Case-folded words of ten languages, and those of Saviynt."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.plan.model import EntitlementColumn, Mapping
+from pipeline.plan.model import EntitlementColumn, Mapping, RowsMapping
 from pipeline.source.frame import ROW, Frame, RejectedRow
-from pipeline.survey.cells import CODE, KEY, PERSON, USER, Cells, Users
+from pipeline.survey.cells import CELL, CODE, KEY, PERSON, USER, Cells, Users, casefolded
 from pipeline.survey.layout import WIDE_SEPARATOR, is_wide
 from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 from pipeline.survey.validity import BAD_DATE, EXPIRED, NOT_YET_VALID, judge_dates
@@ -207,7 +207,7 @@ def _verdicts(
         rules |= of_dates
     else:
         statuses = cells[mapping.rows.column]
-        known = statuses.distinct.with_columns(_status(mapping.rows.use, mapping.rows.deny).alias("kind"))
+        known = statuses.distinct.select(CODE, _kinds(statuses.distinct, mapping.rows).alias("kind"))
         table = table.with_columns(statuses.lookup(known, "kind").alias("kind"))
         rules["unknown_access_status"] = pl.col("kind") == "unknown"
         rules |= of_dates
@@ -228,12 +228,12 @@ def _unusable(users: pl.Series) -> dict[str, pl.Series]:
     return {reason: each for reason, each in numbers.items() if len(each)}
 
 
-def _status(use: Sequence[str], deny: Sequence[str]) -> pl.Expr:
-    text = pl.col("cell").str.strip_chars().str.to_lowercase()
-    granting, denying = ([each.casefold() for each in texts] for texts in (use, deny))
-    return (
-        pl.when(text.is_in(granting)).then(pl.lit("use")).when(text.is_in(denying)).then(pl.lit("deny"))
-    ).otherwise(pl.lit("unknown"))
+def _kinds(distinct: pl.DataFrame, rows: RowsMapping) -> pl.Series:
+    """Whether each of the ``distinct`` cells of the status grants (``use``), denies, or is ``unknown``."""
+    granting, denying = ({each.strip().casefold() for each in words} for words in (rows.use, rows.deny))
+    text = pl.lit(casefolded(distinct.get_column(CELL).str.strip_chars()))
+    kind = pl.when(text.is_in(granting)).then(pl.lit("use")).when(text.is_in(denying)).then(pl.lit("deny"))
+    return pl.select(kind.otherwise(pl.lit("unknown"))).to_series()
 
 
 def _blank_rows(frame: Frame, rows: pl.Series) -> pl.Series:

@@ -19,6 +19,7 @@ from pipeline.survey.findings import find_problems, suggestions
 from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
 from pipeline.survey.rows import EXCLUSIONS, USED, Rows, judge_rows
+from pipeline.survey.status import may_be_status
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
@@ -110,7 +111,8 @@ def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[Users
     deciding = {Role.ENTITLEMENT, Role.STATUS, Role.START, Role.END}
     if pins.rows and pins.rows.on_conflict == "latest":
         deciding.add(Role.DATE)
-    return read_cells(frame, user, [each.name for each in columns if each.role in deciding])
+    read = [each.name for each in columns if each.role in deciding or may_be_status(each, pins)]
+    return read_cells(frame, user, read)
 
 
 def _source(frame: Frame) -> SourceRef:
