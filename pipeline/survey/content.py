@@ -94,8 +94,8 @@ def _date(frame: Frame, column: Column, distinct: pl.DataFrame, pins: Pins) -> C
             f"; {shown!r} shows that {'days' if order == 'dmy' else 'months'} come first" if shown else ""
         )
     kinds = read_instants(distinct, order).get_column(KIND)
-    if not column.is_pinned and column.role is not Role.DATE and (kinds == BAD).all():
-        return Column(column.name, Role.IGNORED, f"{column.reason}, but its cells are no dates", "likely")
+    if not column.is_pinned and column.role is not Role.DATE and len(kinds) and (kinds == BAD).all():
+        raise _unreadable(frame, column, str(distinct.get_column(CELL).min()))
     return replace(column, reason=reason if not column.is_pinned else column.reason, date_order=order)
 
 
@@ -107,4 +107,16 @@ def _unclear(frame: Frame, column: Column, shown: str) -> InputError:
         "which, or cells contradict each other.",
         location=Location(frame.path),
         next_step="Say 'date_order: dmy' (day first) or 'mdy' in a mapping file (--mapping).",
+    )
+
+
+def _unreadable(frame: Frame, column: Column, shown: str) -> InputError:
+    """Without its ends, access that has ended would be given for good."""
+    return InputError(
+        ErrorCode.BAD_CELLS,
+        "A column of dates cannot be read",
+        f"{column.name} of {frame.path} says by its name how long access is valid, but none of its cells, "
+        f"such as {shown!r}, is a date that can be read.",
+        location=Location(frame.path, subject=column.name),
+        next_step="Write them as 2026-01-31, or say 'validity: null' in a mapping file (--mapping).",
     )

@@ -76,11 +76,19 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
         ("many exports", "grantdate granteddate grantedon assigneddate assignedon assignmentdate"),
         ("many exports", "lastmodified lastmodifieddate modifieddate updatedat recorddate"),
     ),
-    Role.START: (("SAP", "fromdat begda"), ("many exports", "validfrom validitystart accessstart rolestart")),
+    Role.START: (
+        ("SAP", "fromdat begda"),
+        ("Entra", "assignmentstarttimeutc startdatetime"),
+        ("many exports", "validfrom validitystart accessstart accessstartdate rolestart effectivefrom"),
+    ),
     Role.END: (
         ("SAP", "todat endda"),
+        ("Entra", "assignmentendtimeutc enddatetime"),
+        ("Active Directory", "accountexpirationdate"),
+        ("Saviynt", "validthrough"),
         ("many exports", "validto validuntil validityend accessend roleend expires expiry expirydate"),
-        ("many exports", "expirationdate expiresat expireson accessexpires"),
+        ("many exports", "expirationdate expiration expiresat expireson accessexpires accessenddate"),
+        ("many exports", "roleenddate assignmentend effectiveto effectiveuntil enddate"),
     ),
     Role.ATTRIBUTE: (
         ("many exports", "userid employeeid employeenumber workerid personid internalid externalid id"),
