@@ -11,7 +11,7 @@ from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import KEY, PERSON, USER
 from pipeline.survey.columns import Column
 from pipeline.survey.damage import damage_of, fix_of, misread_of, without_zeros
-from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Rows
+from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, TITLE, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
 from pipeline.survey.status import unheeded_statuses
 from pipeline.survey.validity import unjudged
@@ -34,6 +34,7 @@ def find_problems(
         *_doubts(columns),
         *unjudged(mapping, rows.cells),
         *unheeded_statuses(frame, columns, rows),
+        *_repeated_headers(frame, rows),
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),
@@ -227,6 +228,14 @@ def _many_conflicts(
                 )
             )
     return found
+
+
+def _repeated_headers(frame: Frame, rows: Rows) -> list[Finding]:
+    lines = tuple(frame.lines.of(rows.of(TITLE).to_list()))
+    if not lines:
+        return []
+    detail = f"{len(lines)} lines below the header repeat it."
+    return [Finding(FindingCode.LINES_LEFT_OUT, Severity.NOTE, "Lines are left out", detail, rows=lines)]
 
 
 def _duplicates(frame: Frame, rows: Rows) -> list[Finding]:

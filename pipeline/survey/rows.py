@@ -1,8 +1,9 @@
 """Each row is used, excluded or rejected with a reason; the first reason below that holds counts.
 
-1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``blank_row`` (excluded)  3. ``no_user``
-4. ``bad_user``  5. ``unknown_access_status``  6. ``bad_date``  7. ``expired``, ``not_yet_valid`` (excluded)
-8. ``denied`` (excluded)  9. ``no_value`` (excluded)  10. ``overruled`` by another row (excluded)
+1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``blank_row``, ``title_line`` (excluded)
+3. ``no_user``  4. ``bad_user``  5. ``unknown_access_status``  6. ``bad_date``
+7. ``expired``, ``not_yet_valid`` (excluded)  8. ``denied`` (excluded)  9. ``no_value`` (excluded)
+10. ``overruled`` by another row (excluded)
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 from pipeline.survey.validity import BAD_DATE, EXPIRED, NOT_YET_VALID, judge_dates
 
 VERDICT, ENTITLEMENT, VALUE = "verdict", "entitlement", "value"
-USED, DENIED, NO_VALUE, BLANK = "used", "denied", "no_value", "blank_row"
+USED, DENIED, NO_VALUE, BLANK, TITLE = "used", "denied", "no_value", "blank_row", "title_line"
 OVERRULED = "overruled"
-EXCLUSIONS = (BLANK, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
+EXCLUSIONS = (BLANK, TITLE, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
 REJECTIONS = {
     "no_user": "The user column is empty.",
     "bad_user": "The user column holds blanks or control characters inside.",
@@ -35,6 +36,8 @@ _DATE_RULES = (BAD_DATE, EXPIRED, NOT_YET_VALID)
 ROWS_AT_ONCE = 2_000_000
 """So many rows are looked at together: what all of them list would take more memory than the file."""
 _BAD_IN_USER = r"[\s\p{C}]"
+_BYTE_ORDER_MARK = "\ufeff"
+"""Where files were put together, also before the header of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +220,13 @@ def _verdicts(
     for reason, holds in reversed(rules.items()):
         verdict = pl.when(holds).then(pl.lit(reason, VERDICTS)).otherwise(verdict)
     verdicts = table.lazy().select(verdict.alias(VERDICT)).collect(engine="streaming").to_series()
-    blank = _blank_rows(frame, (verdicts == "no_user").arg_true())
-    return verdicts.scatter(blank, BLANK) if len(blank) else verdicts
+    is_blank = pl.all_horizontal(pl.col(frame.columns).str.strip_chars() == "")
+    blank = _those_that(is_blank, frame, (verdicts == "no_user").arg_true())
+    verdicts = verdicts.scatter(blank, BLANK) if len(blank) else verdicts
+    titles = _those_that(
+        _is_header(frame, mapping), frame, _called_as_column(frame, mapping.user.column, users)
+    )
+    return verdicts.scatter(titles, TITLE) if len(titles) else verdicts
 
 
 def _unusable(users: pl.Series) -> dict[str, pl.Series]:
@@ -236,18 +244,34 @@ def _kinds(distinct: pl.DataFrame, rows: RowsMapping) -> pl.Series:
     return pl.select(kind.otherwise(pl.lit("unknown"))).to_series()
 
 
-def _blank_rows(frame: Frame, rows: pl.Series) -> pl.Series:
-    """Those of ``rows`` that hold nothing in any column, as spreadsheets leave below a table."""
+def _those_that(hold: pl.Expr, frame: Frame, rows: pl.Series) -> pl.Series:
+    """Those of ``rows`` of which ``hold`` is true: spreadsheets leave blank rows below a table; pages of a
+    report, and files put together, repeat the header.
+    """
     if rows.is_empty():
         return rows
-    is_blank = pl.all_horizontal(pl.col(frame.columns).str.strip_chars() == "")
     found = (
-        frame.scan.filter(is_blank)
-        .select(pl.col(ROW).cast(pl.UInt32))
-        .collect(engine="streaming")
-        .to_series()
+        frame.scan.filter(hold).select(pl.col(ROW).cast(pl.UInt32)).collect(engine="streaming").to_series()
     )
     return found.filter(found.is_in(rows.implode()))
+
+
+def _called_as_column(frame: Frame, column: str, users: Users) -> pl.Series:
+    """The rows whose user is called as the user column is."""
+    name = frame.header_name(column)
+    spellings = users.distinct.get_column(USER).str.strip_chars(_BYTE_ORDER_MARK).eq(name).arg_true()
+    return users.spellings.is_in(spellings.implode()).arg_true() if len(spellings) else spellings
+
+
+def _is_header(frame: Frame, mapping: Mapping) -> pl.Expr:
+    """Whether all columns of the source, of which the layout makes more, hold what the header calls them."""
+    made = {*(mapping.named_values.names if mapping.named_values else ())}
+    made |= {mapping.wide.entitlement} if mapping.wide else set()
+    return pl.all_horizontal(
+        pl.col(name).str.strip_chars().str.strip_chars(_BYTE_ORDER_MARK) == frame.header_name(name)
+        for name in frame.columns
+        if name not in made
+    )
 
 
 def _rejected(frame: Frame, judged: pl.DataFrame) -> tuple[RejectedRow, ...]:

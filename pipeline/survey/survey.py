@@ -167,17 +167,22 @@ def _explained(mapping: Mapping, cohorts: tuple[Cohort, ...]) -> Mapping:
 def _totals(
     frame: Frame, rows: Rows, entitlements: tuple[Entitlement, ...], cohorts: tuple[Cohort, ...]
 ) -> Totals:
-    excluded = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
+    excluded = _excluded(frame, rows)
     rejected = Counter(row.reason for row in rows.rejected)
     return Totals(
         rows=frame.rows,
         used=rows.count(USED),
-        excluded={reason: count for reason, count in sorted(excluded.items()) if count},
+        excluded=dict(sorted(excluded.items())),
         rejected=dict(sorted(rejected.items())),
         users=_people(rows, cohorts),
         values=sum(len(entitlement.values) for entitlement in entitlements),
         cohorts=len(cohorts),
     )
+
+
+def _excluded(frame: Frame, rows: Rows) -> dict[str, int]:
+    counts = Counter(frame.excluded) + Counter({verdict: rows.count(verdict) for verdict in EXCLUSIONS})
+    return dict(counts)
 
 
 def _people(rows: Rows, cohorts: tuple[Cohort, ...]) -> int:
@@ -225,8 +230,7 @@ def _refuse_over_long(frame: Frame, rows: Rows, granted: dict[str, list[str]]) -
 
 
 def _nothing(frame: Frame, rows: Rows) -> InputError:
-    left_out = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
-    left_out["rejected"] = len(rows.rejected)
+    left_out = _excluded(frame, rows) | {"rejected": len(rows.rejected)}
     counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     first = "".join(f" The first rejected is line {each.line}: {each.reason}." for each in rows.rejected[:1])
     return InputError(
