@@ -27,6 +27,7 @@ class FindingCode(StrEnum):
     BROKEN_QUOTES = "broken_quotes"
     UNKNOWN_ACCESS_STATUS = "unknown_access_status"
     STATUS_UNHEEDED = "status_unheeded"
+    SEVERAL_SYSTEMS = "several_systems"
     NO_USER = "no_user"
     PERMITTED_AND_DENIED = "permitted_and_denied"
     DUPLICATE_ROWS = "duplicate_rows"

@@ -14,6 +14,7 @@ from pipeline.survey.damage import damage_of, fix_of, misread_of, without_zeros
 from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, TITLE, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
 from pipeline.survey.status import unheeded_statuses
+from pipeline.survey.systems import several_systems
 from pipeline.survey.validity import unjudged
 
 _OUTCOMES = {
@@ -34,6 +35,7 @@ def find_problems(
         *_doubts(columns),
         *unjudged(mapping, rows.cells),
         *unheeded_statuses(frame, columns, rows),
+        *several_systems(columns, rows),
         *_repeated_headers(frame, rows),
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),

@@ -54,21 +54,23 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
         ("Salesforce", "permissionsetlabel permissionsetname profilename profile"),
         ("Workday", "securitygroups securitygroup userbasedsecuritygroups assignedroles"),
         ("NetSuite", "globalpermissions"),
-        ("Entra", "approle approledisplayname groupdisplayname"),
+        ("Entra", "approle approledisplayname groupdisplayname roledisplayname"),
         ("many exports", "roles rolename permission permissions permissionsets group groups groupname"),
     ),
     Role.STATUS: (
         (DOCUMENTED, "effective_access"),
         ("NetSuite", "loginaccess giveaccess"),
         ("Entra and Active Directory", "accountenabled enabled"),
-        ("Salesforce", "isactive"),
+        ("Salesforce", "isactive assigneeisactive userisactive"),
         ("many exports", "accessstatus status accountstatus userstatus active isenabled assignmentstatus"),
         ("many exports", "rolestatus membershipstatus employmentstatus employeestatus workerstatus"),
+        ("many exports", "aktiv actif activo attivo ativo actief statut"),
         (
             NEGATED,
             "disabled isdisabled accountdisabled inactive isinactive deactivated suspended issuspended",
         ),
         (NEGATED, "revoked isrevoked deleted isdeleted terminated exclude excluded"),
+        (NEGATED, "gesperrt inaktiv deaktiviert inactif inactivo inativo bloqueado"),
     ),
     Role.DATE: (
         (DOCUMENTED, "access_date"),
@@ -83,12 +85,12 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
     ),
     Role.END: (
         ("SAP", "todat endda"),
-        ("Entra", "assignmentendtimeutc enddatetime"),
+        ("Entra", "assignmentendtimeutc enddatetime endtime"),
         ("Active Directory", "accountexpirationdate"),
         ("Saviynt", "validthrough"),
         ("many exports", "validto validuntil validityend accessend roleend expires expiry expirydate"),
         ("many exports", "expirationdate expiration expiresat expireson accessexpires accessenddate"),
-        ("many exports", "roleenddate assignmentend effectiveto effectiveuntil enddate"),
+        ("many exports", "roleenddate assignmentend effectiveto effectiveuntil enddate gültigbis"),
     ),
     Role.ATTRIBUTE: (
         ("many exports", "userid employeeid employeenumber workerid personid internalid externalid id"),
@@ -119,6 +121,13 @@ STATUS_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.STATUS] for name 
 
 NEGATED_KEYS = frozenset(key for key, (_, pack, _) in KNOWN.items() if pack == NEGATED)
 """Names of a status whose yes denies."""
+
+_SYSTEMS = (
+    "mandt client application applicationname applabel app appname system systemname targetsystem "
+    "endpoint endpointname securitysystem securitysystems instance"
+)
+SYSTEM_KEYS = frozenset(_SYSTEMS.split())
+"""Columns that say of which system the access of a row is: a client of SAP, an endpoint, an application."""
 
 _GRANTING = (
     "permitted,allowed,allow,granted,active,activated,enabled,approved,true,yes,y,1,on,t,x,"

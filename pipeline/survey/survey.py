@@ -20,6 +20,7 @@ from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
 from pipeline.survey.rows import EXCLUSIONS, USED, Rows, judge_rows
 from pipeline.survey.status import may_be_status
+from pipeline.survey.systems import may_be_system
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
@@ -111,7 +112,11 @@ def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[Users
     deciding = {Role.ENTITLEMENT, Role.STATUS, Role.START, Role.END}
     if pins.rows and pins.rows.on_conflict == "latest":
         deciding.add(Role.DATE)
-    read = [each.name for each in columns if each.role in deciding or may_be_status(each, pins)]
+    read = [
+        each.name
+        for each in columns
+        if each.role in deciding or may_be_status(each, pins) or may_be_system(each)
+    ]
     return read_cells(frame, user, read)
 
 
@@ -232,7 +237,7 @@ def _refuse_over_long(frame: Frame, rows: Rows, granted: dict[str, list[str]]) -
 def _nothing(frame: Frame, rows: Rows) -> InputError:
     left_out = _excluded(frame, rows) | {"rejected": len(rows.rejected)}
     counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
-    first = "".join(f" The first rejected is line {each.line}: {each.reason}." for each in rows.rejected[:1])
+    first = "".join(f" The first rejected is line {each.line}: {each.detail}" for each in rows.rejected[:1])
     return InputError(
         ErrorCode.NO_USABLE_ROWS,
         "No row of the source gives anybody anything",
