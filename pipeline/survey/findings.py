@@ -41,6 +41,7 @@ def find_problems(
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),
         *_misread(frame, rows),
+        *_odd_users(frame, rows),
         *_collisions(frame, rows, mapping),
         *_conflicts(frame, rows, mapping),
     )
@@ -134,6 +135,39 @@ def _misread(frame: Frame, rows: Rows) -> list[Finding]:
         for what, texts, where in found
         if texts
     ]
+
+
+_ODD_USER = r"^[='#]|^(?i:mailto:)|^\d[\d.,]*E\+\d+$|^[^@]+@[^@]*[;,|][^@]*@"
+_SEVERAL_USERS = r"^[^@]+@[^@]*[;,|][^@]*@"
+
+
+def _odd_users(frame: Frame, rows: Rows) -> list[Finding]:
+    """Users whom nobody will be found by: as a spreadsheet leaves them, or several in one cell."""
+    odd = rows.held.select(PERSON, USER).filter(pl.col(USER).str.contains(_ODD_USER))
+    if odd.is_empty():
+        return []
+    are_several = pl.col(USER).str.contains(_SEVERAL_USERS)
+    kinds = (
+        (
+            FindingCode.SPREADSHEET_DAMAGE,
+            ~are_several,
+            "A user looks damaged by a spreadsheet",
+            "look damaged",
+        ),
+        (FindingCode.SEPARATOR, are_several, "A user cell holds several people", "hold several people"),
+    )
+    found = []
+    for code, are_so, summary, what in kinds:
+        those = odd.filter(are_so)
+        if those.height:
+            where = rows.judged.get_column(PERSON).is_in(those.get_column(PERSON).implode()).arg_true()
+            detail = (
+                f"The user column: {those.height:,} different cells {what}, such as {those.item(0, USER)!r}. "
+                "Each is taken as one user, who will hardly be found. Correct the source."
+            )
+            lines = tuple(frame.lines.of(where.to_list()))
+            found.append(Finding(code, Severity.WARNING, summary, detail, rows=lines))
+    return found
 
 
 def _may_be(value: str) -> str:
