@@ -64,12 +64,13 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
         ("Salesforce", "isactive assigneeisactive userisactive"),
         ("many exports", "accessstatus status accountstatus userstatus active isenabled assignmentstatus"),
         ("many exports", "rolestatus membershipstatus employmentstatus employeestatus workerstatus"),
+        ("many exports", "decision reviewdecision accessdecision effect approvalstatus"),
         ("many exports", "aktiv actif activo attivo ativo actief statut"),
         (
             NEGATED,
             "disabled isdisabled accountdisabled inactive isinactive deactivated suspended issuspended",
         ),
-        (NEGATED, "revoked isrevoked deleted isdeleted terminated exclude excluded"),
+        (NEGATED, "revoked isrevoked removed deleted isdeleted terminated exclude excluded"),
         (NEGATED, "gesperrt inaktiv deaktiviert inactif inactivo inativo bloqueado"),
     ),
     Role.DATE: (
@@ -90,7 +91,10 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
         ("Saviynt", "validthrough"),
         ("many exports", "validto validuntil validityend accessend roleend expires expiry expirydate"),
         ("many exports", "expirationdate expiration expiresat expireson accessexpires accessenddate"),
-        ("many exports", "roleenddate assignmentend effectiveto effectiveuntil enddate gültigbis"),
+        (
+            "many exports",
+            "roleenddate assignmentend effectiveto effectiveuntil enddate terminationdate gültigbis",
+        ),
     ),
     Role.ATTRIBUTE: (
         ("many exports", "userid employeeid employeenumber workerid personid internalid externalid id"),
@@ -130,12 +134,12 @@ SYSTEM_KEYS = frozenset(_SYSTEMS.split())
 """Columns that say of which system the access of a row is: a client of SAP, an endpoint, an application."""
 
 _GRANTING = (
-    "permitted,allowed,allow,granted,active,activated,enabled,approved,true,yes,y,1,on,t,x,"
+    "permitted,allowed,allow,granted,grant,certify,certified,active,activated,enabled,approved,true,yes,y,1,on,t,x,"
     "manually provisioned,aktiv,aktiviert,erlaubt,ja,j,wahr,actif,activé,autorisé,oui,vrai,"
     "activo,activa,habilitado,sí,si,verdadero,attivo,attiva,vero,ativo,ativa,sim,verdadeiro,actief,waar,tak,aktywny,prawda,да,はい,有効"
 )
 _DENYING = (
-    "denied,deny,disallowed,inactive,deactivated,disabled,deprovisioned,revoked,rejected,removed,suspended,"
+    "denied,deny,disallowed,revoke,remove,inactive,deactivated,disabled,deprovisioned,revoked,rejected,removed,suspended,"
     "manually suspended,suspended from import service,terminated,expired,deleted,blocked,false,no,n,0,off,f,"
     "inaktiv,deaktiviert,gesperrt,gelöscht,abgelehnt,nein,falsch,inactif,désactivé,refusé,suspendu,non,faux,"
     "inactivo,inactiva,deshabilitado,suspendido,falso,inattivo,inattiva,inativo,inativa,não,nao,"

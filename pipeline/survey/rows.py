@@ -27,7 +27,7 @@ EXCLUSIONS = (BLANK, TITLE, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
 REJECTIONS = {
     "no_user": "The user column is empty.",
     "bad_user": "The user column holds blanks or hidden characters inside; it has to name one person.",
-    "unknown_access_status": "The access status neither grants nor denies; 'rows' in a mapping file says which words do.",
+    "unknown_access_status": "The access status neither grants nor denies; 'rows' in a mapping file decides.",
     BAD_DATE: "A date that decides cannot be read; write it as 2026-01-31.",
 }
 VERDICTS = pl.Enum([USED, *EXCLUSIONS, *REJECTIONS])
