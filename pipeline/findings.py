@@ -21,6 +21,7 @@ class FindingCode(StrEnum):
     ENCODING = "encoding"
     DELIMITER = "delimiter"
     LINES_LEFT_OUT = "lines_left_out"
+    SHEET_LIMIT = "sheet_limit"
     BLANK_HEADER = "blank_header"
     REPEATED_HEADER = "repeated_header"
     RAGGED_ROW = "ragged_row"

@@ -22,6 +22,8 @@ _OUTCOMES = {
     "deny_wins": "not granted, as",
     "latest": "granted where the newest row permits them;",
 }
+SHEET_ROWS = (65_536, 1_048_576)
+"""The most rows that a sheet of Excel holds, before 2007 and since."""
 CONFLICTS_SHOWN_MAX = 1_000
 """Up to so many conflicts have a finding each; more have one for each entitlement."""
 
@@ -32,6 +34,7 @@ def find_problems(
     """All findings, ordered by code and content."""
     return (
         *frame.findings,
+        *_cut_off(frame),
         *_doubts(columns),
         *unjudged(mapping, rows.cells),
         *unheeded_statuses(frame, columns, rows),
@@ -45,6 +48,18 @@ def find_problems(
         *_collisions(frame, rows, mapping),
         *_conflicts(frame, rows, mapping),
     )
+
+
+def _cut_off(frame: Frame) -> list[Finding]:
+    """Spreadsheets drop what is behind their last row without a word."""
+    rows = frame.rows + 1
+    if rows not in SHEET_ROWS:
+        return []
+    detail = (
+        f"With its header the source has {rows:,} rows, exactly as many as a spreadsheet holds. Compare the "
+        "count with the system it comes from; what was cut off is granted to nobody."
+    )
+    return [Finding(FindingCode.SHEET_LIMIT, Severity.WARNING, "The source may be cut off", detail)]
 
 
 def _doubts(columns: tuple[Column, ...]) -> list[Finding]:
