@@ -259,7 +259,7 @@ def _those_that(hold: pl.Expr, frame: Frame, rows: pl.Series) -> pl.Series:
 def _called_as_column(frame: Frame, column: str, users: Users) -> pl.Series:
     """The rows whose user is called as the user column is."""
     name = frame.header_name(column)
-    spellings = users.distinct.get_column(USER).str.strip_chars(_BYTE_ORDER_MARK).eq(name).arg_true()
+    spellings = users.distinct.get_column(USER).is_in([name, f"{_BYTE_ORDER_MARK}{name}"]).arg_true()
     return users.spellings.is_in(spellings.implode()).arg_true() if len(spellings) else spellings
 
 
