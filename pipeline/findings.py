@@ -27,7 +27,7 @@ class FindingCode(StrEnum):
     RAGGED_ROW = "ragged_row"
     BROKEN_QUOTES = "broken_quotes"
     UNKNOWN_ACCESS_STATUS = "unknown_access_status"
-    STATUS_UNHEEDED = "status_unheeded"
+    COLUMN_UNHEEDED = "column_unheeded"
     SEVERAL_SYSTEMS = "several_systems"
     NO_USER = "no_user"
     PERMITTED_AND_DENIED = "permitted_and_denied"

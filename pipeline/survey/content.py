@@ -19,6 +19,7 @@ from pipeline.survey.packs import Role
 from pipeline.survey.separators import PART, find_separation, split_cells
 from pipeline.survey.status import settle_status
 
+IS_EMPTY = "its cells are empty"
 IDENTIFYING_MIN = 20
 """So many rows, each with a cell of its own, are names of things rather than access."""
 
@@ -70,7 +71,7 @@ def _entitlement(column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
 
 def _what_else(filled: pl.DataFrame) -> str | None:
     if filled.is_empty():
-        return "its cells are empty"
+        return IS_EMPTY
     rows = int(filled.get_column(COUNT).sum())
     if filled.filter(pl.col(CELL).str.contains(r"^[^\s@]+@[^\s@]+$")).height * 2 > filled.height:
         return "its cells are addresses"

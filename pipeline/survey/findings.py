@@ -10,7 +10,9 @@ from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import KEY, PERSON, USER
 from pipeline.survey.columns import Column
+from pipeline.survey.content import IS_EMPTY
 from pipeline.survey.damage import damage_of, fix_of, misread_of, without_zeros
+from pipeline.survey.packs import Role
 from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, TITLE, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
 from pipeline.survey.status import unheeded_statuses
@@ -37,6 +39,7 @@ def find_problems(
         *_cut_off(frame),
         *_doubts(columns),
         *unjudged(mapping, rows.cells),
+        *_unheeded_access(columns),
         *unheeded_statuses(frame, columns, rows),
         *several_systems(columns, rows),
         *_repeated_headers(frame, rows),
@@ -60,6 +63,21 @@ def _cut_off(frame: Frame) -> list[Finding]:
         "count with the system it comes from; what was cut off is granted to nobody."
     )
     return [Finding(FindingCode.SHEET_LIMIT, Severity.WARNING, "The source may be cut off", detail)]
+
+
+def _unheeded_access(columns: tuple[Column, ...]) -> list[Finding]:
+    """Columns called as access whose cells speak against it: what they give, nobody gets."""
+    return [
+        Finding(
+            FindingCode.COLUMN_UNHEEDED,
+            Severity.WARNING,
+            "A column is not heeded",
+            f"{each.name} gives nobody anything: {each.reason}. If it is access, say it with 'entitlements' "
+            "in a mapping file.",
+        )
+        for each in sorted(columns, key=lambda each: each.name)
+        if each.role is Role.IGNORED and each.confidence == "likely" and not each.reason.endswith(IS_EMPTY)
+    ]
 
 
 def _doubts(columns: tuple[Column, ...]) -> list[Finding]:

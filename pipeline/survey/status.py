@@ -70,9 +70,9 @@ def unheeded_statuses(frame: Frame, columns: tuple[Column, ...], rows: Rows) -> 
                 f"{column.name}: {len(where):,} used rows hold {_listed(words)}, but {why}. If they must not "
                 "grant, say it with 'rows' in a mapping file."
             )
-            summary = "A status is not heeded"
+            summary = "A column is not heeded"
             lines = tuple(frame.lines.of(where.to_list()))
-            found.append(Finding(FindingCode.STATUS_UNHEEDED, Severity.WARNING, summary, detail, rows=lines))
+            found.append(Finding(FindingCode.COLUMN_UNHEEDED, Severity.WARNING, summary, detail, rows=lines))
     return found
 
 
