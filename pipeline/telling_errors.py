@@ -51,11 +51,13 @@ def show_usage(error: typer.TyperException, *, debug: bool) -> int:
     said = str(message() if callable(message) else error)
     is_known = bool(command) and not said.startswith(f"No such command '{command}'")
     help_of = f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`."
-    early = next((each for each in BEFORE_THE_COMMAND if said == f"No such option: {each}"), None)
+    # Behind it the parser lists options that are spelled alike: none of them is meant.
+    plainly = said.split(" (Possible options: ", maxsplit=1)[0]
+    early = next((each for each in BEFORE_THE_COMMAND if plainly == f"No such option: {each}"), None)
     known = UsageError(
         ErrorCode.USAGE,
         "The command line cannot be used",
-        said,
+        plainly if early else said,
         next_step=f"It goes before the command: `okta-plan {BEFORE_THE_COMMAND[early]} {command} ...`."
         if early
         else help_of,

@@ -3,9 +3,9 @@
 ``text`` is the source as one text, or as a list of lines with their line ends; ``encoding`` (Python's name),
 ``pack`` and ``cut_bytes`` (off its end) make bytes of it, ``{long}`` stands for that many characters.
 ``expect`` gives an error (code and line), or totals (those named), access, findings (codes, with lines where
-they are given), rejected rows, columns (roles, some or all), a part of why a column is read as it is, and how
-the source was read; findings that are not named must not be there. ``mapping`` is a mapping file, ``as_of``
-the day on which validity is judged.
+they are given), a part of what they say, rejected rows, columns (roles, some or all), a part of why a column
+is read as it is, and how the source was read; findings that are not named must not be there. ``mapping`` is a
+mapping file, ``as_of`` the day on which validity is judged.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def test_source(path: Path) -> None:
     said = [(each.code, " ".join([f"{each.code}:", *map(str, each.rows)])) for each in plan.findings]
     wanted = expected.get("findings", [])
     assert sorted(text if text in wanted else code for code, text in said if code not in REJECTIONS) == wanted
+    assert expected.get("says", "") in " ".join(each.detail for each in plan.findings)
     roles = {each.name: str(each.role) for each in found.columns}
     assert roles | expected.get("columns", {}) == roles
     if "read_as" in expected:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import random
+import shlex
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pipeline.errors import ErrorCode, InputError, OktaPlanError
 from pipeline.plan.digest import plan_digest
 from pipeline.plan.file import load_plan
 from pipeline.plan.model import Plan
+from pipeline.report.surveys import show_survey
 from pipeline.runtime import Runtime
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.generating import INFERRED, Reading, Wanted, analyze, generate
@@ -67,6 +71,18 @@ def test_what_analyze_writes_reads_the_source_in_the_same_way(tmp_path: Path) ->
     assert seen.paths == {"mapping": "m.yaml"}
     inferred, said = planned(room), planned(room, how=Reading(mapping=Path("m.yaml")), force=True)
     assert plan_digest(said) == plan_digest(inferred)
+
+
+def test_the_next_command_can_be_pasted_whatever_the_source_is_called(tmp_path: Path) -> None:
+    name = "$(touch gone) `id`; a'b.csv"
+    room = desk(tmp_path)
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / name).write_text(EXPORT, "utf-8")
+    out = io.StringIO()
+    show_survey(analyze(room, f"csv/{name}"), Console(file=out, width=400))
+    told = out.getvalue().splitlines()[-1]
+    words = shlex.split(told.removeprefix("Next: "))
+    assert words == ["okta-plan", "generate", f"csv/{name}", "--app", "APP"]
 
 
 def test_what_values_may_be_meant_to_be_stands_in_comments_and_works_once_they_are_taken_away(

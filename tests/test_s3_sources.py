@@ -161,6 +161,23 @@ def test_an_object_that_may_not_be_read_or_is_not_there_is_refused(
     assert caught.value.next_step
 
 
+def test_a_sign_in_that_has_ended_is_no_trouble_of_the_network(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile acme]\nsso_start_url = https://acme.example/start\nsso_region = us-east-1\n"
+        "sso_account_id = 111122223333\nsso_role_name = reader\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "acme")
+    given = {name: text for name, text in s3.sources(FULL_BUCKET).items() if "KEY" not in name}
+    error = refused(tmp_path / "workspace", given)
+    assert "credentials are refused (" in error.detail
+    assert error.next_step == "Renew the AWS credentials."
+
+
 def test_an_object_above_the_cap_is_not_read(s3: S3) -> None:
     bucket_with(s3, "capped", {"erp.csv": PEOPLE})
     given: Any = settings_of(s3.sources("capped"))

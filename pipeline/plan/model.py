@@ -62,11 +62,11 @@ class UserMapping(Part):
 
 
 class RowsMapping(Part):
-    """Which rows grant access, by their status column."""
+    """Which rows grant access, by their status column; an empty text stands for an empty cell."""
 
     column: Name
-    use: tuple[Name, ...] = ("Permitted",)
-    deny: tuple[Name, ...] = ("Denied",)
+    use: tuple[str, ...] = ("Permitted",)
+    deny: tuple[str, ...] = ("Denied",)
     on_conflict: Literal["filter", "deny_wins", "latest"] = "filter"
 
 

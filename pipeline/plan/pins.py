@@ -26,11 +26,11 @@ SCHEMA: Literal["okta-plan-mapping/v1"] = "okta-plan-mapping/v1"
 
 
 class PinnedRows(Part):
-    """Which rows grant access; a part that is left out is inferred."""
+    """Which rows grant access; what is left out is inferred. An empty text stands for an empty cell."""
 
     column: Name | None = None
-    use: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    deny: tuple[Name, ...] | None = None
+    use: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    deny: tuple[str, ...] | None = None
     on_conflict: Literal["filter", "deny_wins", "latest"] = "filter"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 
 from pipeline.report.text import SHOWN, more, one_line, plain, shortened, show_findings, table
@@ -32,8 +34,16 @@ def show_survey(view: AnalyzeView, console: Console) -> None:
     mapping = view.paths.get("mapping")
     if mapping:
         console.print(f"Wrote [bold]{plain(mapping)}[/]: correct it, then name it with --mapping.")
-    option = f" --mapping {plain(mapping)}" if mapping else ""
-    console.print(f"[bold]Next:[/] `okta-plan generate {plain(view.source)} --app APP{option}`")
+    # Whoever may write to the bucket names its keys: quoted, they cannot become commands when this is pasted.
+    words = [
+        "okta-plan",
+        "generate",
+        view.source,
+        "--app",
+        "APP",
+        *(["--mapping", mapping] if mapping else []),
+    ]
+    console.print(f"[bold]Next:[/] {plain(shlex.join(words))}")
 
 
 def show_generated(view: GenerateView, console: Console) -> None:

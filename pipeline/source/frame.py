@@ -72,8 +72,12 @@ class Frame:
     excluded: dict[str, int] = field(default_factory=dict)
     read_as: Format = Format()
     findings: tuple[Finding, ...] = ()
-    repeated: dict[str, str] = field(default_factory=dict)
-    """Columns whose name stood in the header before, and that name."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Columns that the header calls otherwise, and how: whose name stood there before, or is empty."""
+
+    def header_name(self, column: str) -> str:
+        """What the header calls ``column``; empty where it has no name."""
+        return self.renamed.get(column, column)
 
     @property
     def rows(self) -> int:

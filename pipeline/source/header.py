@@ -11,10 +11,10 @@ from pipeline.source.frame import ROW
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """``repeated``: columns whose name stood in the header before, and that name."""
+    """``renamed``: columns that the header calls otherwise, and how, as in `Frame`."""
 
     columns: tuple[str, ...]
-    repeated: dict[str, str]
+    renamed: dict[str, str]
     findings: tuple[Finding, ...]
 
 
@@ -35,7 +35,9 @@ def read_header(dialect: Dialect, shown: str) -> Header:
             repeated[name] = cell
         columns.append(name)
     return Header(
-        tuple(columns), repeated, tuple(_findings(unnamed, repeated, dialect.header_line + 1, shown))
+        tuple(columns),
+        repeated | dict.fromkeys(unnamed, ""),
+        tuple(_findings(unnamed, repeated, dialect.header_line + 1, shown)),
     )
 
 

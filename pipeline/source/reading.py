@@ -73,7 +73,7 @@ def read_bytes(content: bytes, shown: str, *, rejects_max: int = REJECTS_MAX) ->
             excluded={reason: count for reason, count in excluded.items() if count},
             read_as=Format(compression, decoded.encoding, dialect.delimiter, dialect.header_line + 1),
             findings=(*_how_it_was_read(decoded, table), *header.findings),
-            repeated=header.repeated,
+            renamed=header.renamed,
         )
 
 

@@ -82,7 +82,7 @@ def _cells(column: pl.Series) -> Cells:
 def _users(column: pl.Series) -> Users:
     texts = column.unique()
     users = texts.cast(pl.String).str.strip_chars().alias(USER)
-    distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, person_keys(users).alias(KEY)])
+    distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, casefolded(users).alias(KEY)])
     distinct = distinct.lazy().sort(KEY).collect(engine="streaming")
     distinct = distinct.with_columns(pl.col(KEY).rle_id().alias(PERSON))
     if distinct.height and distinct.item(-1, PERSON) != distinct.height - 1:
@@ -95,10 +95,10 @@ def _users(column: pl.Series) -> Users:
     return Users(by_code.gather(column.to_physical()), distinct.select(USER, KEY, PERSON))
 
 
-def person_keys(users: pl.Series) -> pl.Series:
-    """`principal_key` of trimmed users; only letters beyond ASCII fold otherwise than in lower case."""
-    keys = users.str.to_lowercase()
-    others = (users.str.len_bytes() != users.str.len_chars()).arg_true()
+def casefolded(texts: pl.Series) -> pl.Series:
+    """As `principal_key` folds trimmed users; only letters beyond ASCII fold otherwise than in lower case."""
+    folded = texts.str.to_lowercase()
+    others = (texts.str.len_bytes() != texts.str.len_chars()).arg_true()
     if others.is_empty():
-        return keys
-    return keys.scatter(others, [each.casefold() for each in users.gather(others).to_list()])
+        return folded
+    return folded.scatter(others, [each.casefold() for each in texts.gather(others).to_list()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +57,7 @@ def read_columns(frame: Frame, pins: Pins) -> tuple[Column, ...]:
     Raises InputError where no column names the people or none names access, or where two columns have the
     name that decides.
     """
-    keys = {name: name_key(frame.repeated.get(name, name)) for name in frame.columns}
+    keys = {name: name_key(frame.header_name(name)) for name in frame.columns}
     pinned = _pinned(pins)
     user = pins.user.column if pins.user else _user_column(frame, keys, pinned)
     status = _first(keys, STATUS_KEYS, pinned)
@@ -65,7 +66,7 @@ def read_columns(frame: Frame, pins: Pins) -> tuple[Column, ...]:
         for name in frame.columns
     )
     columns = _with_one_each(columns, keys)
-    _refuse_repeated(frame, columns)
+    refuse_repeated(frame, [each.name for each in columns if each.role in _DECIDING and not each.is_pinned])
     if not any(column.role is Role.ENTITLEMENT for column in columns):
         raise no_entitlements(frame)
     return columns
@@ -220,14 +221,14 @@ def _with_one_each(columns: tuple[Column, ...], keys: dict[str, str]) -> tuple[C
     )
 
 
-def _refuse_repeated(frame: Frame, columns: tuple[Column, ...]) -> None:
-    """Which of two columns decides who gets what is nothing to guess."""
+def refuse_repeated(frame: Frame, names: Sequence[str]) -> None:
+    """Which of two columns decides who gets what is nothing to guess: ``names`` stand once in the header."""
     looks: dict[str, list[str]] = {}
     for name in frame.columns:
-        looks.setdefault(look(frame.repeated.get(name, name)), []).append(name)
-    for column in columns:
-        alike = looks[look(frame.repeated.get(column.name, column.name))]
-        if len(alike) > 1 and column.role in _DECIDING and not column.is_pinned:
+        looks.setdefault(look(frame.header_name(name)), []).append(name)
+    for name in names:
+        alike = looks[look(frame.header_name(name))]
+        if len(alike) > 1:
             raise InputError(
                 ErrorCode.DUPLICATE_COLUMN,
                 "A column that decides stands more than once",

@@ -15,10 +15,11 @@ from pipeline.survey.cells import CELL, COUNT, Cells
 from pipeline.survey.columns import Column, no_entitlements
 from pipeline.survey.damage import means_nothing
 from pipeline.survey.dates import BAD, KIND, KNOWN, find_order, read_instants
-from pipeline.survey.packs import DENYING, GRANTING, Role
+from pipeline.survey.packs import Role
 from pipeline.survey.separators import PART, find_separation, split_cells
+from pipeline.survey.status import settle_status
 
-DOCUMENTED_USE, DOCUMENTED_DENY = ("Permitted",), ("Denied",)
+IS_EMPTY = "its cells are empty"
 IDENTIFYING_MIN = 20
 """So many rows, each with a cell of its own, are names of things rather than access."""
 
@@ -33,12 +34,12 @@ def settle_columns(
     settled = []
     for column in columns:
         distinct = cells[column.name].distinct if column.name in cells else None
-        if distinct is None:
+        if distinct is None or column.role is Role.IGNORED:
             settled.append(column)
         elif column.role is Role.ENTITLEMENT:
             settled.append(_entitlement(column, distinct, pins))
         elif column.role is Role.STATUS:
-            settled.append(_status(column, distinct, pins))
+            settled.append(settle_status(column, distinct, pins))
         else:
             settled.append(_date(frame, column, distinct, pins))
     if not any(column.role is Role.ENTITLEMENT for column in settled):
@@ -70,7 +71,7 @@ def _entitlement(column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
 
 def _what_else(filled: pl.DataFrame) -> str | None:
     if filled.is_empty():
-        return "its cells are empty"
+        return IS_EMPTY
     rows = int(filled.get_column(COUNT).sum())
     if filled.filter(pl.col(CELL).str.contains(r"^[^\s@]+@[^\s@]+$")).height * 2 > filled.height:
         return "its cells are addresses"
@@ -81,40 +82,6 @@ def _what_else(filled: pl.DataFrame) -> str | None:
     if filled.height == rows >= IDENTIFYING_MIN and numbers == filled.height:
         return "each row has a number of its own"
     return None
-
-
-def _status(column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
-    pinned = pins.rows
-    use, deny = (pinned.use, pinned.deny) if pinned else (None, None)
-    if column.confidence == "certain" and not column.is_pinned:
-        use, deny = use or DOCUMENTED_USE, deny if deny is not None else DOCUMENTED_DENY
-    if use is not None:
-        reason = f"rows with {' or '.join(use)} are used" + (
-            f", rows with {' or '.join(deny)} are left out" if deny else ""
-        )
-        return replace(column, use=use, deny=deny or (), reason=column.reason if column.is_pinned else reason)
-    texts = distinct.get_column(CELL).str.strip_chars().unique().sort().to_list()
-    strange = [each for each in texts if each.casefold() not in GRANTING | DENYING]
-    granting, denying = (_words(texts, known) for known in (GRANTING, DENYING))
-    if strange or not granting:
-        what = f"holds {strange[0]!r}, which neither grants nor denies" if strange else "grants nothing"
-        if column.is_pinned:
-            return replace(column, use=DOCUMENTED_USE, deny=DOCUMENTED_DENY)
-        return Column(
-            column.name, Role.IGNORED, f"{column.reason}, but {what}; 'rows' of a mapping file decides"
-        )
-    reason = f"{column.reason}; rows with {' or '.join(granting)} are used"
-    reason += f", rows with {' or '.join(denying)} are left out" if denying else ""
-    return replace(column, use=granting, deny=denying, reason=reason)
-
-
-def _words(texts: list[str], known: frozenset[str]) -> tuple[str, ...]:
-    """One spelling, the first by order, of each of the ``texts`` that is ``known``."""
-    spelled: dict[str, str] = {}
-    for text in texts:
-        if text.casefold() in known:
-            spelled.setdefault(text.casefold(), text)
-    return tuple(sorted(spelled.values()))
 
 
 def _date(frame: Frame, column: Column, distinct: pl.DataFrame, pins: Pins) -> Column:
@@ -128,8 +95,8 @@ def _date(frame: Frame, column: Column, distinct: pl.DataFrame, pins: Pins) -> C
             f"; {shown!r} shows that {'days' if order == 'dmy' else 'months'} come first" if shown else ""
         )
     kinds = read_instants(distinct, order).get_column(KIND)
-    if not column.is_pinned and column.role is not Role.DATE and (kinds == BAD).all():
-        return Column(column.name, Role.IGNORED, f"{column.reason}, but its cells are no dates", "likely")
+    if not column.is_pinned and column.role is not Role.DATE and len(kinds) and (kinds == BAD).all():
+        raise _unreadable(frame, column, str(distinct.get_column(CELL).min()))
     return replace(column, reason=reason if not column.is_pinned else column.reason, date_order=order)
 
 
@@ -141,4 +108,16 @@ def _unclear(frame: Frame, column: Column, shown: str) -> InputError:
         "which, or cells contradict each other.",
         location=Location(frame.path),
         next_step="Say 'date_order: dmy' (day first) or 'mdy' in a mapping file (--mapping).",
+    )
+
+
+def _unreadable(frame: Frame, column: Column, shown: str) -> InputError:
+    """Without its ends, access that has ended would be given for good."""
+    return InputError(
+        ErrorCode.BAD_CELLS,
+        "A column of dates cannot be read",
+        f"{column.name} of {frame.path} says by its name how long access is valid, but none of its cells, "
+        f"such as {shown!r}, is a date that can be read.",
+        location=Location(frame.path, subject=column.name),
+        next_step="Write them as 2026-01-31, or say 'validity: null' in a mapping file (--mapping).",
     )

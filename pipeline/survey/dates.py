@@ -7,18 +7,29 @@ from typing import Literal
 import polars as pl
 
 from pipeline.survey.cells import CELL, CODE
+from pipeline.survey.damage import NOTHING
 
 INSTANT, IS_DAY, KIND = "instant", "is_day", "kind"
 NONE, KNOWN, BAD = "none", "known", "bad"
 DateOrder = Literal["dmy", "mdy"]
 
-_TIME = r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*(Z|[+-]\d\d:?\d\d)?)?"
-_YEAR_FIRST = rf"^(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){_TIME}$"
+_TIME = r"[T ]\s*(?<hour>\d{1,2}):(?<minute>\d\d)(?::(?<second>\d\d)(?:\.\d+)?)?\s*(?<half>(?i:[ap]\.?m\.?))?"
+_ZONE = r"\s*(?<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+_DAY_AND_TIME = rf"^(?<day>.*?)(?:{_TIME}{_ZONE})?$"
+_YEAR_FIRST = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})$"
 _COMPACT = r"^(\d{4})(\d\d)(\d\d)$"
-_DOTTED = rf"^(\d{{1,2}})\.(\d{{1,2}})\.(\d{{4}}){_TIME}$"
-_SLASHED = rf"^(\d{{1,2}})[/-](\d{{1,2}})[/-](\d{{4}}){_TIME}$"
-_NEVER = r"^(?:0*|9999.*|.*\b9999\b.*)$"
-"""No date, or the end of time as SAP (99991231) and others write it."""
+_DOTTED = r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"
+_SLASHED = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NUMBERS = {name: f"{number}" for number, name in enumerate(_MONTHS, start=1)}
+_MONTH = rf"(?i:({'|'.join(_MONTHS)})[a-z]*)\.?"
+_DAY_AND_NAME = rf"^(\d{{1,2}})[- ]{_MONTH}[- ,]+(\d{{4}})$"
+_NAME_AND_DAY = rf"^{_MONTH} (\d{{1,2}}),? (\d{{4}})$"
+_NEVER = r"^(?:[0./-]*|9999|\d{1,2}[/-]\d{1,2}[/-]9999)$"
+"""What databases and SAP write where there is no date, or the end of time in whichever order."""
+_NEVER_TEXTS = NOTHING | {"never", "never expires", "does not expire", "none", "permanent", "unlimited"}
+_LAST_YEAR = 9999
+"""The end of time, as SAP (99991231) and others write it."""
 
 
 def read_instants(distinct: pl.DataFrame, order: DateOrder | None) -> pl.DataFrame:
@@ -26,48 +37,60 @@ def read_instants(distinct: pl.DataFrame, order: DateOrder | None) -> pl.DataFra
 
     KIND is ``none`` where the cell is empty or means no date, ``bad`` where it is no date that can be read.
     """
-    text = pl.col(CELL).str.strip_chars()
+    parts = distinct.select(
+        CODE, pl.col(CELL).str.strip_chars().str.extract_groups(_DAY_AND_TIME).alias("parts")
+    )
+    parts = parts.unnest("parts")
+    days = _read_days(parts.get_column("day").unique(), order)
+    parts = parts.join(days, on="day", how="left", nulls_equal=True, maintain_order="left")
+    instant = pl.col("date").cast(pl.Datetime("us")) + _time_of_day() - _offset()
+    instant = pl.when(~pl.col(NONE)).then(instant)
+    kind = pl.when(NONE).then(pl.lit(NONE)).when(instant.is_null()).then(pl.lit(BAD)).otherwise(pl.lit(KNOWN))
+    is_day = pl.col("hour").is_null()
+    return parts.select(CODE, kind.alias(KIND), instant.alias(INSTANT), is_day.alias(IS_DAY))
+
+
+def _read_days(days: pl.Series, order: DateOrder | None) -> pl.DataFrame:
+    """``day`` (the text), ``date`` (null where it is none) and NONE (whether it means that there is none)."""
     first, second = (3, 2, 1), (3, 1, 2)
     layouts = [(_YEAR_FIRST, (1, 2, 3)), (_COMPACT, (1, 2, 3)), (_DOTTED, first)]
     if order:
         layouts.append((_SLASHED, first if order == "dmy" else second))
-    day = pl.coalesce(
-        pl.concat_str([text.str.extract(pattern, group).str.zfill(2) for group in groups], separator="-")
-        for pattern, groups in layouts
+    layouts += [(_DAY_AND_NAME, first), (_NAME_AND_DAY, second)]
+    text = pl.col("day")
+    found = pl.coalesce(_year_first(text, pattern, groups) for pattern, groups in layouts)
+    date = found.str.to_date("%Y-%m-%d", strict=False)
+    is_never = text.str.contains(_NEVER) | text.str.to_lowercase().is_in(_NEVER_TEXTS)
+    is_last = (date.dt.year() == _LAST_YEAR).fill_null(value=False)
+    return pl.DataFrame({"day": days}).select(text, date.alias("date"), (is_never | is_last).alias(NONE))
+
+
+def _year_first(text: pl.Expr, pattern: str, groups: tuple[int, int, int]) -> pl.Expr:
+    """Year, month and day of what matches ``pattern``, which has them in ``groups``; months may be names."""
+    year, month, day = (text.str.extract(pattern, group) for group in groups)
+    number = month.str.to_lowercase().replace(_NUMBERS)
+    return pl.concat_str([year, number.str.zfill(2), day.str.zfill(2)], separator="-")
+
+
+def _time_of_day() -> pl.Expr:
+    """Of the columns ``hour``, ``minute``, ``second`` and ``half``; null where no clock shows it."""
+    hour, minute, second = (
+        pl.col(name).cast(pl.Int64, strict=False).fill_null(0) for name in ("hour", "minute", "second")
     )
-    timed = (_YEAR_FIRST, _DOTTED, _SLASHED)
-    hour, minute, second_, zone = (
-        pl.coalesce([text.str.extract(pattern, group) for pattern in timed]) for group in (4, 5, 6, 7)
-    )
-    clock = pl.concat_str(
-        [hour.fill_null("00"), minute.fill_null("00"), second_.fill_null("00")], separator=":"
-    )
-    local = pl.concat_str([day, clock], separator=" ").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
-    digits = zone.str.replace(":", "", literal=True)
-    offset = (
-        pl.when(digits.str.len_chars() == 5)  # noqa: PLR2004 - a sign and four digits
-        .then(
-            (
-                digits.str.slice(1, 2).cast(pl.Int64, strict=False) * 60
-                + digits.str.slice(3, 2).cast(pl.Int64, strict=False)
-            )
-            * pl.when(digits.str.starts_with("-")).then(-1).otherwise(1)
-        )
-        .otherwise(0)
-    )
-    is_none = text.str.contains(_NEVER)
-    instant = pl.when(~is_none).then(local - pl.duration(minutes=offset))
-    return distinct.select(
-        CODE,
-        pl.when(is_none)
-        .then(pl.lit(NONE))
-        .when(instant.is_null())
-        .then(pl.lit(BAD))
-        .otherwise(pl.lit(KNOWN))
-        .alias(KIND),
-        instant.alias(INSTANT),
-        hour.is_null().alias(IS_DAY),
-    )
+    of_afternoon = pl.when(pl.col("half").str.to_lowercase().str.starts_with("p")).then(12).otherwise(0)
+    is_halved = pl.col("half").is_not_null()
+    is_shown = pl.when(is_halved).then(hour.is_between(1, 12)).otherwise(hour < 24)  # noqa: PLR2004 - hours
+    hours = pl.when(is_halved).then(hour % 12 + of_afternoon).otherwise(hour)
+    time = pl.duration(hours=hours, minutes=minute, seconds=second)
+    return pl.when(is_shown & (minute < 60) & (second < 60)).then(time)  # noqa: PLR2004 - of an hour, a minute
+
+
+def _offset() -> pl.Expr:
+    """Of the column ``zone``, as east of Greenwich."""
+    digits = pl.col("zone").str.replace(":", "", literal=True)
+    hours, minutes = (digits.str.slice(at, 2).cast(pl.Int64, strict=False).fill_null(0) for at in (1, 3))
+    sign = pl.when(digits.str.starts_with("-")).then(-1).otherwise(1)
+    return pl.duration(minutes=(hours * 60 + minutes) * sign)
 
 
 def find_order(distinct: pl.DataFrame) -> tuple[DateOrder | None, str | None]:
@@ -76,11 +99,12 @@ def find_order(distinct: pl.DataFrame) -> tuple[DateOrder | None, str | None]:
     (None, None) where no cell needs to know; (None, cell) where cells contradict or leave it open.
     """
     text = pl.col(CELL).str.strip_chars()
+    day = text.str.extract(_DAY_AND_TIME, 1)
     slashed = (
         distinct.select(
             text.alias(CELL),
-            text.str.extract(_SLASHED, 1).cast(pl.Int32, strict=False).alias("first"),
-            text.str.extract(_SLASHED, 2).cast(pl.Int32, strict=False).alias("second"),
+            day.str.extract(_SLASHED, 1).cast(pl.Int32, strict=False).alias("first"),
+            day.str.extract(_SLASHED, 2).cast(pl.Int32, strict=False).alias("second"),
         )
         .filter(pl.col("first").is_not_null())
         .sort(CELL)

@@ -10,9 +10,13 @@ from pipeline.plan.model import Mapping
 from pipeline.source.frame import ROW, Frame
 from pipeline.survey.cells import KEY, PERSON, USER
 from pipeline.survey.columns import Column
+from pipeline.survey.content import IS_EMPTY
 from pipeline.survey.damage import damage_of, fix_of, misread_of, without_zeros
-from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, USED, VALUE, VERDICT, Rows
+from pipeline.survey.packs import Role
+from pipeline.survey.rows import DENIED, ENTITLEMENT, OVERRULED, TITLE, USED, VALUE, VERDICT, Rows
 from pipeline.survey.sets import ValueSets
+from pipeline.survey.status import unheeded_statuses
+from pipeline.survey.systems import several_systems
 from pipeline.survey.validity import unjudged
 
 _OUTCOMES = {
@@ -20,6 +24,8 @@ _OUTCOMES = {
     "deny_wins": "not granted, as",
     "latest": "granted where the newest row permits them;",
 }
+SHEET_ROWS = (65_536, 1_048_576)
+"""The most rows that a sheet of Excel holds, before 2007 and since."""
 CONFLICTS_SHOWN_MAX = 1_000
 """Up to so many conflicts have a finding each; more have one for each entitlement."""
 
@@ -30,15 +36,48 @@ def find_problems(
     """All findings, ordered by code and content."""
     return (
         *frame.findings,
+        *_cut_off(frame),
         *_doubts(columns),
         *unjudged(mapping, rows.cells),
+        *_unheeded_access(columns),
+        *unheeded_statuses(frame, columns, rows),
+        *several_systems(columns, rows),
+        *_repeated_headers(frame, rows),
         *_duplicates(frame, rows),
         *_texts_for_nothing(mapping),
         *_damage(frame, rows),
         *_misread(frame, rows),
+        *_odd_users(frame, rows),
         *_collisions(frame, rows, mapping),
         *_conflicts(frame, rows, mapping),
     )
+
+
+def _cut_off(frame: Frame) -> list[Finding]:
+    """Spreadsheets drop what is behind their last row without a word."""
+    rows = frame.rows + 1
+    if rows not in SHEET_ROWS:
+        return []
+    detail = (
+        f"With its header the source has {rows:,} rows, exactly as many as a spreadsheet holds. Compare the "
+        "count with the system it comes from; what was cut off is granted to nobody."
+    )
+    return [Finding(FindingCode.SHEET_LIMIT, Severity.WARNING, "The source may be cut off", detail)]
+
+
+def _unheeded_access(columns: tuple[Column, ...]) -> list[Finding]:
+    """Columns called as access whose cells speak against it: what they give, nobody gets."""
+    return [
+        Finding(
+            FindingCode.COLUMN_UNHEEDED,
+            Severity.WARNING,
+            "A column is not heeded",
+            f"{each.name} gives nobody anything: {each.reason}. If it is access, say it with 'entitlements' "
+            "in a mapping file.",
+        )
+        for each in sorted(columns, key=lambda each: each.name)
+        if each.role is Role.IGNORED and each.confidence == "likely" and not each.reason.endswith(IS_EMPTY)
+    ]
 
 
 def _doubts(columns: tuple[Column, ...]) -> list[Finding]:
@@ -129,6 +168,42 @@ def _misread(frame: Frame, rows: Rows) -> list[Finding]:
         for what, texts, where in found
         if texts
     ]
+
+
+_ODD_USER = r"^[='#]|^(?i:mailto:)|^\d[\d.,]*E\+\d+$|^[^@]+@[^@]*[;,|][^@]*@"
+_IN_ODD_USERS = "[='#:+;,|]"
+"""What all of these hold, and hardly anybody else: found in a fifth of the time."""
+_SEVERAL_USERS = r"^[^@]+@[^@]*[;,|][^@]*@"
+
+
+def _odd_users(frame: Frame, rows: Rows) -> list[Finding]:
+    """Users whom nobody will be found by: as a spreadsheet leaves them, or several in one cell."""
+    odd = rows.held.select(PERSON, USER).filter(pl.col(USER).str.contains(_IN_ODD_USERS))
+    odd = odd.filter(pl.col(USER).str.contains(_ODD_USER))
+    if odd.is_empty():
+        return []
+    are_several = pl.col(USER).str.contains(_SEVERAL_USERS)
+    kinds = (
+        (
+            FindingCode.SPREADSHEET_DAMAGE,
+            ~are_several,
+            "A user looks damaged by a spreadsheet",
+            "look damaged",
+        ),
+        (FindingCode.SEPARATOR, are_several, "A user cell holds several people", "hold several people"),
+    )
+    found = []
+    for code, are_so, summary, what in kinds:
+        those = odd.filter(are_so)
+        if those.height:
+            where = rows.judged.get_column(PERSON).is_in(those.get_column(PERSON).implode()).arg_true()
+            detail = (
+                f"The user column: {those.height:,} different cells {what}, such as {those.item(0, USER)!r}. "
+                "Each is taken as one user, who will hardly be found. Correct the source."
+            )
+            lines = tuple(frame.lines.of(where.to_list()))
+            found.append(Finding(code, Severity.WARNING, summary, detail, rows=lines))
+    return found
 
 
 def _may_be(value: str) -> str:
@@ -225,6 +300,14 @@ def _many_conflicts(
                 )
             )
     return found
+
+
+def _repeated_headers(frame: Frame, rows: Rows) -> list[Finding]:
+    lines = tuple(frame.lines.of(rows.of(TITLE).to_list()))
+    if not lines:
+        return []
+    detail = f"{len(lines)} lines below the header repeat it."
+    return [Finding(FindingCode.LINES_LEFT_OUT, Severity.NOTE, "Lines are left out", detail, rows=lines)]
 
 
 def _duplicates(frame: Frame, rows: Rows) -> list[Finding]:

@@ -14,13 +14,27 @@ from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.model import Mapping, NamedValues, Wide
 from pipeline.plan.pins import PinnedColumn, Pins
 from pipeline.source.frame import Frame
+from pipeline.survey.columns import refuse_repeated
 from pipeline.survey.packs import KNOWN, Role, name_key
 
 WIDE_SEPARATOR = "\x1f"
 MADE_OF_MARKS = "Role"
 """What the entitlement is called whose values are columns, where nobody says otherwise."""
-MARKS = ("x", "1", "yes", "y", "true", "\N{CHECK MARK}", "\N{HEAVY CHECK MARK}")
-NO_MARKS = ("", "0", "no", "n", "false", "-")
+MARKS = (
+    "x",
+    "1",
+    "yes",
+    "y",
+    "true",
+    "ja",
+    "oui",
+    "si",
+    "sí",
+    "sim",
+    "\N{CHECK MARK}",
+    "\N{HEAVY CHECK MARK}",
+)
+NO_MARKS = ("", "0", "no", "n", "false", "-", "nein", "non", "nee", "não", "nao")
 MARKED_COLUMNS_MIN = 2
 NAME_KEYS = ("attribute", "attributename", "entitlementtype", "entitlementname")
 VALUE_KEYS = ("value", "attributevalue", "entitlementvalue")
@@ -32,7 +46,7 @@ def arrange(frame: Frame, pins: Pins) -> tuple[Frame, Pins]:
 
     Raises InputError where a column that is to be made is there already.
     """
-    wide = pins.wide if pins.pins("wide") else _find_wide(frame, pins)
+    wide, others = (pins.wide, []) if pins.pins("wide") else _find_wide(frame, pins)
     named = pins.named_values if pins.pins("named_values") else _find_named(frame, pins)
     made: dict[str, tuple[pl.Expr, str]] = {}
     if wide:
@@ -49,7 +63,7 @@ def arrange(frame: Frame, pins: Pins) -> tuple[Frame, Pins]:
         frame,
         columns=(*frame.columns, *made),
         scan=frame.scan.with_columns(expression.alias(name) for name, (expression, _) in made.items()),
-        findings=(*frame.findings, *_said(wide, named, pins)),
+        findings=(*frame.findings, *_said(wide, others, named, pins)),
     )
     stated = {each.column: each for each in pins.entitlements or ()}
     columns = [PinnedColumn(column=name, why=why) for name, (_, why) in made.items() if name not in stated]
@@ -62,44 +76,45 @@ def is_wide(mapping: Mapping, column: str) -> bool:
     return mapping.wide is not None and mapping.wide.entitlement == column
 
 
-def _find_wide(frame: Frame, pins: Pins) -> Wide | None:
-    """Columns that hold nothing but marks, in a source without any column that is called as access."""
-    keys = {name: name_key(frame.repeated.get(name, name)) for name in frame.columns}
+def _find_wide(frame: Frame, pins: Pins) -> tuple[Wide | None, list[str]]:
+    """Columns that hold nothing but marks, in a source without any column that is called as access; and those
+    that hold other texts among as many marks.
+    """
+    keys = {name: name_key(frame.header_name(name)) for name in frame.columns}
     known = {name: KNOWN[key][0] for name, key in keys.items() if key in KNOWN}
     if pins.pins("entitlements") or Role.ENTITLEMENT in known.values():
-        return None
+        return None, []
     decided = {name for _, name in pins.columns()}
     free = [name for name in frame.columns if name not in known and name not in decided and keys[name]]
     if len(free) < MARKED_COLUMNS_MIN:
-        return None
-    cells = [pl.col(name).str.strip_chars().str.to_lowercase() for name in free]
-    found = (
-        frame.scan.select(
-            *(
-                cell.is_in([*MARKS, *NO_MARKS]).all().alias(name)
-                for name, cell in zip(free, cells, strict=True)
-            ),
-            *(
-                cell.filter(cell.is_in(MARKS)).unique().sort().implode().alias(f"{name} marks")
-                for name, cell in zip(free, cells, strict=True)
-            ),
-        )
-        .collect(engine="streaming")
-        .row(0, named=True)
-    )
-    marked = sorted(name for name in free if found[name] and found[f"{name} marks"])
+        return None, []
+    found = frame.scan.select(*map(_marks_in, free)).collect(engine="streaming").row(0, named=True)
+    marked = sorted(name for name in free if found[name]["marks"] and not found[name]["others"])
     if len(marked) < MARKED_COLUMNS_MIN:
-        return None
-    marks = sorted({mark for name in marked for mark in found[f"{name} marks"]})
-    return Wide(entitlement=MADE_OF_MARKS, columns=tuple(marked), marks=tuple(marks))
+        return None, []
+    refuse_repeated(frame, marked)
+    marks = sorted({mark for name in marked for mark in found[name]["marks"]})
+    others = sorted(name for name in free if 0 < found[name]["others"] <= found[name]["marked"])
+    return Wide(entitlement=MADE_OF_MARKS, columns=tuple(marked), marks=tuple(marks)), others
+
+
+def _marks_in(name: str) -> pl.Expr:
+    """The different ``marks`` in the column, how many cells are ``marked``, and how many hold ``others``."""
+    cell = pl.col(name).str.strip_chars().str.to_lowercase()
+    return pl.struct(
+        cell.filter(cell.is_in(MARKS)).unique().sort().implode().alias("marks"),
+        cell.is_in(MARKS).sum().alias("marked"),
+        (~cell.is_in([*MARKS, *NO_MARKS])).sum().alias("others"),
+    ).alias(name)
 
 
 def _find_named(frame: Frame, pins: Pins) -> NamedValues | None:
     """A column of names and one of values; of the names those that exports give to access."""
     if pins.pins("entitlements"):
         return None
+    keys_of = {each: name_key(frame.header_name(each)) for each in frame.columns}
     name, value = (
-        next((each for key in keys for each in frame.columns if name_key(each) == key), None)
+        next((each for key in keys for each in frame.columns if keys_of[each] == key), None)
         for keys in (NAME_KEYS, VALUE_KEYS)
     )
     if name is None or value is None:
@@ -111,6 +126,7 @@ def _find_named(frame: Frame, pins: Pins) -> NamedValues | None:
             by_key.setdefault(each.casefold(), each)
     if not by_key or len(names) > NAMES_MAX:
         return None
+    refuse_repeated(frame, [name, value])
     return NamedValues(name=name, value=value, names=tuple(sorted(by_key.values())))
 
 
@@ -129,12 +145,14 @@ def _value_of(named: NamedValues, name: str) -> pl.Expr:
     return pl.when(is_named).then(pl.col(named.value)).otherwise(pl.lit(""))
 
 
-def _said(wide: Wide | None, named: NamedValues | None, pins: Pins) -> list[Finding]:
+def _said(wide: Wide | None, others: list[str], named: NamedValues | None, pins: Pins) -> list[Finding]:
     found = []
     if wide and not pins.wide:
+        left_out = f" Not read, as other texts stand there too: {', '.join(others)}." if others else ""
         found.append(
-            f"{len(wide.columns)} columns hold nothing but marks ({', '.join(wide.marks)}) and are read "
-            f"as values of {wide.entitlement}: {', '.join(wide.columns)}. 'wide' in a mapping file decides."
+            f"{len(wide.columns)} columns hold nothing but marks ({', '.join(wide.marks)}) and are read as "
+            f"values of {wide.entitlement}: {', '.join(wide.columns)}.{left_out} 'wide' in a mapping file "
+            "decides."
         )
     if named and not pins.named_values:
         found.append(

@@ -27,6 +27,7 @@ class Role(StrEnum):
 
 
 DOCUMENTED = "the documented format"
+NEGATED = "exports that say who has no access"
 _TEMPLATE_REMARK = re.compile(r"\s*\[[^\]]*\].*$")
 """Entra's templates write ``User name [userPrincipalName] Required``."""
 
@@ -53,15 +54,24 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
         ("Salesforce", "permissionsetlabel permissionsetname profilename profile"),
         ("Workday", "securitygroups securitygroup userbasedsecuritygroups assignedroles"),
         ("NetSuite", "globalpermissions"),
-        ("Entra", "approle approledisplayname groupdisplayname"),
+        ("Entra", "approle approledisplayname groupdisplayname roledisplayname"),
         ("many exports", "roles rolename permission permissions permissionsets group groups groupname"),
     ),
     Role.STATUS: (
         (DOCUMENTED, "effective_access"),
-        ("NetSuite", "loginaccess"),
+        ("NetSuite", "loginaccess giveaccess"),
         ("Entra and Active Directory", "accountenabled enabled"),
-        ("Salesforce", "isactive"),
-        ("many exports", "accessstatus status accountstatus active"),
+        ("Salesforce", "isactive assigneeisactive userisactive"),
+        ("many exports", "accessstatus status accountstatus userstatus active isenabled assignmentstatus"),
+        ("many exports", "rolestatus membershipstatus employmentstatus employeestatus workerstatus"),
+        ("many exports", "decision reviewdecision accessdecision effect approvalstatus"),
+        ("many exports", "aktiv actif activo attivo ativo actief statut"),
+        (
+            NEGATED,
+            "disabled isdisabled accountdisabled inactive isinactive deactivated suspended issuspended",
+        ),
+        (NEGATED, "revoked isrevoked removed deleted isdeleted terminated exclude excluded"),
+        (NEGATED, "gesperrt inaktiv deaktiviert inactif inactivo inativo bloqueado"),
     ),
     Role.DATE: (
         (DOCUMENTED, "access_date"),
@@ -69,11 +79,22 @@ _NAMES: dict[Role, tuple[tuple[str, str], ...]] = {
         ("many exports", "grantdate granteddate grantedon assigneddate assignedon assignmentdate"),
         ("many exports", "lastmodified lastmodifieddate modifieddate updatedat recorddate"),
     ),
-    Role.START: (("SAP", "fromdat begda"), ("many exports", "validfrom validitystart accessstart rolestart")),
+    Role.START: (
+        ("SAP", "fromdat begda"),
+        ("Entra", "assignmentstarttimeutc startdatetime"),
+        ("many exports", "validfrom validitystart accessstart accessstartdate rolestart effectivefrom"),
+    ),
     Role.END: (
         ("SAP", "todat endda"),
+        ("Entra", "assignmentendtimeutc enddatetime endtime"),
+        ("Active Directory", "accountexpirationdate"),
+        ("Saviynt", "validthrough"),
         ("many exports", "validto validuntil validityend accessend roleend expires expiry expirydate"),
-        ("many exports", "expirationdate expiresat expireson accessexpires"),
+        ("many exports", "expirationdate expiration expiresat expireson accessexpires accessenddate"),
+        (
+            "many exports",
+            "roleenddate assignmentend effectiveto effectiveuntil enddate terminationdate gültigbis",
+        ),
     ),
     Role.ATTRIBUTE: (
         ("many exports", "userid employeeid employeenumber workerid personid internalid externalid id"),
@@ -102,10 +123,27 @@ KNOWN: dict[str, tuple[Role, str, int]] = {
 USER_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.USER] for name in names.split())
 STATUS_KEYS = tuple(name_key(name) for _, names in _NAMES[Role.STATUS] for name in names.split())
 
-GRANTING = frozenset(
-    {"permitted", "allowed", "allow", "granted", "active", "enabled", "approved", "true", "yes", "y", "1"}
+NEGATED_KEYS = frozenset(key for key, (_, pack, _) in KNOWN.items() if pack == NEGATED)
+"""Names of a status whose yes denies."""
+
+_SYSTEMS = (
+    "mandt client application applicationname applabel app appname system systemname targetsystem "
+    "endpoint endpointname securitysystem securitysystems instance"
 )
-DENYING = frozenset(
-    {"denied", "deny", "disallowed", "inactive", "disabled", "revoked", "rejected", "suspended", "terminated"}
-    | {"false", "no", "n", "0"}
+SYSTEM_KEYS = frozenset(_SYSTEMS.split())
+"""Columns that say of which system the access of a row is: a client of SAP, an endpoint, an application."""
+
+_GRANTING = (
+    "permitted,allowed,allow,granted,grant,certify,certified,active,activated,enabled,approved,true,yes,y,1,on,t,x,"
+    "manually provisioned,aktiv,aktiviert,erlaubt,ja,j,wahr,actif,activé,autorisé,oui,vrai,"
+    "activo,activa,habilitado,sí,si,verdadero,attivo,attiva,vero,ativo,ativa,sim,verdadeiro,actief,waar,tak,aktywny,prawda,да,はい,有効"
 )
+_DENYING = (
+    "denied,deny,disallowed,revoke,remove,inactive,deactivated,disabled,deprovisioned,revoked,rejected,removed,suspended,"
+    "manually suspended,suspended from import service,terminated,expired,deleted,blocked,false,no,n,0,off,f,"
+    "inaktiv,deaktiviert,gesperrt,gelöscht,abgelehnt,nein,falsch,inactif,désactivé,refusé,suspendu,non,faux,"
+    "inactivo,inactiva,deshabilitado,suspendido,falso,inattivo,inattiva,inativo,inativa,não,nao,"
+    "inactief,geblokkeerd,nee,onwaar,nie,nieaktywny,fałsz,нет,いいえ,無効"
+)
+GRANTING, DENYING = frozenset(_GRANTING.split(",")), frozenset(_DENYING.split(","))
+"""Case-folded words of ten languages, and those of Saviynt."""

@@ -1,8 +1,9 @@
 """Each row is used, excluded or rejected with a reason; the first reason below that holds counts.
 
-1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``blank_row`` (excluded)  3. ``no_user``
-4. ``bad_user``  5. ``unknown_access_status``  6. ``bad_date``  7. ``expired``, ``not_yet_valid`` (excluded)
-8. ``denied`` (excluded)  9. ``no_value`` (excluded)  10. ``overruled`` by another row (excluded)
+1. ``ragged_row``, ``broken_quotes`` (found while reading)  2. ``blank_row``, ``title_line`` (excluded)
+3. ``no_user``  4. ``bad_user``  5. ``unknown_access_status``  6. ``bad_date``
+7. ``expired``, ``not_yet_valid`` (excluded)  8. ``denied`` (excluded)  9. ``no_value`` (excluded)
+10. ``overruled`` by another row (excluded)
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.plan.model import EntitlementColumn, Mapping
+from pipeline.plan.model import EntitlementColumn, Mapping, RowsMapping
 from pipeline.source.frame import ROW, Frame, RejectedRow
-from pipeline.survey.cells import CODE, KEY, PERSON, USER, Cells, Users
+from pipeline.survey.cells import CELL, CODE, KEY, PERSON, USER, Cells, Users, casefolded
 from pipeline.survey.layout import WIDE_SEPARATOR, is_wide
 from pipeline.survey.sets import NUMBER, ValueSets, value_sets
 from pipeline.survey.validity import BAD_DATE, EXPIRED, NOT_YET_VALID, judge_dates
 
 VERDICT, ENTITLEMENT, VALUE = "verdict", "entitlement", "value"
-USED, DENIED, NO_VALUE, BLANK = "used", "denied", "no_value", "blank_row"
+USED, DENIED, NO_VALUE, BLANK, TITLE = "used", "denied", "no_value", "blank_row", "title_line"
 OVERRULED = "overruled"
-EXCLUSIONS = (BLANK, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
+EXCLUSIONS = (BLANK, TITLE, EXPIRED, NOT_YET_VALID, DENIED, NO_VALUE, OVERRULED)
 REJECTIONS = {
     "no_user": "The user column is empty.",
-    "bad_user": "The user column holds blanks or control characters inside.",
-    "unknown_access_status": "The access status neither grants nor denies.",
-    BAD_DATE: "A date that decides cannot be read.",
+    "bad_user": "The user column holds blanks or hidden characters inside; it has to name one person.",
+    "unknown_access_status": "The access status neither grants nor denies; 'rows' in a mapping file decides.",
+    BAD_DATE: "A date that decides cannot be read; write it as 2026-01-31.",
 }
 VERDICTS = pl.Enum([USED, *EXCLUSIONS, *REJECTIONS])
 
@@ -35,6 +36,8 @@ _DATE_RULES = (BAD_DATE, EXPIRED, NOT_YET_VALID)
 ROWS_AT_ONCE = 2_000_000
 """So many rows are looked at together: what all of them list would take more memory than the file."""
 _BAD_IN_USER = r"[\s\p{C}]"
+_BYTE_ORDER_MARK = "\ufeff"
+"""Where files were put together, also before the header of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,7 @@ def _verdicts(
         rules |= of_dates
     else:
         statuses = cells[mapping.rows.column]
-        known = statuses.distinct.with_columns(_status(mapping.rows.use, mapping.rows.deny).alias("kind"))
+        known = statuses.distinct.select(CODE, _kinds(statuses.distinct, mapping.rows).alias("kind"))
         table = table.with_columns(statuses.lookup(known, "kind").alias("kind"))
         rules["unknown_access_status"] = pl.col("kind") == "unknown"
         rules |= of_dates
@@ -217,8 +220,13 @@ def _verdicts(
     for reason, holds in reversed(rules.items()):
         verdict = pl.when(holds).then(pl.lit(reason, VERDICTS)).otherwise(verdict)
     verdicts = table.lazy().select(verdict.alias(VERDICT)).collect(engine="streaming").to_series()
-    blank = _blank_rows(frame, (verdicts == "no_user").arg_true())
-    return verdicts.scatter(blank, BLANK) if len(blank) else verdicts
+    is_blank = pl.all_horizontal(pl.col(frame.columns).str.strip_chars() == "")
+    blank = _those_that(is_blank, frame, (verdicts == "no_user").arg_true())
+    verdicts = verdicts.scatter(blank, BLANK) if len(blank) else verdicts
+    titles = _those_that(
+        _is_header(frame, mapping), frame, _called_as_column(frame, mapping.user.column, users)
+    )
+    return verdicts.scatter(titles, TITLE) if len(titles) else verdicts
 
 
 def _unusable(users: pl.Series) -> dict[str, pl.Series]:
@@ -228,26 +236,42 @@ def _unusable(users: pl.Series) -> dict[str, pl.Series]:
     return {reason: each for reason, each in numbers.items() if len(each)}
 
 
-def _status(use: Sequence[str], deny: Sequence[str]) -> pl.Expr:
-    text = pl.col("cell").str.strip_chars().str.to_lowercase()
-    granting, denying = ([each.casefold() for each in texts] for texts in (use, deny))
-    return (
-        pl.when(text.is_in(granting)).then(pl.lit("use")).when(text.is_in(denying)).then(pl.lit("deny"))
-    ).otherwise(pl.lit("unknown"))
+def _kinds(distinct: pl.DataFrame, rows: RowsMapping) -> pl.Series:
+    """Whether each of the ``distinct`` cells of the status grants (``use``), denies, or is ``unknown``."""
+    granting, denying = ({each.strip().casefold() for each in words} for words in (rows.use, rows.deny))
+    text = pl.lit(casefolded(distinct.get_column(CELL).str.strip_chars()))
+    kind = pl.when(text.is_in(granting)).then(pl.lit("use")).when(text.is_in(denying)).then(pl.lit("deny"))
+    return pl.select(kind.otherwise(pl.lit("unknown"))).to_series()
 
 
-def _blank_rows(frame: Frame, rows: pl.Series) -> pl.Series:
-    """Those of ``rows`` that hold nothing in any column, as spreadsheets leave below a table."""
+def _those_that(hold: pl.Expr, frame: Frame, rows: pl.Series) -> pl.Series:
+    """Those of ``rows`` of which ``hold`` is true: spreadsheets leave blank rows below a table; pages of a
+    report, and files put together, repeat the header.
+    """
     if rows.is_empty():
         return rows
-    is_blank = pl.all_horizontal(pl.col(frame.columns).str.strip_chars() == "")
     found = (
-        frame.scan.filter(is_blank)
-        .select(pl.col(ROW).cast(pl.UInt32))
-        .collect(engine="streaming")
-        .to_series()
+        frame.scan.filter(hold).select(pl.col(ROW).cast(pl.UInt32)).collect(engine="streaming").to_series()
     )
     return found.filter(found.is_in(rows.implode()))
+
+
+def _called_as_column(frame: Frame, column: str, users: Users) -> pl.Series:
+    """The rows whose user is called as the user column is."""
+    name = frame.header_name(column)
+    spellings = users.distinct.get_column(USER).is_in([name, f"{_BYTE_ORDER_MARK}{name}"]).arg_true()
+    return users.spellings.is_in(spellings.implode()).arg_true() if len(spellings) else spellings
+
+
+def _is_header(frame: Frame, mapping: Mapping) -> pl.Expr:
+    """Whether all columns of the source, of which the layout makes more, hold what the header calls them."""
+    made = {*(mapping.named_values.names if mapping.named_values else ())}
+    made |= {mapping.wide.entitlement} if mapping.wide else set()
+    return pl.all_horizontal(
+        pl.col(name).str.strip_chars().str.strip_chars(_BYTE_ORDER_MARK) == frame.header_name(name)
+        for name in frame.columns
+        if name not in made
+    )
 
 
 def _rejected(frame: Frame, judged: pl.DataFrame) -> tuple[RejectedRow, ...]:

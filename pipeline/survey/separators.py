@@ -73,11 +73,12 @@ def find_separation(distinct: pl.DataFrame) -> Separation:
     held = [each for each in found if each is not None]
     chosen = max((each for each in held if each.separates), key=lambda each: each.cells, default=None)
     names = "; distinguished names are not cut at their commas" if are_names else ""
-    values = split_cells(filled, chosen.text if chosen else None).get_column(PART).n_unique()
+    texts = split_cells(filled, chosen.text if chosen else None).get_column(PART).unique()
+    values = len(texts)
     if chosen:
         parts = [f"; {each.shown} in {each.cells} is part of values" for each in held if each != chosen]
         why = f"{chosen.cells} of {count} cells hold {chosen.shown} lists drawn from {values} values"
-        return Separation(chosen.text, "".join([why, *parts, names]))
+        return Separation(chosen.text, "".join([why, *parts, names]), _cut_quotes(texts, chosen))
     doubted = max(held, key=lambda each: each.cells, default=None)
     why = f"{values} distinct values, no separator{names}"
     if doubted is None or doubted.cells * 100 < count * DOUBTED_PERCENT_MIN:
@@ -87,6 +88,12 @@ def find_separation(distinct: pl.DataFrame) -> Separation:
         f"{doubted.parts} texts between, {doubted.alone} stand alone elsewhere"
     )
     return Separation(None, f"{why}; {evidence}", evidence)
+
+
+def _cut_quotes(texts: pl.Series, chosen: _Candidate) -> str | None:
+    """A doubt where the ends of quotes inside of cells come to lie in different ``texts``."""
+    cut = texts.filter(texts.str.count_matches('"', literal=True) % 2 == 1).sort()
+    return f"{chosen.shown} also cuts quotes, and leaves {cut[0]!r}" if len(cut) else None
 
 
 def split_cells(distinct: pl.DataFrame, separator: str | None) -> pl.DataFrame:

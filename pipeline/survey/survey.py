@@ -19,6 +19,8 @@ from pipeline.survey.findings import find_problems, suggestions
 from pipeline.survey.layout import arrange
 from pipeline.survey.packs import Role
 from pipeline.survey.rows import EXCLUSIONS, USED, Rows, judge_rows
+from pipeline.survey.status import may_be_status
+from pipeline.survey.systems import may_be_system
 
 NAME_CHARACTERS_MAX = 255
 """okta-api.md 4.2: the longest name of an entitlement value."""
@@ -110,7 +112,12 @@ def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[Users
     deciding = {Role.ENTITLEMENT, Role.STATUS, Role.START, Role.END}
     if pins.rows and pins.rows.on_conflict == "latest":
         deciding.add(Role.DATE)
-    return read_cells(frame, user, [each.name for each in columns if each.role in deciding])
+    read = [
+        each.name
+        for each in columns
+        if each.role in deciding or may_be_status(each, pins) or may_be_system(each)
+    ]
+    return read_cells(frame, user, read)
 
 
 def _source(frame: Frame) -> SourceRef:
@@ -165,17 +172,22 @@ def _explained(mapping: Mapping, cohorts: tuple[Cohort, ...]) -> Mapping:
 def _totals(
     frame: Frame, rows: Rows, entitlements: tuple[Entitlement, ...], cohorts: tuple[Cohort, ...]
 ) -> Totals:
-    excluded = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
+    excluded = _excluded(frame, rows)
     rejected = Counter(row.reason for row in rows.rejected)
     return Totals(
         rows=frame.rows,
         used=rows.count(USED),
-        excluded={reason: count for reason, count in sorted(excluded.items()) if count},
+        excluded=dict(sorted(excluded.items())),
         rejected=dict(sorted(rejected.items())),
         users=_people(rows, cohorts),
         values=sum(len(entitlement.values) for entitlement in entitlements),
         cohorts=len(cohorts),
     )
+
+
+def _excluded(frame: Frame, rows: Rows) -> dict[str, int]:
+    counts = Counter(frame.excluded) + Counter({verdict: rows.count(verdict) for verdict in EXCLUSIONS})
+    return dict(counts)
 
 
 def _people(rows: Rows, cohorts: tuple[Cohort, ...]) -> int:
@@ -223,10 +235,9 @@ def _refuse_over_long(frame: Frame, rows: Rows, granted: dict[str, list[str]]) -
 
 
 def _nothing(frame: Frame, rows: Rows) -> InputError:
-    left_out = frame.excluded | {verdict: rows.count(verdict) for verdict in EXCLUSIONS}
-    left_out["rejected"] = len(rows.rejected)
+    left_out = _excluded(frame, rows) | {"rejected": len(rows.rejected)}
     counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
-    first = "".join(f" The first rejected is line {each.line}: {each.reason}." for each in rows.rejected[:1])
+    first = "".join(f" The first rejected is line {each.line}: {each.detail}" for each in rows.rejected[:1])
     return InputError(
         ErrorCode.NO_USABLE_ROWS,
         "No row of the source gives anybody anything",

@@ -135,6 +135,9 @@ def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Pat
     late = in_this_process(workspace, box, "diff", "t", "--debug")
     assert (late.returncode, late.stdout) == (64, "")
     assert "It goes before the command: `okta-plan --debug diff ...`." in late.stderr
+    late = in_this_process(workspace, box, "generate", "a.csv", "--app", "ERP", "--workspace", ".")
+    assert "No such option: --workspace\n" in late.stderr
+    assert "It goes before the command: `okta-plan --workspace FOLDER generate ...`." in late.stderr
 
 
 def test_the_token_stands_in_no_file_and_no_output(box: Box, tmp_path: Path) -> None:

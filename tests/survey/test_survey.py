@@ -229,3 +229,9 @@ def test_very_many_conflicts_are_one_finding_with_the_lines_that_deny(values: in
     ]
     assert [each.rows for each in conflicts] == [tuple(range(2_102, 2_102 + 1_001))]
     assert conflicts[0].detail.startswith("Role: values of 1,001 people are granted, though 1,001 other rows")
+
+
+@pytest.mark.parametrize(("rows", "said"), [(65_534, False), (65_535, True), (65_536, False)])
+def test_a_source_as_long_as_a_sheet_may_be_cut_off(rows: int, *, said: bool) -> None:
+    found = survey(frame([("a@x", "Admin", "", "Permitted")] * rows)).findings
+    assert (FindingCode.SHEET_LIMIT in [each.code for each in found]) is said
