@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.envelope import Counts, Part, View
-from pipeline.run.pack_checks import Checked, Verdict
+from pipeline.run.pack_verdicts import Checked, Verdict
 
 
 class EvidenceCheckView(Part):

@@ -212,7 +212,9 @@ def _assignments(plan: Plan) -> Iterator[str]:
 def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
     yield f"{key}:" if cohorts else f"{key}: []"
     lists: _Lists = {}
-    are_plain = _fit_in_block([user for cohort in cohorts for user in cohort.users])
+    are_plain = all(all(cohort.users) for cohort in cohorts) and all_visible(
+        "".join("".join(cohort.users) for cohort in cohorts)
+    )
     for cohort in cohorts:
         yield (
             f"{_values(cohort.values, lists)}\n    expires: {flow(cohort.expires)}\n"
@@ -251,12 +253,19 @@ def _fit_in_block(users: Sequence[str]) -> bool:
 
 def _users(users: Sequence[str], indent: str, *, are_plain: bool = False) -> str:
     """``are_plain``: that they fit in a block is known."""
-    ordered = sorted(sorted(users), key=str.casefold)
+    ordered = _ordered(users)
     if not ordered:
         return f'{indent}users: ""'
     if are_plain or _fit_in_block(ordered):
         return f"\n{indent}  ".join((f"{indent}users: |", *ordered))
     return f"\n{indent}  - ".join((f"{indent}users:", *map(scalar, ordered)))
+
+
+def _ordered(users: Sequence[str]) -> list[str]:
+    """By their folded forms, then as they stand; nearly always the two are the same."""
+    text = "\n".join(users)
+    ordered = sorted(users)
+    return ordered if text.casefold() == text else sorted(ordered, key=str.casefold)
 
 
 def _move(move: Move) -> Flow:

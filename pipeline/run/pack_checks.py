@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from pipeline.changes.approved import counted, in_scope
 from pipeline.changes.codec import changes_digest
@@ -15,6 +13,7 @@ from pipeline.plan.approval import Scope, approval_digest, in_words
 from pipeline.plan.digest import plan_digest
 from pipeline.run.entries import Closed
 from pipeline.run.pack import MANIFEST, Manifest, Unpacked, unlike_manifest
+from pipeline.run.pack_verdicts import Check, Checked, Verdict
 from pipeline.run.papers import (
     APPROVAL,
     CHANGES,
@@ -28,44 +27,8 @@ from pipeline.run.papers import (
     sources_of,
 )
 
-
-class Checked(StrEnum):
-    """What of a pack is looked at; a closed list."""
-
-    SEAL = "seal"
-    MANIFEST = "manifest"
-    MEMBERS = "members"
-    JOURNAL = "journal"
-    PLAN = "plan"
-    SOURCES = "sources"
-    CHANGES = "changes"
-    REVIEWED = "reviewed"
-    APPROVAL = "approval"
-    OUTCOMES = "outcomes"
-    TOTALS = "totals"
-    READ_BACK = "read_back"
-    NOT_APPLIED = "not_applied"
-    SIGNATURE = "signature"
-    APPROVAL_SIGNATURE = "approval_signature"
-    NOTED_DIGEST = "noted_digest"
-
-
 _PAPERS = {ErrorCode.JOURNAL_DAMAGED: Checked.JOURNAL, ErrorCode.CHANGES_INVALID: Checked.CHANGES}
 """What is bad where a paper cannot be read at all."""
-
-
-class Verdict(StrEnum):
-    GOOD = "good"
-    BAD = "bad"
-    ABSENT = "absent"
-    """There is nothing to look at, and nothing wrong with that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    what: Checked
-    verdict: Verdict
-    detail: str
 
 
 class Unlike(Exception):  # noqa: N818 - an answer, no error of the program

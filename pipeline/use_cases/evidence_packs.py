@@ -18,7 +18,8 @@ from pipeline.run.entries import Header
 from pipeline.run.folder import RunFolder, find_run, write_private_bytes
 from pipeline.run.lease_file import is_running
 from pipeline.run.pack import SIGNED_AS, Manifest, Unpacked, member_of, pack, unpack
-from pipeline.run.pack_checks import Check, Checked, Verdict, check_pack
+from pipeline.run.pack_checks import check_pack
+from pipeline.run.pack_verdicts import Check, Checked, Verdict
 from pipeline.run.papers import APPROVAL, read_papers, source_totals, sources_of
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.ssh_signatures import check_signature, sign_bytes, signers_of

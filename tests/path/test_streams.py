@@ -58,7 +58,9 @@ def test_json_is_utf_8_whatever_the_encoding(workspace: Path, encoding: str) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe tells nobody there that its reader has left")
-@pytest.mark.parametrize("words", [("show", "t"), ("show", "t", "--json"), ("show", "t", "--format", "markdown")])
+@pytest.mark.parametrize(
+    "words", [("show", "t"), ("show", "t", "--json"), ("show", "t", "--format", "markdown")]
+)
 def test_a_reader_who_leaves_changes_no_exit_code(workspace: Path, words: tuple[str, ...]) -> None:
     reads, writes = os.pipe()
     os.close(reads)

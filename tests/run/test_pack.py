@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from pipeline.errors import ErrorCode, InputError
 from pipeline.record_views import EvidenceView
 from pipeline.run.pack import Manifest, Unpacked, member_of, pack, unpack
-from pipeline.run.pack_checks import Checked, Verdict, check_pack
+from pipeline.run.pack_checks import check_pack
+from pipeline.run.pack_verdicts import Checked, Verdict
 from pipeline.use_cases import evidence_packs
 from pipeline.use_cases.desk import Desk
 from tests import approvals
