@@ -22,7 +22,7 @@ class NamedValueBody(IdBody):
 
 
 class NamedHeldBody(HeldBody):
-    values: tuple[NamedValueBody, ...] | None = ()
+    values: tuple[NamedValueBody, ...] | None = None
 
 
 class NamedGrantBody(GrantBody):

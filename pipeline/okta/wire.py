@@ -169,7 +169,14 @@ class IdBody(Wire):
 
 class HeldBody(Wire):
     id: str
-    values: tuple[IdBody, ...] | None = ()
+    values: tuple[IdBody, ...] | None = None
+
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Of entitlement and value; where no values are told, one that no listing has: something is held."""
+        return frozenset((self.id, each.id) for each in self.values or ()) or self._untold()
+
+    def _untold(self) -> frozenset[tuple[str, str]]:
+        return frozenset({(self.id, "")}) if self.values is None else frozenset()
 
 
 class PrincipalBody(Wire):
@@ -268,16 +275,13 @@ class GrantBody(Wire):
     bundle_id: Annotated[str | None, Field(alias="entitlementBundleId")] = None
 
     def value(self) -> OktaGrant:
-        pairs = frozenset(
-            (held.id, value.id) for held in self.entitlements or () for value in held.values or ()
-        )
         return OktaGrant(
             id=self.id,
             user_id=self.principal.external_id,
             type=self.grant_type,
             action=self.action,
             status=self.status,
-            values=pairs,
+            values=frozenset[tuple[str, str]]().union(*(each.pairs() for each in self.entitlements or ())),
             expires=self.schedule.expiration_date if self.schedule else None,
             bundle_id=self.bundle_id,
         )

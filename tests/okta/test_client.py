@@ -293,13 +293,24 @@ def test_null_says_no_more_than_absence_where_a_key_may_be_missing() -> None:
     assert AppUserBody.model_validate(row).value().is_assigned
     principal = {"externalId": "00u1"}
     grant = {"id": "gra1", "grantType": "CUSTOM", "targetPrincipal": principal}
-    held = [{"id": "esp1", "values": None}]
     absent = {"scheduleSettings": None, "entitlementBundleId": None}
     for model in (GrantBody, NamedGrantBody):
-        assert model.model_validate({**grant, **absent, "entitlements": held}).value().values == frozenset()
+        assert model.model_validate({**grant, **absent}).value().values == frozenset()
         assert model.model_validate({**grant, "entitlements": None}).value().expires is None
     whole = {"id": "esp1", "name": "R", "externalValue": "R", "multiValue": True, "values": []}
     assert WholeEntitlementBody.model_validate({**whole, "metadata": None}).is_whole
+
+
+@pytest.mark.parametrize("model", [GrantBody, NamedGrantBody])
+@pytest.mark.parametrize("held", [{"id": "esp1", "values": None}, {"id": "esp1"}])
+def test_values_that_a_grant_does_not_tell_are_not_none(
+    model: type[GrantBody], held: dict[str, object]
+) -> None:
+    """So nothing counts as taken from the person, and the grant is not known in full."""
+    grant = {"id": "gra1", "grantType": "CUSTOM", "targetPrincipal": {"externalId": "00u1"}}
+    assert model.model_validate({**grant, "entitlements": [held]}).value().values == {("esp1", "")}
+    told = {"id": "esp1", "values": []}
+    assert model.model_validate({**grant, "entitlements": [told]}).value().values == frozenset()
 
 
 def test_values_of_which_it_is_not_told_whose_they_are_are_no_complete_listing() -> None:
