@@ -11,8 +11,6 @@ from pipeline.source.frame import Frame
 
 CELL, CODE, COUNT = "cell", "code", "count"
 USER, KEY, PERSON = "user", "key", "person"
-RUN_ROWS_MIN = 2
-"""With fewer rows of one user one below the other than so many, users are numbered before they are sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,8 @@ class Users:
 
 def read_cells(frame: Frame, user: str, columns: list[str]) -> tuple[Users, dict[str, Cells]]:
     """The users and the cells of ``columns``, in one pass over the source."""
-    text = pl.col(user)
     table = frame.scan.select(
-        pl.when(text.ne_missing(text.shift())).then(text).alias(USER),
+        pl.col(user).cast(_numbered()).alias(USER),
         *(pl.col(name).cast(_numbered()).alias(f"cells of {name}") for name in columns),
     ).collect(engine="streaming")
     cells = {name: _cells(table.get_column(f"cells of {name}")) for name in columns}
@@ -83,26 +80,20 @@ def _cells(column: pl.Series) -> Cells:
     return Cells(column.to_physical().cast(pl.UInt32), distinct)
 
 
-def _users(firsts: pl.Series) -> Users:
-    """The users of all rows; ``firsts`` is null where a row's user is that of the row above."""
-    runs = firsts.is_not_null().cum_sum() - 1
-    texts = firsts.drop_nulls()
-    codes = of_runs = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
-    if len(texts) * RUN_ROWS_MIN > len(firsts):
-        numbered = texts.cast(_numbered())
-        different = numbered.unique()
-        texts = different.cast(pl.String)
-        codes, of_runs = different.to_physical(), numbered.to_physical()
-    users = texts.str.strip_chars().alias(USER)
-    distinct = pl.DataFrame([codes.alias(CODE), users, casefolded(users).alias(KEY)])
+def _users(column: pl.Series) -> Users:
+    texts = column.unique()
+    users = texts.cast(pl.String).str.strip_chars().alias(USER)
+    distinct = pl.DataFrame([texts.to_physical().alias(CODE), users, casefolded(users).alias(KEY)])
     distinct = distinct.lazy().sort(KEY).collect(engine="streaming")
     distinct = distinct.with_columns(pl.col(KEY).rle_id().alias(PERSON))
     if distinct.height and distinct.item(-1, PERSON) != distinct.height - 1:
         distinct = distinct.sort(PERSON, USER)
     spellings = distinct.get_column(USER).rle_id()
-    by_code = pl.zeros(distinct.height, pl.UInt32, eager=True).scatter(distinct.get_column(CODE), spellings)
+    codes = distinct.get_column(CODE)
+    size = int(codes.max() or 0) + 1  # type: ignore[arg-type]
+    by_code = pl.zeros(size, pl.UInt32, eager=True).scatter(codes, spellings)
     distinct = distinct.filter(spellings != spellings.shift().fill_null(len(spellings)))
-    return Users(by_code.gather(of_runs).gather(runs), distinct.select(USER, KEY, PERSON))
+    return Users(by_code.gather(column.to_physical()), distinct.select(USER, KEY, PERSON))
 
 
 def casefolded(texts: pl.Series) -> pl.Series:
