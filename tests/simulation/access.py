@@ -49,8 +49,8 @@ class Access:
 
     def ends(self) -> set[float]:
         """When something of it ends by itself."""
-        grants = (self.base, *self.beside) if self.base else self.beside
-        return {each.ends_at for each in grants}
+        of_base = {self.base.ends_at} if self.base else set()
+        return of_base | {each.ends_at for each in self.beside}
 
     def without(self, pairs: frozenset[Pair], of: Iterable[str]) -> Access:
         """Without ``pairs`` in grants of those types; a base grant that is left empty stays."""
