@@ -146,3 +146,28 @@ def test_a_resumed_run_takes_nothing_from_who_is_protected_by_now(name: str, tmp
     reason = (f"protected={name}",)
     assert org.apply(resume=run, allow=reason, reasons=("The tenant's owner agreed",)).exit_code == 0
     assert org.held()["cid@x.com"] == {"Role": ["Clerk"]}
+
+
+def test_guards_count_only_what_was_reviewed(tmp_path: Path) -> None:
+    """What nobody reviewed is held, so it does not use up a limit."""
+    org = tenant(tmp_path)
+    plan = {
+        "schema": "okta-plan/v1",
+        "name": "t",
+        "okta_app": {"label": "ERP"},
+        "entitlements": [{**ROLE, "values": ["Owner"]}],
+        "access": [{"values": {"Role": ["Owner"]}, "users": PEOPLE[:2]}],
+        "limits": {"value_max": {"Role/Owner": 1}},
+    }
+    (tmp_path / "plans" / "t.yaml").write_text(json.dumps(plan), "utf-8")
+    reviewed = json.loads((tmp_path / org.diff().paths["changes"]).read_text("utf-8"))
+    path = tmp_path / "reviewed.json"
+    path.write_text(json.dumps(with_digest(reviewed)), "utf-8")
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(changes=path)
+    assert refused.value.code is ErrorCode.LIMIT_EXCEEDED
+    reviewed["changes"].pop()
+    path.write_text(json.dumps(with_digest(reviewed)), "utf-8")
+    view = org.apply(changes=path)
+    assert (view.exit_code, [each.reason.value for each in view.held]) == (3, ["not_reviewed"])
+    assert org.writes() == 1

@@ -340,6 +340,8 @@ class _Job:
     def _refuse_where_guarded(self, snapshot: Snapshot, changes: ChangeSet, cover: Cover | None) -> None:
         given = self._request.changes
         reviewed = cover.reviewed if cover else read_changes(self._desk, given) if given else None
+        if reviewed:  # what nobody reviewed is not sent
+            changes = replace(changes, changes=tuple(filter(reviewer_of(reviewed), changes.changes)))
         case = case_of(self._desk, self._plan, changes, snapshot, self._permissions, only=self._only)
         case = replace(
             case,
