@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.errors import ErrorCode, OktaPlanError
 from tests.in_process import Tenant
+from tests.mortal import MortalTransport
 from tests.test_cases import furnish
-from tests.test_resuming import with_digest
+from tests.test_resuming import runs_of, with_digest
 
 PEOPLE = [f"{name}@x.com" for name in ("root", "ann", "bob", "cid")]
 ROLE = {"name": "Role", "external_value": "Role", "values": ["Admin", "Clerk"]}
@@ -29,14 +30,21 @@ ORG: dict[str, Any] = {
 }
 
 
-def tenant(folder: Path, *users: str, limits: dict[str, float] | None = None, **settings: str) -> Tenant:
+def tenant(
+    folder: Path,
+    *users: str,
+    limits: dict[str, float] | None = None,
+    mails: dict[str, str] | None = None,
+    **settings: str,
+) -> Tenant:
     """The plan takes Admin from ``users``."""
     plan = {
         "entitlements": [ROLE],
         "removals": [{"values": {"Role": ["Admin"]}, "users": list(users)}],
         "limits": {"revoked_percent_max": 100} if limits is None else limits,
     }
-    org = furnish(folder, {"plan": plan, "org": ORG})
+    people = [{"login": each, "email": (mails or {}).get(each, each)} for each in PEOPLE]
+    org = furnish(folder, {"plan": plan, "org": {**ORG, "users": people}})
     org.settings = {"OKTA_API_TOKEN": "sandbox-token", **settings} if settings else {}
     return org
 
@@ -116,3 +124,50 @@ def test_one_write_gives_and_takes_and_half_of_it_is_still_reviewed(tmp_path: Pa
     assert org.apply(changes=reviewed).exit_code == 0
     assert org.writes() == sent + 1
     assert org.held()["ann@x.com"] == {"Role": ["Clerk", "Owner"]}
+
+
+@pytest.mark.parametrize("name", ["cid@x.com", "cid@mail.x.com"])
+def test_a_resumed_run_takes_nothing_from_who_is_protected_by_now(name: str, tmp_path: Path) -> None:
+    """A login, or an e-mail that no change set has."""
+    org = tenant(tmp_path, *PEOPLE[1:], mails={"cid@x.com": "cid@mail.x.com"})
+    reviewed = tmp_path / org.diff().paths["changes"]
+    org.wrap = lambda inner: MortalTransport(inner, dies_at=1, after=True)
+    with pytest.raises(BaseExceptionGroup):
+        org.apply(changes=reviewed)
+    org.wrap = lambda inner: inner
+    run = next(each.name for each in runs_of(org))
+    org.settings = {"OKTA_API_TOKEN": "sandbox-token", "OKTA_PLAN_PROTECTED": name}
+    sent = org.writes()
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(resume=run)
+    assert int(refused.value.exit_code) == 4
+    assert org.writes() == sent
+    assert org.held()["cid@x.com"] == {"Role": ["Admin", "Clerk"]}
+    reason = (f"protected={name}",)
+    assert org.apply(resume=run, allow=reason, reasons=("The tenant's owner agreed",)).exit_code == 0
+    assert org.held()["cid@x.com"] == {"Role": ["Clerk"]}
+
+
+def test_guards_count_only_what_was_reviewed(tmp_path: Path) -> None:
+    """What nobody reviewed is held, so it does not use up a limit."""
+    org = tenant(tmp_path)
+    plan = {
+        "schema": "okta-plan/v1",
+        "name": "t",
+        "okta_app": {"label": "ERP"},
+        "entitlements": [{**ROLE, "values": ["Owner"]}],
+        "access": [{"values": {"Role": ["Owner"]}, "users": PEOPLE[:2]}],
+        "limits": {"value_max": {"Role/Owner": 1}},
+    }
+    (tmp_path / "plans" / "t.yaml").write_text(json.dumps(plan), "utf-8")
+    reviewed = json.loads((tmp_path / org.diff().paths["changes"]).read_text("utf-8"))
+    path = tmp_path / "reviewed.json"
+    path.write_text(json.dumps(with_digest(reviewed)), "utf-8")
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply(changes=path)
+    assert refused.value.code is ErrorCode.LIMIT_EXCEEDED
+    reviewed["changes"].pop()
+    path.write_text(json.dumps(with_digest(reviewed)), "utf-8")
+    view = org.apply(changes=path)
+    assert (view.exit_code, [each.reason.value for each in view.held]) == (3, ["not_reviewed"])
+    assert org.writes() == 1

@@ -61,9 +61,13 @@ class WatchedStep:
         """Types of additive grants that the comparison did not see, a listing having left them out. Steps
         that list before they write judge that themselves.
         """
-        if self.change.action is not Action.EXTEND or self.change.person is None:
+        person = self.change.person
+        is_put = self.change.action is Action.EXTEND or (
+            self.change.action is Action.REVOKE and person is not None and person.grant_id is not None
+        )
+        if person is None or not is_put:
             return ""
-        known = {*BASE_TYPES, *self.change.person.beside}
+        known = {*BASE_TYPES, *person.beside}
         return ", ".join(sorted({each.type for each in grants if is_in_force(each)} - known))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.address import Address
-from pipeline.changes.model import Change, ChangeSet, Hold, Holding, HoldReason, added
+from pipeline.changes.model import Change, ChangeSet, Hold, Holding, HoldReason, added, revoked
 from pipeline.clock import Clock
 from pipeline.errors import CredentialError, ErrorCode, OktaPlanError, StoppedError, TenantError
 from pipeline.run.entries import Begin, End, Entry, Held, Note
@@ -187,6 +187,7 @@ def hold_of(change: Change, reason: HoldReason, detail: str) -> Hold:
         detail=detail,
         principals=change.person.principals if change.person else (),
         adds=added(change),
+        removes=revoked(change),
     )
 
 

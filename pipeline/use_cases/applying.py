@@ -48,6 +48,7 @@ from pipeline.use_cases.online import (
     forecast_view,
     foresee,
     observe,
+    protected_people,
     subject_of,
     verification_view,
 )
@@ -58,8 +59,10 @@ from pipeline.use_cases.resuming import (
     Unfinished,
     find_unfinished,
     refuse_elsewhere,
+    refuse_protected,
     refuse_strangers,
     settle_earlier,
+    still_allowed,
     to_resume,
 )
 from pipeline.use_cases.reviewing import accepted_reasons, bad_option
@@ -290,10 +293,13 @@ class _Job:
     async def _go_on(
         self, unfinished: Unfinished, snapshot: Snapshot, done: Mapping[Address, Outcome]
     ) -> None:
-        if self._permit is None:
-            return
         reads, plan = self._tenant.reads, self._plan
         rest = [each for each in unfinished.changes.changes if not is_done(done, each)]
+        allowed = still_allowed(unfinished.header, self._permissions)
+        protected = await protected_people(self._desk, self._tenant, plan, allowed)
+        await refuse_protected(reads, plan, replace(snapshot, protected=protected), self._run_id, rest)
+        if self._permit is None:
+            return
         await refuse_strangers(reads, plan, snapshot, self._run_id, rest)
         try:
             await self._permit.go_on(unfinished, done)
@@ -334,6 +340,8 @@ class _Job:
     def _refuse_where_guarded(self, snapshot: Snapshot, changes: ChangeSet, cover: Cover | None) -> None:
         given = self._request.changes
         reviewed = cover.reviewed if cover else read_changes(self._desk, given) if given else None
+        if reviewed:  # what nobody reviewed is not sent
+            changes = replace(changes, changes=tuple(filter(reviewer_of(reviewed), changes.changes)))
         case = case_of(self._desk, self._plan, changes, snapshot, self._permissions, only=self._only)
         case = replace(
             case,

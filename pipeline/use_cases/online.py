@@ -197,13 +197,20 @@ async def observe(
         tenant.host,
         tenant.client.pace,
         desk.runtime.clock,
-        protected=(desk.settings.protected - permissions.protected) | await _own_user(tenant, plan),
+        protected=await protected_people(desk, tenant, plan, permissions),
     )
     allowed = frozenset(each.casefold() for each in permissions.conflicts)
     snapshot = replace(snapshot, rules=rules, allowed_conflicts=allowed)
     desk.mask.learn(snapshot.names)
     refuse_unless_ready(plan, snapshot, permissions)
     return snapshot, compare(plan, plan_digest(plan), snapshot, now_s=desk.runtime.clock.now())
+
+
+async def protected_people(
+    desk: Desk, tenant: Tenant, plan: Plan, permissions: Permissions
+) -> frozenset[str]:
+    """Names and ids of those from whom nothing is taken, but for whom ``permissions`` name."""
+    return (desk.settings.protected - permissions.protected) | await _own_user(tenant, plan)
 
 
 async def _own_user(tenant: Tenant, plan: Plan) -> frozenset[str]:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pipeline.address import principal_key
 from pipeline.changes.codec import changes_digest, from_json
 from pipeline.changes.model import Change, ChangeSet
-from pipeline.changes.snapshot import Snapshot
+from pipeline.changes.permissions import Guard, Permissions
+from pipeline.changes.protection import against_taking
+from pipeline.changes.snapshot import Lookup, Snapshot
 from pipeline.changes.targets import strangers
+from pipeline.changes.wanted import resolve
 from pipeline.errors import ErrorCode, RefusedError
 from pipeline.okta.people import find_people
 from pipeline.okta.reads import Reads
@@ -25,7 +28,7 @@ from pipeline.run.tenant import Tenant
 from pipeline.use_cases.apply_request import ApplyRequest
 from pipeline.use_cases.desk import Desk
 from pipeline.use_cases.leasing import Leased
-from pipeline.use_cases.reviewing import bad_option, read_json
+from pipeline.use_cases.reviewing import TAKING_AWAY, bad_option, read_json
 
 AFRESH = "Apply the plan without --resume: it is compared with the tenant afresh."
 
@@ -96,11 +99,7 @@ async def refuse_strangers(
     plan names. No approval covers the ids that stand there, so the people are looked for again.
     """
     rest = tuple(changes)
-    keys = {each.address.key for each in rest if each.person is not None}
-    names = {user for cohort in (*plan.access, *plan.removals) for user in cohort.users}
-    wanted = sorted(each for each in names | {*plan.assignments.users} if principal_key(each) in keys)
-    match = plan.mapping.user.match if plan.mapping else ("login", "email")
-    people = await find_people(reads, wanted, match, limits=dict(snapshot.bucket_limits)) if wanted else {}
+    people = await _people_of(reads, plan, snapshot, rest)
     found = next(strangers(plan, replace(snapshot, people=people), rest), None)
     if found is not None:
         raise _refused(
@@ -108,6 +107,49 @@ async def refuse_strangers(
             run,
             f"what its folder says of {found.address} is not what the plan and the tenant say",
         )
+
+
+def still_allowed(header: Header, permissions: Permissions) -> Permissions:
+    """``permissions``, and from whom something may be taken as was allowed when the run began."""
+    named = (each.value.casefold() for each in header.allowed if each.guard == Guard.PROTECTED)
+    return permissions | Permissions(protected=frozenset(named))
+
+
+async def refuse_protected(
+    reads: Reads, plan: Plan, snapshot: Snapshot, run: str, changes: Iterable[Change]
+) -> None:
+    """Raises RefusedError where one of ``changes`` takes something from whom ``snapshot`` protects: somebody
+    may have been named since the run compared.
+    """
+    taking = [each for each in changes if each.person is not None and each.action in TAKING_AWAY]
+    if not taking or not snapshot.protected:
+        return
+    people = await _people_of(reads, plan, snapshot, taking)
+    found = resolve(plan, replace(snapshot, people=people)).people
+    protected = {person.key for person in found if against_taking(snapshot, person)}
+    for change in taking:
+        if change.address.key in protected or _names_of(change) & snapshot.protected:
+            raise _refused(
+                ErrorCode.OTHER_RUN,
+                run,
+                f"{change.address} would take something from who is protected by now",
+            )
+
+
+def _names_of(change: Change) -> set[str]:
+    person = change.person
+    return {person.user_id, *map(principal_key, (person.login, *person.principals))} if person else set()
+
+
+async def _people_of(
+    reads: Reads, plan: Plan, snapshot: Snapshot, changes: Iterable[Change]
+) -> dict[str, Lookup]:
+    """Those of the plan whom ``changes`` concern, looked for again."""
+    keys = {each.address.key for each in changes if each.person is not None}
+    names = {user for cohort in (*plan.access, *plan.removals) for user in cohort.users}
+    wanted = sorted(each for each in names | {*plan.assignments.users} if principal_key(each) in keys)
+    match = plan.mapping.user.match if plan.mapping else ("login", "email")
+    return await find_people(reads, wanted, match, limits=dict(snapshot.bucket_limits)) if wanted else {}
 
 
 async def settle_earlier(

@@ -265,6 +265,20 @@ def test_a_grant_that_lost_what_it_was_to_keep_or_is_gone_is_held(lost: str | No
     result = place.apply(changes)
     assert result is not None
     assert [hold.reason for hold in result.held] == [HoldReason.DRIFTED]
+    assert [hold.removes for hold in result.held] == [holding({"Role": {"R1"}})]
+    assert place.tenant.writes == []
+
+
+def test_a_first_smaller_grant_is_not_written_beside_grants_that_the_comparison_did_not_see(
+    tmp_path: Path,
+) -> None:
+    place = place_of(tmp_path, custom={"ann": roles("R1", "R2")}, loses={"ann": roles("R1")})
+    place.tenant.before_write = lambda _name: None
+    changes = place.story.changes(place.tenant)
+    place.tenant.seed_grant("ann", roles("R5"), "ENTITLEMENT")
+    result = place.apply(changes)
+    assert result is not None
+    assert [hold.reason for hold in result.held] == [HoldReason.DRIFTED]
     assert place.tenant.writes == []
 
 
