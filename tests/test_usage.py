@@ -56,3 +56,13 @@ def test_an_app_without_a_name_is_an_error_of_usage(tmp_path: Path) -> None:
 def test_a_source_in_s3_without_a_key_is_an_error_of_usage(tmp_path: Path) -> None:
     answer = refused(tmp_path, "analyze", "s3://acme-exports")
     assert answer["error"]["summary"] == "The source in S3 is not named in full"
+
+
+def test_an_emulator_that_cannot_be_started_says_so_once(tmp_path: Path) -> None:
+    org = tmp_path / "org.yaml"
+    org.write_text("org: {subdomain: acme}\ntokens: [sandbox-token]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pipeline", "emulator", "serve", "--org", str(org), "--limits", "x"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("cannot be started") == 1
+    assert "--limits x: it is neither observed, none nor a YAML file." in ended.stderr
