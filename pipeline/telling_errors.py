@@ -45,7 +45,7 @@ def show_error(
 
 def show_usage(error: typer.TyperException, *, debug: bool) -> int:
     """Tell what is off on the command line; returns the exit code."""
-    command = _command(sys.argv[1:])
+    command = _refused_command(error) or _command(sys.argv[1:])
     # The parser's own sentence, without the frame it would print around it.
     message = getattr(error, "format_message", None)
     said = str(message() if callable(message) else error)
@@ -78,6 +78,17 @@ def show_unforeseen(error: Exception, *, debug: bool, mask: Mask | None = None) 
     known.__cause__ = error
     show_error(known, command, json=_wants_json(sys.argv), debug=debug, mask=mask)
     return Exit.ERROR
+
+
+def _refused_command(error: typer.TyperException) -> str:
+    """The command that the parser was at, "emulator serve"; "" where it had come to none.
+
+    A hidden command stands for its group: `runs` is parsed as `runs show`.
+    """
+    at = getattr(error, "ctx", None)
+    if at is not None and at.command.hidden:
+        at = at.parent
+    return str(at.command_path).partition(" ")[2] if at is not None else ""
 
 
 def _command(words: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.errors import ErrorCode, InputError
+from pipeline.errors import ErrorCode, InputError, OktaPlanError
 from pipeline.plan.file import load_plan
 from pipeline.report.terminal import render
 from pipeline.runtime import Runtime
@@ -155,7 +155,7 @@ def test_an_object_that_may_not_be_read_or_is_not_there_is_refused(
     url: str, given: dict[str, str], code: ErrorCode, s3: S3
 ) -> None:
     bucket_with(s3, "direct-refused", {"secret/pay.csv": PEOPLE})
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(OktaPlanError) as caught:
         read_s3(settings_of(s3.sources("direct-refused") | given), url)
     assert caught.value.code is code
     assert caught.value.next_step

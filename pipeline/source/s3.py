@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-from pipeline.errors import ErrorCode, InputError
+from pipeline.errors import ErrorCode, InputError, UsageError
 from pipeline.findings import Location
 from pipeline.s3_client import Purpose, code_of, s3_client, unusable
 from pipeline.settings import Settings
@@ -230,11 +230,12 @@ def read_s3(
 ) -> Frame:
     """The frame of the object at ``s3://bucket/key``: streamed to a private file that has no name, then read.
 
-    Raises InputError where it cannot be had or read, or the settings do not allow its key.
+    Raises UsageError where ``url`` lacks bucket or key, InputError where it cannot be had or read, or the
+    settings do not allow its key.
     """
     name, _, key = url.removeprefix(SCHEME).partition("/")
     if not name or not key:
-        raise InputError(
+        raise UsageError(
             ErrorCode.USAGE,
             "The source in S3 is not named in full",
             f"{url} is not of the form s3://bucket/key.",

@@ -37,7 +37,7 @@ def serve(
     except LimitsError as error:
         raise _unusable(f"--limits: {error}") from error
     except OSError as error:
-        raise _unusable(f"it cannot listen on port {port}: {error.strerror or error}") from error
+        raise _unusable(f"It cannot listen on port {port}: {error.strerror or error}") from error
 
 
 def reset(desk: Desk) -> ResetView:
@@ -78,6 +78,6 @@ def _unusable(why: str) -> InputError:
     return InputError(
         ErrorCode.ORG_FILE_INVALID,
         "The emulator cannot be started",
-        f"The emulator cannot be started: {why}.",
+        f"{why}.",
         next_step="docs/emulator.md describes the org file, the limits and the faults.",
     )

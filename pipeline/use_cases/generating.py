@@ -155,11 +155,11 @@ def _duties(path: Path, shown: str, rules: Sequence[Rule]) -> tuple[Finding, ...
 
 
 def app_reference(text: str) -> OktaAppRef:
-    """``0oa`` and 17 characters are an id; anything else is an exact label."""
+    """``0oa`` and 17 characters are an id; anything else is an exact label. UsageError where blank."""
     if len(text) == 20 and text.startswith("0oa") and text.isalnum() and text.isascii():  # noqa: PLR2004
         return OktaAppRef(id=text)
     if not text.strip():
-        raise InputError(
+        raise UsageError(
             ErrorCode.USAGE,
             "No app is named",
             "--app is empty.",
