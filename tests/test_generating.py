@@ -196,3 +196,14 @@ def test_a_source_that_changed_explains_nothing_and_one_that_moved_does(tmp_path
     person = show(room, "erp", user="bob@x.example").person
     assert person is not None
     assert (person.unread, [each.rows for each in person.because]) == (["csv/erp.csv"], [[]])
+
+
+def test_latest_without_a_date_is_refused(tmp_path: Path) -> None:
+    rows = "Email,Role,Effective_Access\na@x.example,R,Permitted\na@x.example,R,Denied\n"
+    at = desk(tmp_path, export=rows)
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text("schema: okta-plan-mapping/v1\nrows: {on_conflict: latest}\n")
+    with pytest.raises(InputError) as refused:
+        generate(at, ["csv/export.csv"], Wanted("ERP"), how=Reading(mapping))
+    assert refused.value.code is ErrorCode.MAPPING_INVALID
+    assert "latest" in refused.value.detail

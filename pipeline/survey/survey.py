@@ -104,7 +104,19 @@ def judge(frame: Frame, pins: Pins, *, as_of: str | None) -> ReadRows:
     users, cells = _cells(frame, named, pins)
     columns = settle_columns(frame, named, cells, pins)
     mapping = mapping_of(columns, pins, as_of)
+    _refuse_undated(frame, mapping)
     return ReadRows(frame, columns, mapping, judge_rows(frame, mapping, users, cells))
+
+
+def _refuse_undated(frame: Frame, mapping: Mapping) -> None:
+    if mapping.rows and mapping.rows.on_conflict == "latest" and mapping.date is None:
+        raise InputError(
+            ErrorCode.MAPPING_INVALID,
+            "The newest row cannot be told",
+            f"'on_conflict: latest' lets the newest row decide, and no column of {frame.path} has dates.",
+            location=Location(frame.path),
+            next_step="Name the column with 'date' in the mapping file, or take filter or deny_wins.",
+        )
 
 
 def _cells(frame: Frame, columns: tuple[Column, ...], pins: Pins) -> tuple[Users, dict[str, Cells]]:
