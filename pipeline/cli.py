@@ -40,7 +40,7 @@ from pipeline.cli_options import (
 )
 from pipeline.errors import Exit
 from pipeline.source import REJECTS_MAX
-from pipeline.telling_errors import show_unforeseen, show_usage
+from pipeline.telling_errors import options_first, show_unforeseen, show_usage
 
 okta_plan = typer.Typer(
     name="okta-plan",
@@ -317,7 +317,9 @@ def main() -> NoReturn:
 
 def _run() -> int | None:
     try:
-        code: int | None = okta_plan(standalone_mode=False, prog_name="okta-plan")
+        code: int | None = okta_plan(
+            options_first(sys.argv[1:]), standalone_mode=False, prog_name="okta-plan"
+        )
     except typer.Exit as left:
         return left.exit_code
     except (typer.Abort, KeyboardInterrupt):
