@@ -49,7 +49,7 @@ class Access:
 
     def ends(self) -> set[float]:
         """When something of it ends by itself."""
-        grants = (self.base, *self.beside) if self.base else self.beside
+        grants: tuple[Base | Beside, ...] = (self.base, *self.beside) if self.base else self.beside
         return {each.ends_at for each in grants}
 
     def without(self, pairs: frozenset[Pair], of: Iterable[str]) -> Access:
