@@ -41,7 +41,7 @@ from pipeline.cli_options import (
 from pipeline.errors import Exit
 from pipeline.source import REJECTS_MAX
 from pipeline.standard_streams import accept_any_text
-from pipeline.telling_errors import show_unforeseen, show_usage
+from pipeline.telling_errors import options_first, show_unforeseen, show_usage
 
 okta_plan = typer.Typer(
     name="okta-plan",
@@ -63,7 +63,7 @@ def _show_version(wanted: bool) -> None:
 
 @okta_plan.callback()
 def options(
-    workspace: Annotated[Path | None, typer.Option(help="The workspace folder.")] = None,
+    workspace: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The workspace folder.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")] = False,
     log_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep one redacted line for each call to Okta here.")
@@ -135,7 +135,9 @@ def generate(
     okta_app: Annotated[
         str, typer.Option("--app", metavar="APP", help="The app's id (0oa...) or exact label.")
     ],
-    name: Annotated[str | None, typer.Option(help="The plan's name; default: the source's stem.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The plan's name; default: the source's stem.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/NAME.yaml.")
     ] = None,
@@ -143,7 +145,7 @@ def generate(
     as_of: AsOf = None,
     since: Since = None,
     since_all: SinceAll = False,
-    force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a different existing plan.")] = False,
     rejects_max: RejectsMax = REJECTS_MAX,
     json: Json = False,
 ) -> None:
@@ -256,7 +258,7 @@ def undo(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: plans/undo-RUN.yaml.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Overwrite a different existing plan.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a different existing plan.")] = False,
     json: Json = False,
 ) -> None:
     """Write the plan that takes away what a run gave. Offline; says what it does not take back."""
@@ -319,7 +321,9 @@ def main() -> NoReturn:
 def _run() -> int | None:
     accept_any_text()
     try:
-        code: int | None = okta_plan(standalone_mode=False, prog_name="okta-plan")
+        code: int | None = okta_plan(
+            options_first(sys.argv[1:]), standalone_mode=False, prog_name="okta-plan"
+        )
     except typer.Exit as left:
         return left.exit_code
     except (typer.Abort, KeyboardInterrupt):

@@ -27,7 +27,7 @@ V = TypeVar("V", bound="View")
 
 @dataclass(slots=True)
 class Switches:
-    """The options that stand before the command."""
+    """The options of the program itself."""
 
     workspace: Path | None = None
     debug: bool = False

@@ -26,7 +26,9 @@ def _install(
     scope: Annotated[
         str, typer.Option(metavar="user|workspace", help="For this user, or in the workspace's own file.")
     ] = "user",
-    name: Annotated[str, typer.Option(help="What the client calls the server.")] = "okta-plan",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="What the client calls the server.")
+    ] = "okta-plan",
     file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The client's configuration; default: its usual place."),

@@ -52,10 +52,15 @@ SinceAll = Annotated[
 ]
 RejectsMax = Annotated[int, typer.Option(min=0, metavar="N", help="Leave out up to N unreadable rows.")]
 RateShare = Annotated[
-    float, typer.Option(min=0.01, max=1.0, help="The share of each rate limit that may be used.")
+    float,
+    typer.Option(min=0.01, max=1.0, metavar="SHARE", help="The share of each rate limit that may be used."),
 ]
-Concurrency = Annotated[int, typer.Option(min=1, max=50, help="The most calls at the same time.")]
-CheckedApp = Annotated[str | None, typer.Option("--app", help="Also look at this app (id or exact label).")]
+Concurrency = Annotated[
+    int, typer.Option(min=1, max=50, metavar="N", help="The most calls at the same time.")
+]
+CheckedApp = Annotated[
+    str | None, typer.Option("--app", metavar="APP", help="Also look at this app (id or exact label).")
+]
 ReviewedChanges = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The reviewed change set (from diff).")
 ]

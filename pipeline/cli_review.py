@@ -35,7 +35,9 @@ def register(okta_plan: typer.Typer) -> None:
 
 def show(
     plan: PlanName,
-    user: Annotated[str | None, typer.Option(help="Only what the plan gives this person.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="Only what the plan gives this person.")
+    ] = None,
     as_: As = None,
     output: Output = None,
     link: Link = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,12 +14,26 @@ from pipeline.standard_streams import to_stdout, write_utf8
 if TYPE_CHECKING:
     from pipeline.masking import Mask
 
-BEFORE_THE_COMMAND = {
-    "--debug": "--debug",
-    "--workspace": "--workspace FOLDER",
-    "--log-file": "--log-file FILE",
-}
-"""Options of the program, which people write behind a command, with what they take."""
+TAKE_A_VALUE = {"--workspace", "--log-file"}
+OF_THE_PROGRAM = {"--debug", *TAKE_A_VALUE}
+"""Options of the program itself, which people write before the command or behind it."""
+
+
+def options_first(words: list[str]) -> list[str]:
+    """The words of a command line with the program's own options before the command, where the parser
+    expects them. What follows ``--`` stays where it is.
+    """
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(words)
+    for word in left:
+        if word == "--":
+            rest += [word, *left]
+        elif word.partition("=")[0] in OF_THE_PROGRAM:
+            first += [word, *(islice(left, 1) if word in TAKE_A_VALUE else ())]
+        else:
+            rest.append(word)
+    return [*first, *rest]
 
 
 def show_error(
@@ -51,16 +66,11 @@ def show_usage(error: typer.TyperException, *, debug: bool) -> int:
     said = str(message() if callable(message) else error)
     is_known = bool(command) and not said.startswith(f"No such command '{command}'")
     help_of = f"See `okta-plan {command} --help`." if is_known else "See `okta-plan --help`."
-    # Behind it the parser lists options that are spelled alike: none of them is meant.
-    plainly = said.split(" (Possible options: ", maxsplit=1)[0]
-    early = next((each for each in BEFORE_THE_COMMAND if plainly == f"No such option: {each}"), None)
     known = UsageError(
         ErrorCode.USAGE,
         "The command line cannot be used",
-        plainly if early else said,
-        next_step=f"It goes before the command: `okta-plan {BEFORE_THE_COMMAND[early]} {command} ...`."
-        if early
-        else help_of,
+        said,
+        next_step=help_of,
     )
     show_error(known, command, json=_wants_json(sys.argv), debug=debug)
     return Exit.USAGE
@@ -93,12 +103,11 @@ def _refused_command(error: typer.TyperException) -> str:
 
 def _command(words: list[str]) -> str:
     """The command among the words of a command line; "" where there is none."""
-    takes_value = {option for option, shown in BEFORE_THE_COMMAND.items() if shown != option}
     left = iter(words)
     for word in left:
         if not word.startswith("-"):
             return word
-        if word in takes_value:
+        if word in TAKE_A_VALUE:
             next(left, None)
     return ""
 

@@ -148,7 +148,7 @@ def _(view: CheckView, console: Console) -> None:
         skew = f"differs from ours by {view.clock_skew_s:+.0f} s"
         agrees = abs(view.clock_skew_s) <= WHOLE_SECONDS
         console.print(f"Clock: the tenant's {'agrees with ours' if agrees else skew}")
-    rows = table("bucket", "limit/min", "remaining", "resets in")
+    rows = table("bucket", "limit/min", "remaining", "resets in", numbers=frozenset({1, 2, 3}))
     for each in view.buckets:
         rows.add_row(each.bucket, str(each.limit_per_min), str(each.remaining), f"{each.reset_s:.0f} s")
     console.print(rows)
@@ -219,7 +219,7 @@ def _(view: SimulateView, console: Console) -> None:
     _held(console, view.held)
     show_findings(console, view.findings)
     if view.simulated:
-        rows = table("calls to", "calls", "limit/min")
+        rows = table("calls to", "calls", "limit/min", numbers=frozenset({1, 2}))
         for bucket, calls in sorted(view.simulated.calls.items(), key=lambda each: -each[1]):
             rows.add_row(bucket, str(calls), str(view.simulated.limit_per_min.get(bucket, "")))
         console.print(rows)

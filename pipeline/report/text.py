@@ -89,9 +89,11 @@ def show_findings(console: Console, findings: list[FindingView]) -> None:
     more(console, len(findings))
 
 
-def table(*columns: str) -> Table:
-    """An empty table with these columns, without lines."""
+def table(*columns: str, numbers: frozenset[int] = frozenset()) -> Table:
+    """An empty table with these columns, without lines. ``numbers`` are the columns that hold numbers."""
     empty = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        empty.add_column(column, overflow="fold", no_wrap=number == 0)
+        empty.add_column(
+            column, overflow="fold", no_wrap=number == 0, justify="right" if number in numbers else "left"
+        )
     return empty

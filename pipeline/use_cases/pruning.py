@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.changes.codec import from_json
 from pipeline.errors import ErrorCode, InputError, RefusedError
 from pipeline.record_views import KeptRunView, PrunedRunView, PruneView, WhyKept
+from pipeline.review.words import counted
 from pipeline.run.folder import ListedRun, list_runs
 from pipeline.run.journal import iso_utc, read_journal
 from pipeline.run.lease_file import is_running
@@ -178,8 +179,9 @@ def _refuse_unless_agreed(view: PruneView, request: PruneRequest) -> None:
         "Nothing was deleted",
         "The question was answered with no."
         if asked
-        else f"To be deleted: runs {len(view.pruned)}, stored change sets {view.change_sets}. There is no "
-        "terminal to ask on.",
+        else f"{counted(len(view.pruned), 'run', 'runs')} and "
+        f"{counted(view.change_sets, 'stored change set', 'stored change sets')} would be deleted, and there "
+        "is no terminal to ask on.",
         next_step="Run it again and answer, or use --yes.",
     )
 

@@ -132,12 +132,29 @@ def test_every_command_answers_json_that_fits_its_schema(box: Box, tmp_path: Pat
         schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
         jsonschema.validate(answer, schema)
         assert "Traceback" not in ended.stderr
-    late = in_this_process(workspace, box, "diff", "t", "--debug")
-    assert (late.returncode, late.stdout) == (64, "")
-    assert "It goes before the command: `okta-plan --debug diff ...`." in late.stderr
-    late = in_this_process(workspace, box, "generate", "a.csv", "--app", "ERP", "--workspace", ".")
-    assert "No such option: --workspace\n" in late.stderr
-    assert "It goes before the command: `okta-plan --workspace FOLDER generate ...`." in late.stderr
+
+
+def test_options_of_the_program_may_stand_behind_the_command(box: Box, tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "w", SAMPLES[0])
+    log = tmp_path / "calls.log"
+    ended = in_this_process(workspace, box, "diff", "t", "--debug", "--log-file", str(log))
+    assert ended.returncode == 0, ended.stderr
+    assert log.read_text("utf-8")
+    refused = in_this_process(workspace, box, "diff", "absent", "--debug")
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, True)
+    elsewhere = in_this_process(workspace, box, "runs", f"--workspace={tmp_path}")
+    assert "No run yet" in elsewhere.stdout
+
+
+@pytest.mark.parametrize("words", [("check", "--app", "ERP"), ("simulate", "t")])
+def test_numbers_of_a_table_end_under_their_heading(words: tuple[str, ...], box: Box, tmp_path: Path) -> None:
+    workspace = new_workspace(tmp_path / "w", SAMPLES[0])
+    lines = in_this_process(workspace, box, *words).stdout.splitlines()
+    heading = next(line for line in lines if "limit/min" in line)
+    end = heading.index("limit/min") + len("limit/min")
+    limits = [line[:end] for line in lines if line.startswith(("app users", "user"))]
+    assert limits
+    assert all(each[-1].isdigit() for each in limits)
 
 
 def test_the_token_stands_in_no_file_and_no_output(box: Box, tmp_path: Path) -> None:
