@@ -141,8 +141,10 @@ def _assignment_alone(terms: Terms, person: Person) -> Verdict:
     assignment = _assignment(terms, person)
     if assignment is None:
         return Keep(address=person.assignment_address, principals=person.principals)
-    obstacle = strange(terms.grants_of(person))
-    if isinstance(assignment, Change) and obstacle and obstacle.reason is HoldReason.DENIED:
+    if isinstance(assignment, Hold):
+        return assignment
+    obstacle = strange(terms.grants_of(person)) if terms.snapshot.is_complete("grants") else GRANTS_TORN
+    if obstacle is not None and obstacle.reason in (HoldReason.DENIED, HoldReason.INCOMPLETE_READ):
         return _hold(person, Action.ASSIGN, obstacle, frozenset())
     return assignment
 

@@ -272,6 +272,12 @@ def test_nobody_is_assigned_against_a_deny() -> None:
     assert outcome(compare(wanted, custom(action="DENY"), assigned=[])) == ["hold denied"]
 
 
+def test_nobody_is_assigned_where_a_deny_may_not_have_been_listed() -> None:
+    wanted = plan(assignments=Assignments(users=(ALICE,)))
+    assert outcome(compare(wanted, assigned=[], incomplete=["grants"])) == ["hold incomplete_read"]
+    assert outcome(compare(wanted, assigned=[ALICE], incomplete=["grants"])) == ["keep"]
+
+
 # incomplete listings
 
 
