@@ -7,16 +7,27 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.changes.holdings import HeldGrant, Holdings, ValueNames
 from pipeline.changes.model import Action, Change, Hold, HoldReason, Keep, PersonTarget, added, holding
-from pipeline.changes.naming import match_all
+from pipeline.changes.naming import Match, match_all
 from pipeline.changes.obstacles import Obstacle, listed, strange
 from pipeline.changes.protection import against_taking
-from pipeline.changes.snapshot import GrantType, Snapshot
+from pipeline.changes.snapshot import GrantType, OktaEntitlement, OktaGrant, OktaValue, Snapshot
 from pipeline.changes.structure import Blocked, Pair
 from pipeline.changes.wanted import Person, by_entitlement
-from pipeline.plan.model import Plan
+from pipeline.lookalike import look
+from pipeline.plan.model import Plan, Value
 
 Verdict = Change | Hold | Keep
-Removable = Mapping[Pair, Pair | Blocked]
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What in the tenant only looks like the value that is to be taken; ``why`` is for those who hold it."""
+
+    pairs: frozenset[Pair]
+    why: Blocked
+
+
+Removable = Mapping[Pair, Pair | Blocked | Near]
 """What a value of the plan's removals is in the tenant; what is not in it, the tenant does not have."""
 
 NOTHING_HELD = Holdings(None, ())
@@ -28,7 +39,7 @@ TORN = Blocked(
 
 
 def removable(plan: Plan, snapshot: Snapshot) -> Removable:
-    """Matched by externalValue, then by unique name. What only looks alike is something else, and stays."""
+    """Matched by externalValue, then by unique name. What only looks alike is not taken, and that is told."""
     pairs = {
         (entitlement, value)
         for cohort in plan.removals
@@ -40,7 +51,7 @@ def removable(plan: Plan, snapshot: Snapshot) -> Removable:
     if not all(snapshot.is_complete(name) for name in ("entitlements", "values", "grants")):
         return dict.fromkeys(pairs, TORN)
     old_names = {(move.entitlement, move.to): move.from_ for move in plan.moved}
-    meant: dict[Pair, Pair | Blocked] = {}
+    meant: dict[Pair, Pair | Blocked | Near] = {}
     for entitlement, match in match_all(plan.entitlements, snapshot.entitlements):
         listed_values = match.found.values if match.found else ()
         for value, its in match_all(entitlement.values, listed_values):
@@ -53,7 +64,27 @@ def removable(plan: Plan, snapshot: Snapshot) -> Removable:
             elif any(each.external_value == old_names.get(pair) for each in listed_values):
                 detail = f"{listed([pair])} gets this name by a move that is held. Apply again after that."
                 meant[pair] = Blocked(HoldReason.DEPENDS_ON_HELD, detail)
+            elif near := _near(match, its, value):
+                meant[pair] = Near(near, _looks_alike(pair, near))
     return {pair: each for pair, each in meant.items() if pair in pairs}
+
+
+def _near(match: Match[OktaEntitlement], its: Match[OktaValue], value: Value) -> frozenset[Pair]:
+    """Values that look like ``value``, in the entitlement that is meant or in those that look like it."""
+    if match.found is not None:
+        return frozenset((match.found.external_value, each.external_value) for each in its.near)
+    form = look(value.external_value)
+    return frozenset(
+        (entitlement.external_value, each.external_value)
+        for entitlement in match.near
+        for each in entitlement.values
+        if look(each.external_value) == form
+    )
+
+
+def _looks_alike(pair: Pair, near: frozenset[Pair]) -> Blocked:
+    detail = f"{listed([pair])} is not in the app, which has {listed(near)}. Name that, if it is meant."
+    return Blocked(HoldReason.NEAR_MISS, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +116,14 @@ class Removals:
         """What of the removals of ``person`` can be sent; ``granted`` is what the plan gives the person."""
         if not person.removals:
             return Taking(person, NOTHING_HELD)
+        grants = self.snapshot.grants.get(person.user.id, ())
         holds = [
-            _hold(person, Obstacle(why.reason, why.detail), pairs) for why, pairs in self._blocked(person)
+            _hold(person, Obstacle(why.reason, why.detail), pairs)
+            for why, pairs in self._blocked(person, grants)
         ]
         found = frozenset(
             meant for pair in person.removals if isinstance(meant := self.meant.get(pair), tuple)
         )
-        grants = self.snapshot.grants.get(person.user.id, ())
         in_the_way = strange(grants) if found else None
         held = NOTHING_HELD if in_the_way else self.names.holdings(grants)
         if in_the_way is not None:
@@ -102,7 +134,8 @@ class Removals:
             # also where it is not held now, or the app has no such value: the grant is about to give it
             holds.append(_hold(person, _granted_too(person, both), both))
             pairs -= both
-        for obstacle, those in self._hidden(person, not_there_yet - granted):
+        looked_alike = frozenset(pair for pair in person.removals if isinstance(self.meant.get(pair), Near))
+        for obstacle, those in self._hidden((not_there_yet | looked_alike) - granted, grants):
             holds.append(_hold(person, obstacle, those))
         for obstacle, those in self._obstacles(person, held, pairs):
             holds.append(_hold(person, obstacle, those))
@@ -114,20 +147,23 @@ class Removals:
         )
 
     def _hidden(
-        self, person: Person, unlisted: frozenset[Pair]
+        self, unlisted: frozenset[Pair], grants: Sequence[OktaGrant]
     ) -> Iterator[tuple[Obstacle, frozenset[Pair]]]:
         """A value that the app does not have is held by nobody. But a grant that names a value which the
         listing lacks proves the listing short, whatever the pages said: it may be that very value.
         """
-        grants = self.snapshot.grants.get(person.user.id, ())
         if unlisted and not all(self.names.of(grant).is_fully_known for grant in grants):
             detail = f"{listed(unlisted)} is not listed, but the person holds values that the listing lacks."
             yield Obstacle(HoldReason.INCOMPLETE_READ, detail), unlisted
 
-    def _blocked(self, person: Person) -> list[tuple[Blocked, frozenset[Pair]]]:
+    def _blocked(self, person: Person, grants: Sequence[OktaGrant]) -> list[tuple[Blocked, frozenset[Pair]]]:
+        held = frozenset[Pair]().union(*(self.names.of(grant).pairs for grant in grants))
         by_reason: dict[Blocked, set[Pair]] = {}
         for pair in sorted(person.removals):
-            if isinstance(why := self.meant.get(pair), Blocked):
+            why = self.meant.get(pair)
+            if isinstance(why, Near) and why.pairs & held:
+                why = why.why
+            if isinstance(why, Blocked):
                 by_reason.setdefault(why, set()).add(pair)
         return [(why, frozenset(pairs)) for why, pairs in by_reason.items()]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pipeline.changes.diff import diff
 from pipeline.changes.holdings import ValueNames
 from pipeline.changes.model import Action, ChangeSet, Hold, Holding
-from pipeline.changes.removals import removable
+from pipeline.changes.removals import Near, removable
 from pipeline.changes.snapshot import OktaGrant, Snapshot
 from pipeline.changes.structure import Blocked, Meant, Pair, compare_structure
 from pipeline.changes.wanted import Person, resolve, wishes
@@ -153,8 +153,10 @@ def _held(names: ValueNames, grants: tuple[OktaGrant, ...]) -> frozenset[Pair]:
 
 
 def _is_gone(
-    meaning: Pair | Blocked, held: frozenset[Pair], excused: Container[tuple[str, Pair]], key: str
+    meaning: Pair | Blocked | Near, held: frozenset[Pair], excused: Container[tuple[str, Pair]], key: str
 ) -> bool:
+    if isinstance(meaning, Near):
+        return not meaning.pairs & held
     return not isinstance(meaning, Blocked) and meaning not in held and (key, meaning) not in excused
 
 

@@ -119,7 +119,8 @@ ROWS = [
         ["hold incomplete_read"],
         takes=("Unknown",),
     ),
-    Row("the tenant has only a near miss", (held("Admin"),), ["keep"], takes=("admin",)),
+    Row("a value is held that only looks alike", (held("Admin"),), ["hold near_miss"], takes=("admin",)),
+    Row("a value only looks alike and is not held", (held("Auditor"),), ["keep"], takes=("admin",)),
     Row("grants are torn", (held("Admin"),), ["hold incomplete_read"], options={"incomplete": ["grants"]}),
     Row("values are torn", (held("Admin"),), ["hold incomplete_read"], options={"incomplete": ["values"]}),
     Row("the grant ends some day", (held("Admin", "Auditor", expires=END),), ["revoke"]),
@@ -245,6 +246,13 @@ def test_two_values_of_the_plan_that_are_one_in_the_tenant_are_not_both_given_an
     change_set = diff(wanted, "d", here)
     assert [each for each in change_set.changes if each.person] == []
     assert "hold ambiguous_name" in outcome(change_set)
+
+
+@pytest.mark.parametrize("there", ["role", " Role", "Rôle"])
+def test_values_of_an_entitlement_that_only_looks_alike_are_not_told_as_gone(there: str) -> None:
+    here = tenant(okta_grant(ALICE, {there: ["Admin"]}), entitlements=[okta_entitlement(there, "Admin")])
+    looks_alike = there != "Rôle"
+    assert outcome(diff(takes("Admin"), "d", here)) == ["hold near_miss" if looks_alike else "keep"]
 
 
 def test_what_only_removals_name_is_not_created() -> None:
