@@ -75,7 +75,7 @@ def options(
     switches.workspace, switches.debug, switches.log_file = workspace, debug, log_file
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="The whole story on a sample, against the emulator.")
 def demo(json: Json = False) -> None:
     """The whole story on a sample, against the emulator, in a temporary workspace."""
     from pipeline.report.progress import show_progress
@@ -84,7 +84,7 @@ def demo(json: Json = False) -> None:
     answer("demo", json, lambda: run_demo(show_steps=not json, show_progress=show_progress()))
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="Connection, credential, scopes, app, rate limits, clock.")
 def check(
     okta_app: CheckedApp = None,
     org: Org = None,
@@ -96,7 +96,7 @@ def check(
     answer_async("check", json, org, lambda desk: online.check(desk, okta_app))
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="Numbered list of the sources in csv/; --sync fetches first.")
 def files(
     sync: Annotated[bool, typer.Option("--sync", help="Fetch what changed in S3 first.")] = False,
     json: Json = False,
@@ -108,7 +108,7 @@ def files(
     answer("files", json, lambda: sources.files(open_desk(), sync=sync, tell=show_fetching()))
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="What a source holds and how it would be read.")
 def analyze(
     csv: Csv,
     mapping: MappingFile = None,
@@ -159,7 +159,7 @@ def generate(
     answer("generate", json, lambda: generating.generate(open_desk(), csvs, wanted, how=how))
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="Check plans offline: every problem with file and line.")
 def validate(
     plans: Annotated[list[str], typer.Argument(metavar="PLAN...", help="Plan files, or names in plans/.")],
     json: Json = False,
@@ -216,7 +216,7 @@ def apply(
     answer_async("apply", json, org, lambda desk: applying.apply(desk, request, person_at_terminal(json)))
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="The same apply in virtual time, against an emulator.")
 def simulate(
     plan: PlanName,
     rate_share: RateShare = 0.70,
@@ -267,7 +267,7 @@ def undo(
     answer("undo", json, lambda: undoing.undo(open_desk(), run, output=output, force=force))
 
 
-@okta_plan.command()
+@okta_plan.command(short_help="Put the sources of an applied plan away.")
 def archive(plan: PlanName, json: Json = False) -> None:
     """Put the sources of an applied plan away: csv/processed/ or csv/processed_and_assigned/."""
     from pipeline.use_cases import archiving

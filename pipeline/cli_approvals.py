@@ -38,8 +38,8 @@ class _Asked:
 
 def register(okta_plan: typer.Typer) -> None:
     """Add the commands to ``okta_plan``."""
-    okta_plan.command()(approve)
-    okta_plan.command()(approvals)
+    okta_plan.command(short_help="Approve a stored change set: read it, type its counts.")(approve)
+    okta_plan.command(short_help="Whether the approval beside a plan counts, and what is left.")(approvals)
 
 
 def approve(

@@ -16,7 +16,7 @@ def register(okta_plan: typer.Typer) -> None:
     group = typer.Typer(rich_markup_mode=None)
     group.callback(invoke_without_command=True)(mcp)
     cli_mcp_install.register(group)
-    okta_plan.add_typer(group, name="mcp")
+    okta_plan.add_typer(group, name="mcp", short_help="Serve MCP on stdio; `mcp install` sets a client up.")
     okta_plan.command(hidden=True)(mcp_worker)
 
 

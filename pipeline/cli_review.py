@@ -29,8 +29,8 @@ def register(okta_plan: typer.Typer) -> None:
     """Add them to the command line, in the order in which they are used."""
     okta_plan.command()(show)
     okta_plan.command()(compare)
-    okta_plan.command()(diff)
-    okta_plan.command()(textconv)
+    okta_plan.command(short_help="Compare a plan with the tenant; store the change set.")(diff)
+    okta_plan.command(short_help="A plan as one line for each person and value, for git diff.")(textconv)
 
 
 def show(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.address import principal_key
-from pipeline.envelope import FindingView
+from pipeline.envelope import FindingView, error_view
 from pipeline.errors import ErrorCode, Exit, InputError, RefusedError
 from pipeline.findings import Finding, FindingCode, Location, Severity
 from pipeline.plan.approval import APPROVAL_ENDING
@@ -44,6 +44,7 @@ def validate(desk: Desk, plans: list[str]) -> ValidateView:
     return ValidateView(
         ok=ok,
         exit_code=Exit.DONE if ok else Exit.ERROR,
+        error=None if ok else error_view(_unusable(checked)),
         plans=checked,
         plan_digest=checked[0].plan_digest if len(checked) == 1 else None,
     )
@@ -101,6 +102,21 @@ def read_plan(desk: Desk, given: str) -> tuple[Path, Plan]:
     plan = load_plan(path, shown_as=desk.shown(path)).plan
     desk.mask.learn(plan.people)
     return path, plan
+
+
+def _unusable(checked: list[ValidatedPlan]) -> InputError:
+    """All in short; the findings of each plan say what is wrong."""
+    bad = [each for each in checked if not each.ok]
+    errors = [each for plan in bad for each in plan.findings if each.severity is Severity.ERROR]
+    count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+    first = f" The first: {errors[0].summary.removesuffix('.')} ({errors[0].location})." if errors else ""
+    return InputError(
+        ErrorCode.PLAN_INVALID,
+        "A plan has problems",
+        f"{count} in {', '.join(each.path for each in bad)}.{first}",
+        location=Location(bad[0].path),
+        next_step="Correct what plans[].findings name, each with file and line.",
+    )
 
 
 def _validated(desk: Desk, given: str, rules: Sequence[Rule]) -> ValidatedPlan:
