@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pipeline.errors import ErrorCode, OktaPlanError
@@ -69,6 +70,33 @@ def test_a_passed_limit_refuses_before_the_first_write(
         org.apply()
     assert (refused.value.code, int(refused.value.exit_code)) == (code, 4)
     assert org.writes() == 0
+
+
+class Edited(httpx.AsyncBaseTransport):
+    """While the org is read, somebody edits the plan."""
+
+    def __init__(self, org: httpx.AsyncBaseTransport, plan: Path, appended: str) -> None:
+        self._org, self._plan, self._appended = org, plan, appended
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        text = self._plan.read_text("utf-8")
+        if request.url.path.endswith("/grants") and self._appended not in text:
+            self._plan.write_text(text + self._appended, "utf-8")
+        return await self._org.handle_async_request(request)
+
+
+def test_a_plan_that_is_edited_while_it_is_compared_is_not_carried_out(tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    path = tmp_path / "plans" / "t.yaml"
+    org.wrap = lambda transport: Edited(transport, path, "author: ann@x.com\n")
+    with pytest.raises(OktaPlanError) as refused:
+        org.apply()
+    assert (refused.value.code, int(refused.value.exit_code)) == (ErrorCode.OTHER_CHANGES, 4)
+    assert org.writes() == 0
+    assert not list((tmp_path / "plans" / ".runs").glob("2*"))
+    path.write_text(path.read_text("utf-8").replace("author: ann@x.com\n", ""), "utf-8")
+    org.wrap = lambda transport: Edited(transport, path, "# a remark changes no meaning\n")
+    assert org.apply().outcomes["applied"] > 0
 
 
 def test_a_run_leaves_its_papers_for_its_owner_only(tmp_path: Path) -> None:

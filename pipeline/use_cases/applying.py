@@ -52,7 +52,7 @@ from pipeline.use_cases.online import (
     subject_of,
     verification_view,
 )
-from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports
+from pipeline.use_cases.papers import journal_header, keep_inputs, keep_reports, refuse_edited
 from pipeline.use_cases.parts import PARTS, waves_of
 from pipeline.use_cases.permitting import Cover, Permit, does_not_count, is_done, open_permit
 from pipeline.use_cases.resuming import (
@@ -181,10 +181,10 @@ class _Job:
         if not changes.changes and not changes.holds:
             note_in_place(self._desk, changes, self._run_id)
             return nothing_to_do(subject, self._plan, snapshot, changes, self._tenant.budget.calls())
+        refuse_edited(self._desk, self._path, changes)
         folder = RunFolder.create(self._desk.runtime.runs_dir, self._run_id)
         used = self._permit if cover else None
         keep_inputs(folder, self._path, changes, reviewed, used.approval if used else None)
-        clock = self._desk.runtime.clock
         header = journal_header(
             self._desk,
             self._path,
@@ -195,7 +195,7 @@ class _Job:
             approval_digest=used.digest if used else "",
             allowed=self._permissions.on_record,
         )
-        with Journal.create(folder.journal, header, clock) as journal:
+        with Journal.create(folder.journal, header, self._desk.runtime.clock) as journal:
             await self._reserve(journal, changes, cover)
             result = await self._execute(journal, snapshot, changes, reviewed)
         verified = await self._verified(partial(self._afterwards, snapshot, changes), result)

@@ -10,14 +10,17 @@ from pipeline.changes.codec import to_json as changes_json
 from pipeline.changes.model import ChangeSet
 from pipeline.changes.permissions import Allowance
 from pipeline.envelope import to_json
+from pipeline.errors import ErrorCode, RefusedError
 from pipeline.plan.approval import Approval
 from pipeline.plan.approval_text import dump_approval
+from pipeline.plan.digest import plan_digest
 from pipeline.report.markdown import run_report
 from pipeline.run.entries import Header
 from pipeline.run.folder import RunFolder, lines_of_json, not_applied_csv
 from pipeline.run.journal import iso_utc
 from pipeline.run.result import RunResult
 from pipeline.use_cases.desk import Desk
+from pipeline.use_cases.offline import read_plan
 from pipeline.views import ApplyView
 
 
@@ -50,6 +53,20 @@ def journal_header(
         started_at=iso_utc(desk.runtime.clock.now()),
         embedded=desk.org_file is not None,
     )
+
+
+def refuse_edited(desk: Desk, path: Path, changes: ChangeSet) -> None:
+    """Raises RefusedError where the plan file is not what was compared any more: somebody edited it
+    meanwhile, and the run would keep a plan that is not its own. InputError where it cannot be used now.
+    """
+    _, plan = read_plan(desk, str(path))
+    if plan_digest(plan) != changes.plan_digest:
+        raise RefusedError(
+            ErrorCode.OTHER_CHANGES,
+            "The plan was edited while it was compared",
+            f"{desk.shown(path)} is not the plan that was compared and agreed to. Nothing was sent.",
+            next_step="Run `okta-plan diff` again and review the new change set.",
+        )
 
 
 def keep_inputs(
