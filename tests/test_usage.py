@@ -67,3 +67,9 @@ def test_an_emulator_that_cannot_be_started_says_so_once(tmp_path: Path) -> None
     assert ended.returncode == 1
     assert ended.stderr.count("cannot be started") == 1
     assert "--limits x: it is neither observed, none nor a YAML file." in ended.stderr
+
+
+def test_a_value_that_an_option_does_not_take_is_told_with_what_to_do(tmp_path: Path) -> None:
+    error = refused(tmp_path, "runs", "prune", "--older-than", "x")["error"]
+    assert "90d" in error["detail"]
+    assert error["next"] == "Correct it and run the command again; nothing was done."

@@ -95,6 +95,7 @@ def bad_option(option: str, given: str, known: tuple[str, ...]) -> InputError:
         ErrorCode.USAGE,
         "The command line cannot be used",
         f"{option} {given}: use one of {', '.join(known)}.",
+        next_step="Correct it and run the command again; nothing was done.",
     )
     error.exit_code = Exit.USAGE
     return error
