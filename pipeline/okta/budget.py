@@ -20,7 +20,8 @@ CONCURRENCY_BACKOFF_MAX_S = 4.0
 SUCCESSES_TO_WIDEN = 20
 UNTOLD_PAUSE_S = 5.0
 """After a 429 that tells no window, such as one of the edge before Okta."""
-RETRY_AFTER_MAX_S = 600
+TOLD_WAIT_MAX_S = 600
+"""A header that asks for more is not believed: windows last a minute."""
 OTHERS_REMEMBERED_S = 180.0
 """So long after another client was last seen in a bucket we keep giving way in it."""
 TOO_MANY_REQUESTS = 429
@@ -264,7 +265,7 @@ def read_header(headers: Mapping[str, list[str]]) -> Header | None:
     except (KeyError, ValueError):
         return None
     date_s = read_date(headers)
-    lasts_s = WINDOW_S if date_s is None else max(0.0, reset - date_s)
+    lasts_s = WINDOW_S if date_s is None else min(max(0.0, reset - date_s), TOLD_WAIT_MAX_S)
     return Header(limit, remaining, reset, lasts_s)
 
 
@@ -277,11 +278,11 @@ def read_date(headers: Mapping[str, list[str]]) -> float | None:
 
 
 def read_retry_after(headers: Mapping[str, list[str]]) -> float | None:
-    """The seconds that ``Retry-After`` asks to wait, at most RETRY_AFTER_MAX_S; None where there is none, or
+    """The seconds that ``Retry-After`` asks to wait, at most TOLD_WAIT_MAX_S; None where there is none, or
     it is no number of seconds.
     """
     try:
-        return float(min(max(0, int(headers["retry-after"][0])), RETRY_AFTER_MAX_S))
+        return float(min(max(0, int(headers["retry-after"][0])), TOLD_WAIT_MAX_S))
     except (KeyError, ValueError, IndexError):
         return None
 

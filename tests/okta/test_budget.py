@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.okta.budget import Budget, Header, read_header
+from pipeline.okta.budget import TOLD_WAIT_MAX_S, Budget, Header, read_header
 from pipeline.okta.pace import Pace
 from tests import virtual_time
 
@@ -223,5 +223,8 @@ def test_of_several_header_values_the_tightest_counts() -> None:
     assert header is not None
     assert (header.limit, header.remaining, header.reset) == (50, 7, 1790000050)
     assert header.lasts_s == 50
+    absurd = read_header({**headers, "x-rate-limit-reset": ["1790000030000"]})
+    assert absurd is not None
+    assert absurd.lasts_s == TOLD_WAIT_MAX_S
     assert read_header({**headers, "x-rate-limit-limit": ["many"]}) is None
     assert read_header({}) is None
