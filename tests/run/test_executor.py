@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,16 @@ def a_tenant(*faults: Fault) -> FakeTenant:
     tenant = FakeTenant(clock(), list(faults))
     tenant.seed_entitlement("Role", *ROLE_VALUES)
     return tenant
+
+
+class OddTenant(FakeTenant):
+    """One whose grants, read by id, have parts that nobody has recorded."""
+
+    odd: Mapping[str, Mapping[str, Any]]
+
+    async def grant(self, grant_id: str) -> dict[str, Any] | None:
+        found = await super().grant(grant_id)
+        return None if found is None else {**found, **self.odd.get(grant_id, {})}
 
 
 def apply(change_set: ChangeSet, tenant: FakeTenant, folder: Path, **options: object) -> RunResult:
@@ -105,6 +115,33 @@ def test_a_grant_that_changed_its_nature_is_held(tmp_path: Path) -> None:
         result = apply(change_set, tenant, folder)
         assert [hold.reason for hold in result.held] == [HoldReason.DRIFTED], change
         assert tenant.writes == []
+
+
+def test_a_grant_in_another_shape_than_is_known_is_held_and_the_rest_goes_on(tmp_path: Path) -> None:
+    shapes: list[dict[str, Any]] = [
+        {"id": None},
+        {"id": "gra99"},
+        {"action": None},
+        {"target": "0oa1"},
+        {"scheduleSettings": "never"},
+        {"scheduleSettings": {"expirationDate": 1893456000}},
+        {"entitlements": None},
+        {"entitlements": [{"id": "esp1"}]},
+        {"entitlements": [{"id": "esp1", "values": [{"id": ["ent2"]}]}]},
+    ]
+    for number, change in enumerate(shapes):
+        tenant = OddTenant(clock())
+        tenant.seed_entitlement("Role", *ROLE_VALUES)
+        for user_id in ("ann", "bob"):
+            tenant.seed_row(user_id)
+        tenant.seed_grant("ann", roles("Auditor"))
+        tenant.odd = {tenant.seed_grant("bob", roles("Auditor")): change}
+        change_set = compare(tenant, Wanted(people={"ann": roles("Admin"), "bob": roles("Admin")}))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        result = apply(change_set, tenant, folder)
+        assert [hold.reason for hold in result.held] == [HoldReason.DRIFTED], change
+        assert tenant.writes == ["put ann"]
 
 
 def test_a_grant_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
