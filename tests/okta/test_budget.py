@@ -162,6 +162,25 @@ def test_whoever_came_first_leaves_first(count: int, rng: random.Random) -> None
     assert virtual_time.run(story()) == list(range(count))
 
 
+def test_who_waited_while_the_machine_slept_is_too_late() -> None:
+    """The event loop's own time stands still meanwhile, and so do its timers."""
+
+    async def story() -> None:
+        clock, server = virtual_time.SleepyClock(), Server(100)
+        pace = Pace(Budget(1.0, concurrency=1), clock)
+        assert await pace.enter("b")
+        sent_at_s = clock.now()
+        waiting = asyncio.create_task(pace.enter("b", not_after_s=sent_at_s + 2))
+        await clock.sleep(1)
+        clock.fall_asleep(3600)
+        status, header = server.call(clock.now())
+        pace.leave("b", sent_at_s, status=status, header=header)
+        assert not await waiting
+        assert await pace.enter("b", not_after_s=clock.now() + 2)
+
+    virtual_time.run(story())
+
+
 def test_who_cannot_leave_in_time_is_told_at_once_and_holds_nobody_up() -> None:
     async def story() -> None:
         clock, server = virtual_time.clock(), Server(1)
