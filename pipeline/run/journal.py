@@ -6,6 +6,7 @@ no threads. Each line carries the sha256 of the one before, so that a changed or
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -125,7 +126,10 @@ class Journal:
             raise _unwritable(path, error) from error
         journal = cls(path, descriptor, clock, 0, NO_LINE)
         journal.append(header)
-        _sync_folder(path.parent)
+        try:
+            sync_folder(path.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         return journal
 
     @classmethod
@@ -180,13 +184,16 @@ def _write_all(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new name durable. Windows has no such call for folders."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the system has a call for that. Raises OSError."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 
