@@ -44,7 +44,7 @@ def _text(body: Mapping[str, Any], key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Okta answered 4xx: the write had no effect, except that a PATCH of several values may be half done."""
+    """Okta answered 4xx or 501: the write had no effect, but a PATCH of several values may be half done."""
 
     status: int
     code: str

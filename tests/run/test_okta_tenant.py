@@ -46,6 +46,8 @@ class Windowed:
     answered: Callable[[httpx.Request], None] = lambda _request: None
     """Hears of each call before its answer is back."""
     confirmed: int = 0
+    refusal: tuple[int, dict[str, Any]] | None = None
+    """What every PUT is answered with, instead of taking effect."""
 
     async def confirm(self) -> None:
         self.confirmed += 1
@@ -75,6 +77,8 @@ class Windowed:
         last = request.url.path.rpartition("/")[2]
         if "/apps/" in request.url.path:
             return 200, {"id": last, "scope": "USER", "status": "ACTIVE"}
+        if request.method == "PUT" and self.refusal is not None:
+            return self.refusal
         if request.method == "PUT":
             body = json.loads(request.content)
             self.tenant.raw_grants[last] = body
@@ -158,6 +162,15 @@ def test_what_was_read_before_the_machine_slept_is_read_again(tmp_path: Path) ->
     wanted = {("Role", "Admin"), ("Role", "Auditor"), ("Team", "Blue")}
     assert [tenant.held(f"p{n:03}") for n in range(3)] == [wanted] * 3
     assert served.confirmed >= 6, "before each read that a write rests on"
+
+
+def test_what_okta_says_it_has_no_operation_for_is_refused_and_sent_once(tmp_path: Path) -> None:
+    tenant, change_set = people_with_a_grant(1)
+    body = {"errorCode": "E0000060", "errorSummary": "Unsupported operation."}
+    served = Windowed(tenant, {}, refusal=(501, body))
+    result = apply(served, change_set, tmp_path)
+    assert [each.status for each in result.refused] == [501]
+    assert [method for _, method, _, _ in served.seen].count("PUT") == 1
 
 
 @pytest.mark.parametrize("latency_s", [0.2, 1.5])
