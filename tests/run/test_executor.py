@@ -265,6 +265,14 @@ def test_a_lost_answer_that_cannot_be_read_back_is_unresolved_not_failed(tmp_pat
     assert result.counts["unresolved"] == 1
 
 
+def test_a_refusal_that_cannot_be_looked_into_is_a_refusal(tmp_path: Path) -> None:
+    tenant = a_tenant(Fault.REFUSE)
+    tenant.failing_reads = {1}
+    result = apply(compare(tenant, Wanted(structure={"Site": ["North"]})), tenant, tmp_path)
+    assert [each.status for each in result.refused] == [400]
+    assert tenant.writes == ["create Site"]
+
+
 def test_a_failed_read_before_a_write_holds_the_change(tmp_path: Path) -> None:
     tenant = a_tenant()
     tenant.seed_row("ann")
@@ -347,6 +355,18 @@ def test_a_canary_that_loses_access_halts_and_names_what_to_restore(tmp_path: Pa
     )
     assert tenant.writes == ["put ann"]
     assert (result.counts["applied"], result.counts["not_started"]) == (1, 2)
+
+
+def test_a_canary_that_loses_a_grant_of_which_no_value_is_told_halts(tmp_path: Path) -> None:
+    tenant = a_tenant()
+    tenant.seed_row("ann")
+    tenant.seed_grant("ann", roles("Auditor"))
+    change_set = seen_beside(compare(tenant, Wanted(people={"ann": roles("Admin")})))
+    tenant.seed_grant("ann", set(), "ENTITLEMENT")
+    tenant.custom_replaces_additive = True
+    result = apply(change_set, tenant, tmp_path)
+    assert result.halt is not None
+    assert result.halt.code is ErrorCode.CANARY_FAILED
 
 
 def test_each_kind_is_sent_alone_until_it_is_proven(tmp_path: Path) -> None:
