@@ -203,6 +203,7 @@ def test_a_concurrency_429_pauses_briefly_instead_of_waiting_for_reset() -> None
     budget.release("b", 0.1, 429, Header(0, 0, 3600, 3600.0))
     assert 0 < budget.wait_s("b", 0.1) <= 2.0
     assert budget.wait_s("b", 2.2) == 0.0
+    assert budget.parallel == 4
 
 
 def test_a_crowd_that_stays_is_given_longer_pauses_which_stay_short() -> None:

@@ -244,9 +244,21 @@ def test_pages_are_followed_on_the_own_origin_with_the_own_parameters() -> None:
         [page([user(1)], f'<{ADMIN}/api/v1/users?after=c1>; rel="next"'), httpx.Response(400)],
         [page([user(1)], f'<{ADMIN}/api/v1/users>; rel="next"')],
         [httpx.Response(200, json={"error": "?"})],
+        [httpx.Response(200, json={"data": {}})],
+        [httpx.Response(200, json={"data": ""})],
         [page([{"id": "00u1"}])],
     ],
-    ids=["other path", "repeated cursor", "page fails", "page refused", "no cursor", "no list", "bad item"],
+    ids=[
+        "other path",
+        "repeated cursor",
+        "page fails",
+        "page refused",
+        "no cursor",
+        "no list",
+        "empty object",
+        "empty text",
+        "bad item",
+    ],
 )
 def test_a_chain_that_does_not_close_is_never_complete(pages: list[httpx.Response]) -> None:
     found, _ = listed(*pages)
@@ -267,6 +279,16 @@ def test_the_next_page_is_known_however_its_link_is_written(link: str) -> None:
     found, seen = listed(page([user(1)], link), page([user(2)]))
     assert len(found.items) == len(seen) == 2
     assert seen[1].url.params["after"] == "c1"
+
+
+def test_the_next_page_that_a_body_names_is_followed() -> None:
+    link = f"{ADMIN}/governance/api/v1/grants?after=c1"
+    first = httpx.Response(200, json={"data": [], "_links": {"next": {"href": link}}})
+    answering, seen = in_turn(first, httpx.Response(200, json={"data": []}))
+    call = Call("GET", "/governance/api/v1/grants", query=(("limit", "2"),))
+    found = with_client(answering, lambda client: list_all(client, call, GrantBody, "grants"))
+    assert (found.listing.complete, found.listing.pages) == (True, 2)
+    assert [dict(request.url.params) for request in seen] == [{"limit": "2"}, {"limit": "2", "after": "c1"}]
 
 
 @pytest.mark.parametrize("following", [{"hints": {}}, {"href": None}, [{"href": "/x"}], "/x"])
