@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -230,6 +232,55 @@ def test_an_unknown_bucket_is_opened_by_one_call() -> None:
     assert budget.reserve("b", 0.0) > 0
     budget.release("b", 0.2, 200, Header(50, 49, 60, 60.0))
     assert [budget.reserve("b", 0.3) for _ in range(9)] == [0.0] * 9
+
+
+@pytest.fixture
+def far_from_utc() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "EST+5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process can be set on POSIX alone")
+@pytest.mark.parametrize(
+    ("told", "lasts_s"),
+    [
+        ({}, 30.0),
+        ({"date": ["Mon, 21 Sep 2026 14:13:20"]}, 30.0),
+        ({"date": ["Mon, 21 Sep 2026 14:13:20 -0000"]}, 30.0),
+        ({"date": ["Mon, 21 Sep 2026 14:23:20 GMT"]}, 0.0),
+        ({"date": ["yesterday"]}, 60.0),
+        ({"date": [""]}, 60.0),
+        ({"date": ["Mon, 21 Sep 2026 14:13:20 +99999999999999999999"]}, 60.0),
+        ({"date": ["Thu, 01 Jan 1970 00:00:00 GMT"]}, 600.0),
+        ({"x-rate-limit-reset": ["1790000030000"]}, 600.0),
+        ({"x-rate-limit-reset": ["-1"]}, 0.0),
+        ({"x-rate-limit-reset": ["9" * 400]}, None),
+        ({"x-rate-limit-reset": ["9" * 5000]}, None),
+        ({"x-rate-limit-limit": ["9" * 400]}, None),
+        ({"x-rate-limit-remaining": ["-" + "9" * 400]}, None),
+        ({"x-rate-limit-remaining": ["nan"]}, None),
+        ({"x-rate-limit-limit": []}, None),
+    ],
+)
+def test_no_header_makes_a_call_fail_or_wait_for_ever(
+    told: dict[str, list[str]], lasts_s: float | None
+) -> None:
+    headers = {
+        "x-rate-limit-limit": ["50"],
+        "x-rate-limit-remaining": ["0"],
+        "x-rate-limit-reset": ["1790000030"],
+        "date": ["Mon, 21 Sep 2026 14:13:20 GMT"],
+    }
+    header = read_header({**headers, **told})
+    assert (header.lasts_s if header else None) == lasts_s
+    budget = Budget()
+    assert budget.reserve("b", 0.0) == 0.0
+    budget.release("b", 0.0, 429, header)
+    assert 0 < budget.wait_s("b", 0.0) <= 601
 
 
 def test_of_several_header_values_the_tightest_counts() -> None:
