@@ -344,6 +344,16 @@ def test_values_of_which_it_is_not_told_whose_they_are_are_no_complete_listing()
     assert [each.complete for each in listings] == [True, False]
 
 
+@pytest.mark.parametrize(("status", "is_told"), [(400, False), (404, False), (429, True), (503, True)])
+def test_only_a_no_says_that_an_org_does_not_tell_its_risk_rules(status: int, *, is_told: bool) -> None:
+    """Where it may tell them the next time, nobody may conclude that there are none."""
+    answering, _ = in_turn(refusal(status, "E0000000"))
+    app = AppBody.model_validate(okta_app(1, "ERP")).value()
+    _, listing, why = with_client(answering, lambda client: Reads(client).risk_rules(app))
+    assert bool(why) is not is_told
+    assert (listing is not None and not listing.complete) is is_told
+
+
 def test_fewer_items_than_okta_counts_are_not_complete() -> None:
     body = {"data": [], "_links": {"self": {"href": "x"}}, "metadata": {"total": 1}}
     answering, _ = in_turn(httpx.Response(200, json=body))
@@ -408,7 +418,12 @@ def test_a_write_ends_accepted_refused_lost_or_not_sent() -> None:
     assert isinstance(grant_write(httpx.Response(201, json={"id": "gra1"})), Accepted)
     refused = grant_write(refusal(400, "E0000001"))
     assert isinstance(refused, Refused)
-    assert refused.code == "E0000001"
+    assert (refused.code, refused.causes) == ("E0000001", ())
+    causes = [{"errorSummary": "grantType: unknown"}, {}]
+    body = {"errorCode": "E0000001", "errorSummary": "no", "errorCauses": causes}
+    refused = grant_write(httpx.Response(400, json=body))
+    assert isinstance(refused, Refused)
+    assert refused.causes == ("grantType: unknown", "")
     assert isinstance(grant_write(LOST), Lost)
     assert isinstance(grant_write(GOOD, not_after_s=1.0), NotSent)
 

@@ -9,9 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline.address import Address
 from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
+from pipeline.changes.snapshot import AppUser, OktaGrant
 from pipeline.errors import ErrorCode
+from pipeline.run.canary import restoring_calls
 from pipeline.run.folder import not_applied_csv
 from pipeline.run.journal import JOURNAL, Journal, read_journal
 from pipeline.run.result import Outcome, Progress, RunResult
@@ -163,6 +167,15 @@ def test_a_row_that_appeared_meanwhile_is_not_posted_again(tmp_path: Path) -> No
     assert tenant.writes == ["post ann"]
     assert tenant.rows["ann"].scope == "GROUP"
     assert result.counts["already_so"] == 1
+
+
+@pytest.mark.parametrize("status", ["DEPROVISIONED", "UNASSIGNED", "REVOKED"])
+def test_who_was_unassigned_is_assigned_again(status: str, tmp_path: Path) -> None:
+    tenant = a_tenant()
+    change_set = compare(tenant, Wanted(people={"ann": roles("Admin")}))
+    tenant.rows["ann"] = AppUser("ann", "USER", status)
+    assert apply(change_set, tenant, tmp_path).counts["applied"] == 2
+    assert tenant.writes == ["assign ann", "post ann"]
 
 
 def test_new_values_get_their_ids_before_people_are_granted_them(tmp_path: Path) -> None:
@@ -355,6 +368,22 @@ def test_a_canary_that_loses_access_halts_and_names_what_to_restore(tmp_path: Pa
     )
     assert tenant.writes == ["put ann"]
     assert (result.counts["applied"], result.counts["not_started"]) == (1, 2)
+
+
+def test_what_restores_a_base_grant_gives_also_what_was_to_be_given_and_what_is_there() -> None:
+    def grant(type_: str, *values: str) -> OktaGrant:
+        return OktaGrant(
+            "gra1", "ann", type_, "ALLOW", "ACTIVE", frozenset(("esp1", each) for each in values)
+        )
+
+    adds = frozenset({("esp1", "new")})
+    there = (grant("CUSTOM", "other"),)
+    assert restoring_calls((grant("CUSTOM", "old"),), there, adds) == [
+        "PUT /governance/api/v1/grants/gra1 and values esp1/new, esp1/old, esp1/other"
+    ]
+    assert restoring_calls((grant("POLICY", "old"),), (), adds) == [
+        "POST /governance/api/v1/grants with grantType CUSTOM and values esp1/new, esp1/old"
+    ]
 
 
 def test_a_canary_that_loses_a_grant_of_which_no_value_is_told_halts(tmp_path: Path) -> None:
