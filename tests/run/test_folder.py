@@ -171,6 +171,18 @@ def test_a_run_that_wrote_no_whole_header_had_sent_nothing(tmp_path: Path) -> No
     assert find_unfinished(tmp_path) is None
 
 
+def test_a_journal_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """The run may have sent something, and only its journal tells what."""
+    (tmp_path / "20260922T141320Z-bbbb").write_text("no folder", "utf-8")
+    assert find_unfinished(tmp_path) is None
+    folder = a_run(tmp_path, "20260921T141320Z-aaaa")
+    folder.journal.unlink()
+    folder.journal.mkdir()
+    with pytest.raises(InputError) as caught:
+        find_unfinished(tmp_path)
+    assert caught.value.code is ErrorCode.FILE_UNREADABLE
+
+
 def test_a_damaged_journal_is_not_passed_over(tmp_path: Path) -> None:
     folder = a_run(tmp_path, "20260921T141320Z-aaaa")
     folder.journal.write_text("nonsense\n")
