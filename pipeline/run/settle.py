@@ -129,6 +129,8 @@ class Delivery:
         self._lost = None
         if self._late >= LATE_MAX:
             detail = f"{LATE_MAX} times there was no room to write within {FRESH_S:g} s of reading."
+            if self._accepted:
+                return self._settled(Outcome.UNRESOLVED, f"Part of it is in effect. {detail}")
             return Withheld(HoldReason.INCOMPLETE_READ, detail)
         return None
 

@@ -169,6 +169,15 @@ def test_a_row_that_appeared_meanwhile_is_not_posted_again(tmp_path: Path) -> No
     assert result.counts["already_so"] == 1
 
 
+def test_an_assignment_that_is_refused_since_somebody_else_made_it_is_already_so(tmp_path: Path) -> None:
+    tenant = a_tenant(Fault.REFUSE)
+    change_set = compare(tenant, Wanted(people={"ann": roles("Admin")}))
+    tenant.before_write = lambda _name: tenant.seed_row("ann")
+    result = apply(change_set, tenant, tmp_path)
+    assert (result.counts["already_so"], result.counts["applied"]) == (1, 1)
+    assert tenant.writes == ["assign ann", "post ann"]
+
+
 @pytest.mark.parametrize("status", ["DEPROVISIONED", "UNASSIGNED", "REVOKED"])
 def test_who_was_unassigned_is_assigned_again(status: str, tmp_path: Path) -> None:
     tenant = a_tenant()
@@ -284,6 +293,14 @@ def test_a_refusal_that_cannot_be_looked_into_is_a_refusal(tmp_path: Path) -> No
     result = apply(compare(tenant, Wanted(structure={"Site": ["North"]})), tenant, tmp_path)
     assert [each.status for each in result.refused] == [400]
     assert tenant.writes == ["create Site"]
+
+
+def test_a_refusal_of_the_rest_says_that_a_part_was_accepted(tmp_path: Path) -> None:
+    tenant = a_tenant(Fault.NONE, Fault.REFUSE)
+    values = [f"v{number:03}" for number in range(150)]
+    [refused] = apply(compare(tenant, Wanted(structure={"Role": values})), tenant, tmp_path).refused
+    assert "1 writes of this change were accepted before" in refused.detail
+    assert len(tenant.structure()["Role"]) == 3 + 100
 
 
 def test_a_failed_read_before_a_write_holds_the_change(tmp_path: Path) -> None:
