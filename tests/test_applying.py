@@ -99,6 +99,31 @@ def test_a_plan_that_is_edited_while_it_is_compared_is_not_carried_out(tmp_path:
     assert org.apply().outcomes["applied"] > 0
 
 
+class Blocked(httpx.AsyncBaseTransport):
+    """Once something was written to the org, no file can take the place ``name`` in the run's folder."""
+
+    def __init__(self, org: httpx.AsyncBaseTransport, runs_dir: Path, name: str) -> None:
+        self._org, self._runs_dir, self._name = org, runs_dir, name
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "GET":
+            for folder in self._runs_dir.glob("2*"):
+                (folder / self._name / "full").mkdir(parents=True, exist_ok=True)
+        return await self._org.handle_async_request(request)
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.md", "not-applied.csv"])
+def test_what_a_run_did_is_told_where_a_report_of_it_cannot_be_written(name: str, tmp_path: Path) -> None:
+    org = tenant(tmp_path)
+    org.wrap = lambda transport: Blocked(transport, tmp_path / "plans" / ".runs", name)
+    view = org.apply()
+    assert view.exit_code == 3
+    assert view.outcomes["applied"] > 0
+    assert [name in notice for notice in view.notices] == [True]
+    assert all((tmp_path / path).is_file() for path in view.paths.values())
+    assert "journal" in view.paths
+
+
 def test_a_run_leaves_its_papers_for_its_owner_only(tmp_path: Path) -> None:
     org = tenant(tmp_path)
     view = org.apply()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 WINDOW_S = 60.0
@@ -20,8 +21,10 @@ CONCURRENCY_BACKOFF_MAX_S = 4.0
 SUCCESSES_TO_WIDEN = 20
 UNTOLD_PAUSE_S = 5.0
 """After a 429 that tells no window, such as one of the edge before Okta."""
-TOLD_WAIT_MAX_S = 600
-"""A header that asks for more is not believed: windows last a minute."""
+WAIT_MAX_S = 600
+"""No header makes us wait for longer, whatever it says."""
+NUMBER_MAX = 10**15
+"""A greater number in a header is none."""
 OTHERS_REMEMBERED_S = 180.0
 """So long after another client was last seen in a bucket we keep giving way in it."""
 TOO_MANY_REQUESTS = 429
@@ -265,27 +268,32 @@ def read_header(headers: Mapping[str, list[str]]) -> Header | None:
     except (KeyError, ValueError):
         return None
     date_s = read_date(headers)
-    lasts_s = WINDOW_S if date_s is None else min(max(0.0, reset - date_s), TOLD_WAIT_MAX_S)
+    lasts_s = WINDOW_S if date_s is None else min(max(0.0, reset - date_s), WAIT_MAX_S)
     return Header(limit, remaining, reset, lasts_s)
 
 
 def read_date(headers: Mapping[str, list[str]]) -> float | None:
     """The answer's ``Date`` in seconds since the epoch, or None where there is none that can be read."""
     try:
-        return parsedate_to_datetime(headers["date"][0]).timestamp()
-    except (KeyError, ValueError, IndexError):
+        date = parsedate_to_datetime(headers["date"][0])
+    except (KeyError, ValueError, IndexError, OverflowError):
         return None
+    # without a zone, or with one that is not told, it is UTC (RFC 5322, 3.3)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def read_retry_after(headers: Mapping[str, list[str]]) -> float | None:
-    """The seconds that ``Retry-After`` asks to wait, at most TOLD_WAIT_MAX_S; None where there is none, or
+    """The seconds that ``Retry-After`` asks to wait, at most WAIT_MAX_S; None where there is none, or
     it is no number of seconds.
     """
     try:
-        return float(min(max(0, int(headers["retry-after"][0])), TOLD_WAIT_MAX_S))
+        return float(min(max(0, int(headers["retry-after"][0])), WAIT_MAX_S))
     except (KeyError, ValueError, IndexError):
         return None
 
 
 def _numbers(values: list[str]) -> list[int]:
-    return [int(part) for value in values for part in value.split(",")]
+    numbers = [int(part) for value in values for part in value.split(",")]
+    if any(abs(each) > NUMBER_MAX for each in numbers):
+        raise ValueError("a header holds no number that can be meant")
+    return numbers

@@ -110,6 +110,8 @@ class Pace:
                 if prepare is not None:
                     await prepare()
                 now_s = self._clock.now()
+                if now_s > not_after_s:  # the timer stood still while the machine slept
+                    return False
                 wait_s = self.budget.reserve(bucket, now_s)
                 if wait_s == 0.0:
                     return True

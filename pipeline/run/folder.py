@@ -21,7 +21,7 @@ from pipeline.clock import Clock
 from pipeline.errors import ErrorCode, InputError, OktaPlanError
 from pipeline.findings import Location
 from pipeline.run.fold import RunState, fold
-from pipeline.run.journal import JOURNAL, read_journal
+from pipeline.run.journal import JOURNAL, read_journal, sync_folder
 from pipeline.run.result import RunResult
 
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
@@ -49,6 +49,7 @@ class RunFolder:
         try:
             make_private(runs_dir)
             path.mkdir(mode=0o700)
+            sync_folder(runs_dir)
         except OSError as error:
             raise _unwritable(path, error) from error
         return cls(path)
@@ -124,6 +125,7 @@ def make_private(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(each.parent)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     ours = next((each for each in (folder, *folder.parents) if each.name in NOT_IN_GIT), None)
@@ -148,6 +150,7 @@ def write_private_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        sync_folder(path.parent)
     except OSError:
         draft.unlink(missing_ok=True)
         raise

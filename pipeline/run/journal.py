@@ -6,6 +6,7 @@ no threads. Each line carries the sha256 of the one before, so that a changed or
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pydantic_core
 from pydantic import ValidationError
 
 from pipeline.clock import Clock
@@ -72,6 +74,8 @@ def parse_journal(content: bytes, path: Path) -> JournalText:
 
 
 def _checked(line: bytes, number: int, previous: str, path: Path) -> Entry:
+    if number == 0 and (version := _format_of(line)) > FORMAT_VERSION:
+        raise _newer(path, version)
     try:
         entry = ENTRY.validate_json(line)
     except ValidationError as error:
@@ -80,9 +84,17 @@ def _checked(line: bytes, number: int, previous: str, path: Path) -> Entry:
         raise _damaged(path, number, "it does not continue the line before it")
     if isinstance(entry, Header) != (number == 0):
         raise _damaged(path, number, "a journal has one header, at its start")
-    if isinstance(entry, Header) and entry.format_version > FORMAT_VERSION:
-        raise _damaged(path, number, f"format {entry.format_version} was written by a newer okta-plan")
     return entry
+
+
+def _format_of(header: bytes) -> int:
+    """The format that the first line names, whatever else is in it; 0 where it names none."""
+    try:
+        found = pydantic_core.from_json(header)
+    except ValueError:
+        return 0
+    version = found.get("format_version") if isinstance(found, dict) else None
+    return version if isinstance(version, int) else 0
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
@@ -92,6 +104,16 @@ def _unreadable(path: Path, error: OSError) -> InputError:
         f"{path.name} of run {path.parent.name} cannot be read: {error.strerror}.",
         location=Location(str(path)),
         next_step="Check the permissions of the run's folder.",
+    )
+
+
+def _newer(path: Path, version: int) -> InputError:
+    return InputError(
+        ErrorCode.JOURNAL_DAMAGED,
+        "The journal is of a newer okta-plan",
+        f"The journal of run {path.parent.name} has format {version}; this one reads up to {FORMAT_VERSION}.",
+        location=Location(str(path), 1),
+        next_step="Use the version that wrote it, or a later one.",
     )
 
 
@@ -125,7 +147,10 @@ class Journal:
             raise _unwritable(path, error) from error
         journal = cls(path, descriptor, clock, 0, NO_LINE)
         journal.append(header)
-        _sync_folder(path.parent)
+        try:
+            sync_folder(path.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         return journal
 
     @classmethod
@@ -180,13 +205,16 @@ def _write_all(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new name durable. Windows has no such call for folders."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the system has a call for that. Raises OSError."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 

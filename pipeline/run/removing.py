@@ -47,11 +47,13 @@ class ShrinkStep:
     refusal_may_mean_done: bool = False
 
     async def look(self) -> Standing:
-        raw = await self.tenant.grant(self.person.grant_id or "")
+        grant_id = self.person.grant_id or ""
+        raw = await self.tenant.grant(grant_id)
         if raw is None:
             return drifted("The grant from which values were to be taken is gone.")
         live = judge_raw(
             raw,
+            grant_id=grant_id,
             app_id=self.app_id,
             user_id=self.person.user_id,
             before=self.keeps,

@@ -10,7 +10,6 @@ from pipeline.address import Address
 from pipeline.changes.model import Change, ChangeSet
 from pipeline.changes.snapshot import OktaEntitlement
 from pipeline.clock import Clock
-from pipeline.errors import ErrorCode
 from pipeline.run.catalog import Catalog
 from pipeline.run.entries import Closed, End, Note
 from pipeline.run.fold import RunState
@@ -22,6 +21,8 @@ from pipeline.run.standing import Drifted, InEffect, Ready, Standing
 from pipeline.run.steps import step_for
 from pipeline.run.tenant import Tenant
 
+_NO_JOURNAL = (FileNotFoundError, NotADirectoryError)
+
 
 def unfinished_run(
     runs_dir: Path, *, plan_name: str, plan_digest: str, org_id: str, app_id: str
@@ -29,7 +30,7 @@ def unfinished_run(
     """The newest run of this plan (by name or digest) on this org and app that was not closed.
 
     A run that crashed before its header was whole had sent nothing and does not count. Raises InputError
-    where a journal that may belong to this plan is damaged.
+    where a journal that may belong to this plan is damaged or cannot be read.
     """
     for listed in list_runs(runs_dir):
         if listed.state is None:
@@ -45,8 +46,8 @@ def unfinished_run(
 
 
 def _raise_damage(listed: ListedRun) -> None:
-    """A run that has no journal at all had sent nothing; a damaged one may have."""
-    if listed.problem is not None and listed.problem.code is ErrorCode.JOURNAL_DAMAGED:
+    """A run that has no journal at all had sent nothing; one whose journal cannot be read may have."""
+    if listed.problem is not None and not isinstance(listed.problem.__cause__, _NO_JOURNAL):
         raise listed.problem
 
 

@@ -39,7 +39,12 @@ class RetimeStep:
 
     def _judged(self, raw: Mapping[str, Any], expires: str | None) -> RawGrant | Drifted:
         return judge_raw(
-            raw, app_id=self.app_id, user_id=self.person.user_id, before=self.before, expires=expires
+            raw,
+            grant_id=str(self.person.grant_id),
+            app_id=self.app_id,
+            user_id=self.person.user_id,
+            before=self.before,
+            expires=expires,
         )
 
     async def _send(self, not_after_s: float) -> WriteAnswer:

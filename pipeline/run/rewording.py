@@ -74,8 +74,7 @@ class RewordStep:
         show it, one looks.
         """
         self.accepted |= {value.id for value in batch} | ({OWN} if description is not None else set())
-        returned = answer.body.get("values")
-        shown = {each.get("id"): each.get("externalValue") for each in returned} if returned else {}
+        shown = {each.id: each.external_value for each in answer.values or ()}
         is_shown = all(shown.get(value.id) == value.external_value for value in batch)
         return InEffect(entitlement_id) if is_shown and not rest else None
 

@@ -21,7 +21,6 @@ LATE_MAX = 30
 """How often a write that could not leave in time is read for again."""
 SETTLE_WAITS_S = (1.0, 4.0, 15.0)
 """Before reading back: a request whose answer was lost may still be under way."""
-FIRST_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +129,8 @@ class Delivery:
         self._lost = None
         if self._late >= LATE_MAX:
             detail = f"{LATE_MAX} times there was no room to write within {FRESH_S:g} s of reading."
+            if self._accepted:
+                return self._settled(Outcome.UNRESOLVED, f"Part of it is in effect. {detail}")
             return Withheld(HoldReason.INCOMPLETE_READ, detail)
         return None
 
@@ -137,14 +138,11 @@ class Delivery:
         self._attempts += 1
         self._begin(self._attempts, ready.adds)
         try:
-            answer = await ready.send(read_at_s + FRESH_S)
+            return await ready.send(read_at_s + FRESH_S)
         except CredentialError as error:
             return Cut(begun=True, without_effect=self._accepted == 0, cause=error)
         except TenantError as error:
             return Lost(error.detail)
-        if isinstance(answer, Refused) and answer.status >= FIRST_SERVER_ERROR:
-            return Lost(f"{answer.status} {answer.summary}", answer.request_id)
-        return answer
 
     async def _next(self, ready: Ready, answer: WriteAnswer) -> Standing | None:
         match answer:

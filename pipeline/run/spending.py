@@ -17,7 +17,7 @@ from pipeline.address import Address
 from pipeline.changes.model import Change
 from pipeline.errors import ErrorCode, InputError
 from pipeline.findings import Location
-from pipeline.run.entries import Begin, End, Entry, Note
+from pipeline.run.entries import Begin, End, Entry, Held, Note
 from pipeline.run.file_lock import locked
 from pipeline.run.folder import make_private, write_private
 from pipeline.run.lease_s3 import Objects
@@ -217,6 +217,10 @@ def touched(entries: Iterable[Entry]) -> frozenset[Address]:
                     found.add(address)
             case Note() if entry.what == "no_effect" and entry.address:
                 begun.discard(Address.parse(entry.address))
+            case Held():  # its write could not leave in time
+                begun.discard(Address.parse(entry.address))
+            case _:
+                pass
     return frozenset(found | begun)
 
 

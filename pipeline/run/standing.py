@@ -94,16 +94,17 @@ def _does(grant: OktaGrant, wanted: Pairs, expires: str | None) -> bool:
 
 
 def judge_raw(
-    raw: Mapping[str, Any], *, app_id: str, user_id: str, before: Pairs, expires: str | None
+    raw: Mapping[str, Any], *, grant_id: str, app_id: str, user_id: str, before: Pairs, expires: str | None
 ) -> RawGrant | Drifted:
     """Before a PUT: the grant, if it is the one reviewed and has lost nothing since, else Drifted."""
     try:
         live = read_raw_grant(raw)
         ends_as_before = same_instant(live.expires, expires)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         return drifted(f"The grant lacks a part that must be known before it is rewritten ({error}).")
     lost = len(before - live.pairs)
     reasons = (
+        (live.id != grant_id, "Okta answered with another grant than was asked for."),
         ((live.app_id, live.user_id) != (app_id, user_id), "The grant belongs to another user or app."),
         (
             not _is_plain(live.type, live.action, live.status),

@@ -154,6 +154,7 @@ class ExtendStep:
             return drifted("The grant that was to be extended is gone.")
         live = judge_raw(
             raw,
+            grant_id=self.person.grant_id,
             app_id=self.app_id,
             user_id=self.person.user_id,
             before=self.before,
@@ -232,7 +233,7 @@ class StructureStep:
         self, sent: tuple[NewValue, ...], rest: tuple[NewValue, ...], answer: Accepted
     ) -> Standing | None:
         entitlement_id = _text(answer.body, "id")
-        self.remarks.extend(stored_otherwise(sent, answer.body))
+        self.remarks.extend(stored_otherwise(sent, answer))
         return None if entitlement_id is None else self._add(entitlement_id, rest)
 
     def _add(self, entitlement_id: str, values: tuple[NewValue, ...]) -> Standing:
@@ -253,16 +254,15 @@ class StructureStep:
     def _added(
         self, entitlement_id: str, sent: tuple[NewValue, ...], rest: tuple[NewValue, ...], answer: Accepted
     ) -> Standing:
-        self.remarks.extend(stored_otherwise(sent, answer.body))
+        self.remarks.extend(stored_otherwise(sent, answer))
         return self._add(entitlement_id, rest)
 
 
-def stored_otherwise(sent: tuple[NewValue, ...], body: Mapping[str, Any]) -> list[str]:
+def stored_otherwise(sent: tuple[NewValue, ...], answer: Accepted) -> list[str]:
     """Which values Okta returned under another text than was sent (okta-api.md 12.15)."""
-    returned = body.get("values")
-    if not isinstance(returned, list):
+    if answer.values is None:
         return []
-    stored = {(each.get("name"), each.get("externalValue")) for each in returned if isinstance(each, dict)}
+    stored = {(each.name, each.external_value) for each in answer.values}
     return [
         f"Okta did not return the value {each.external_value!r} as it was sent."
         for each in sent

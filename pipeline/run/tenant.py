@@ -120,6 +120,7 @@ class Tenant(Protocol):
 class RawGrant:
     """What matters of a grant object read by id (shape: okta-api.md 5.2)."""
 
+    id: str
     type: str
     action: str
     status: str
@@ -130,8 +131,11 @@ class RawGrant:
 
 
 def read_raw_grant(raw: Mapping[str, Any]) -> RawGrant:
-    """The meaning of a full grant object. Raises KeyError or TypeError where a needed part is missing."""
+    """The meaning of a full grant object. Raises KeyError, TypeError or AttributeError where a needed part is
+    missing or has another shape.
+    """
     return RawGrant(
+        id=raw["id"],
         type=raw["grantType"],
         action=raw["action"],
         status=raw["status"],

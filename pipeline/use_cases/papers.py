@@ -10,7 +10,7 @@ from pipeline.changes.codec import to_json as changes_json
 from pipeline.changes.model import ChangeSet
 from pipeline.changes.permissions import Allowance
 from pipeline.envelope import to_json
-from pipeline.errors import ErrorCode, RefusedError
+from pipeline.errors import ErrorCode, InputError, RefusedError
 from pipeline.plan.approval import Approval
 from pipeline.plan.approval_text import dump_approval
 from pipeline.plan.digest import plan_digest
@@ -88,17 +88,21 @@ def _text(changes: ChangeSet) -> str:
 
 
 def keep_reports(desk: Desk, path: Path, folder: RunFolder, result: RunResult, view: ApplyView) -> ApplyView:
-    """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on."""
-    paths = {
-        "journal": desk.shown(folder.journal),
-        "report": desk.shown(folder.report_md),
-        "not_applied": desk.shown(folder.not_applied),
-    }
+    """Write the run's reports; ``view`` with their paths and, after a stop, the command that goes on. What
+    cannot be written is a notice: the run was carried out all the same, and its journal says what it did.
+    """
+    paths = {"journal": folder.journal, "report": folder.report_md, "not_applied": folder.not_applied}
     resume = f"Go on with `{_resume_command(desk, path, folder)}`." if result.stopped else None
-    view = view.model_copy(update={"paths": paths, "resume": resume})
-    folder.write(folder.report_json, to_json(view))
-    folder.write(folder.report_md, run_report(view))
-    folder.write(folder.not_applied, not_applied_csv(result))
+    shown = {name: desk.shown(each) for name, each in paths.items()}
+    view = view.model_copy(update={"paths": shown, "resume": resume})
+    try:
+        folder.write(folder.report_json, to_json(view))
+        folder.write(folder.report_md, run_report(view))
+        folder.write(folder.not_applied, not_applied_csv(result))
+    except InputError as error:
+        notice = f"Not all reports of this run could be written. {error.detail}"
+        there = {name: shown[name] for name, each in paths.items() if each.is_file()}
+        return view.model_copy(update={"paths": there, "notices": [*view.notices, notice]})
     return view
 
 

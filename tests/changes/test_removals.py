@@ -13,7 +13,7 @@ from pipeline.changes.refusing import Case
 from pipeline.changes.snapshot import LookupStatus, OktaGrant, Snapshot
 from pipeline.changes.verification import verify
 from pipeline.errors import ErrorCode, RefusedError
-from pipeline.plan.model import Limits, Plan
+from pipeline.plan.model import GrantOptions, Limits, Plan
 from tests.builders import (
     cohort,
     entitlement,
@@ -170,6 +170,28 @@ def test_by_name_where_nothing_would_remain_or_something_stands_beside(grants: t
     assert change.person is not None
     assert change.person.grant_id is None
     assert removed(change) == roles("Admin")
+
+
+def test_by_name_where_the_same_run_puts_an_additive_grant_beside() -> None:
+    wanted = takes("Admin", gives=("Editor",), grants=GrantOptions(type="additive"))
+    here = tenant(held("Admin", "Auditor", expires=END))
+    given, taken = [each for each in diff(wanted, "d", here).changes if each.person]
+    assert (given.action, taken.action) == (Action.GRANT, Action.REVOKE)
+    assert given.person is not None
+    assert given.person.grant_type == "ENTITLEMENT"
+    assert taken.person is not None
+    assert (taken.person.grant_id, taken.person.expires) == (None, None)
+
+
+def test_the_smaller_set_is_written_over_a_grant_that_ends_later_by_then() -> None:
+    later = "2031-01-01T00:00:00Z"
+    wanted = takes("Auditor", gives=("Admin",), expires=later)
+    grant = held("Admin", "Auditor", expires=END)
+    here = tenant(grant)
+    retime, taken = [each for each in diff(wanted, "d", here).changes if each.person]
+    assert (retime.action, taken.action) == (Action.RETIME, Action.REVOKE)
+    assert taken.person is not None
+    assert (taken.person.grant_id, taken.person.expires) == (grant.id, later)
 
 
 def test_one_change_gives_and_takes_with_one_write_and_says_so() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.okta.budget import TOLD_WAIT_MAX_S, Budget, Header, read_header
+from pipeline.okta.budget import WAIT_MAX_S, Budget, Header, read_header
 from pipeline.okta.pace import Pace
 from tests import virtual_time
 
@@ -162,6 +164,25 @@ def test_whoever_came_first_leaves_first(count: int, rng: random.Random) -> None
     assert virtual_time.run(story()) == list(range(count))
 
 
+def test_who_waited_while_the_machine_slept_is_too_late() -> None:
+    """The event loop's own time stands still meanwhile, and so do its timers."""
+
+    async def story() -> None:
+        clock, server = virtual_time.SleepyClock(), Server(100)
+        pace = Pace(Budget(1.0, concurrency=1), clock)
+        assert await pace.enter("b")
+        sent_at_s = clock.now()
+        waiting = asyncio.create_task(pace.enter("b", not_after_s=sent_at_s + 2))
+        await clock.sleep(1)
+        clock.fall_asleep(3600)
+        status, header = server.call(clock.now())
+        pace.leave("b", sent_at_s, status=status, header=header)
+        assert not await waiting
+        assert await pace.enter("b", not_after_s=clock.now() + 2)
+
+    virtual_time.run(story())
+
+
 def test_who_cannot_leave_in_time_is_told_at_once_and_holds_nobody_up() -> None:
     async def story() -> None:
         clock, server = virtual_time.clock(), Server(1)
@@ -184,6 +205,7 @@ def test_a_concurrency_429_pauses_briefly_instead_of_waiting_for_reset() -> None
     budget.release("b", 0.1, 429, Header(0, 0, 3600, 3600.0))
     assert 0 < budget.wait_s("b", 0.1) <= 2.0
     assert budget.wait_s("b", 2.2) == 0.0
+    assert budget.parallel == 4
 
 
 def test_a_crowd_that_stays_is_given_longer_pauses_which_stay_short() -> None:
@@ -212,6 +234,55 @@ def test_an_unknown_bucket_is_opened_by_one_call() -> None:
     assert [budget.reserve("b", 0.3) for _ in range(9)] == [0.0] * 9
 
 
+@pytest.fixture
+def far_from_utc() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "EST+5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process can be set on POSIX alone")
+@pytest.mark.parametrize(
+    ("told", "lasts_s"),
+    [
+        ({}, 30.0),
+        ({"date": ["Mon, 21 Sep 2026 14:13:20"]}, 30.0),
+        ({"date": ["Mon, 21 Sep 2026 14:13:20 -0000"]}, 30.0),
+        ({"date": ["Mon, 21 Sep 2026 14:23:20 GMT"]}, 0.0),
+        ({"date": ["yesterday"]}, 60.0),
+        ({"date": [""]}, 60.0),
+        ({"date": ["Mon, 21 Sep 2026 14:13:20 +99999999999999999999"]}, 60.0),
+        ({"date": ["Thu, 01 Jan 1970 00:00:00 GMT"]}, 600.0),
+        ({"x-rate-limit-reset": ["1790000030000"]}, 600.0),
+        ({"x-rate-limit-reset": ["-1"]}, 0.0),
+        ({"x-rate-limit-reset": ["9" * 400]}, None),
+        ({"x-rate-limit-reset": ["9" * 5000]}, None),
+        ({"x-rate-limit-limit": ["9" * 400]}, None),
+        ({"x-rate-limit-remaining": ["-" + "9" * 400]}, None),
+        ({"x-rate-limit-remaining": ["nan"]}, None),
+        ({"x-rate-limit-limit": []}, None),
+    ],
+)
+def test_no_header_makes_a_call_fail_or_wait_for_ever(
+    told: dict[str, list[str]], lasts_s: float | None
+) -> None:
+    headers = {
+        "x-rate-limit-limit": ["50"],
+        "x-rate-limit-remaining": ["0"],
+        "x-rate-limit-reset": ["1790000030"],
+        "date": ["Mon, 21 Sep 2026 14:13:20 GMT"],
+    }
+    header = read_header({**headers, **told})
+    assert (header.lasts_s if header else None) == lasts_s
+    budget = Budget()
+    assert budget.reserve("b", 0.0) == 0.0
+    budget.release("b", 0.0, 429, header)
+    assert 0 < budget.wait_s("b", 0.0) <= 601
+
+
 def test_of_several_header_values_the_tightest_counts() -> None:
     headers = {
         "x-rate-limit-limit": ["50, 100"],
@@ -225,6 +296,6 @@ def test_of_several_header_values_the_tightest_counts() -> None:
     assert header.lasts_s == 50
     absurd = read_header({**headers, "x-rate-limit-reset": ["1790000030000"]})
     assert absurd is not None
-    assert absurd.lasts_s == TOLD_WAIT_MAX_S
+    assert absurd.lasts_s == WAIT_MAX_S
     assert read_header({**headers, "x-rate-limit-limit": ["many"]}) is None
     assert read_header({}) is None

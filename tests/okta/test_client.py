@@ -244,9 +244,21 @@ def test_pages_are_followed_on_the_own_origin_with_the_own_parameters() -> None:
         [page([user(1)], f'<{ADMIN}/api/v1/users?after=c1>; rel="next"'), httpx.Response(400)],
         [page([user(1)], f'<{ADMIN}/api/v1/users>; rel="next"')],
         [httpx.Response(200, json={"error": "?"})],
+        [httpx.Response(200, json={"data": {}})],
+        [httpx.Response(200, json={"data": ""})],
         [page([{"id": "00u1"}])],
     ],
-    ids=["other path", "repeated cursor", "page fails", "page refused", "no cursor", "no list", "bad item"],
+    ids=[
+        "other path",
+        "repeated cursor",
+        "page fails",
+        "page refused",
+        "no cursor",
+        "no list",
+        "empty object",
+        "empty text",
+        "bad item",
+    ],
 )
 def test_a_chain_that_does_not_close_is_never_complete(pages: list[httpx.Response]) -> None:
     found, _ = listed(*pages)
@@ -267,6 +279,16 @@ def test_the_next_page_is_known_however_its_link_is_written(link: str) -> None:
     found, seen = listed(page([user(1)], link), page([user(2)]))
     assert len(found.items) == len(seen) == 2
     assert seen[1].url.params["after"] == "c1"
+
+
+def test_the_next_page_that_a_body_names_is_followed() -> None:
+    link = f"{ADMIN}/governance/api/v1/grants?after=c1"
+    first = httpx.Response(200, json={"data": [], "_links": {"next": {"href": link}}})
+    answering, seen = in_turn(first, httpx.Response(200, json={"data": []}))
+    call = Call("GET", "/governance/api/v1/grants", query=(("limit", "2"),))
+    found = with_client(answering, lambda client: list_all(client, call, GrantBody, "grants"))
+    assert (found.listing.complete, found.listing.pages) == (True, 2)
+    assert [dict(request.url.params) for request in seen] == [{"limit": "2"}, {"limit": "2", "after": "c1"}]
 
 
 @pytest.mark.parametrize("following", [{"hints": {}}, {"href": None}, [{"href": "/x"}], "/x"])
@@ -320,6 +342,16 @@ def test_values_of_which_it_is_not_told_whose_they_are_are_no_complete_listing()
     )
     _, listings = with_client(answering, lambda client: Reads(client).entitlements("0oa1"))
     assert [each.complete for each in listings] == [True, False]
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(400, False), (404, False), (429, True), (503, True)])
+def test_only_a_no_says_that_an_org_does_not_tell_its_risk_rules(status: int, *, is_told: bool) -> None:
+    """Where it may tell them the next time, nobody may conclude that there are none."""
+    answering, _ = in_turn(refusal(status, "E0000000"))
+    app = AppBody.model_validate(okta_app(1, "ERP")).value()
+    _, listing, why = with_client(answering, lambda client: Reads(client).risk_rules(app))
+    assert bool(why) is not is_told
+    assert (listing is not None and not listing.complete) is is_told
 
 
 def test_fewer_items_than_okta_counts_are_not_complete() -> None:
@@ -386,7 +418,12 @@ def test_a_write_ends_accepted_refused_lost_or_not_sent() -> None:
     assert isinstance(grant_write(httpx.Response(201, json={"id": "gra1"})), Accepted)
     refused = grant_write(refusal(400, "E0000001"))
     assert isinstance(refused, Refused)
-    assert refused.code == "E0000001"
+    assert (refused.code, refused.causes) == ("E0000001", ())
+    causes = [{"errorSummary": "grantType: unknown"}, {}]
+    body = {"errorCode": "E0000001", "errorSummary": "no", "errorCauses": causes}
+    refused = grant_write(httpx.Response(400, json=body))
+    assert isinstance(refused, Refused)
+    assert refused.causes == ("grantType: unknown", "")
     assert isinstance(grant_write(LOST), Lost)
     assert isinstance(grant_write(GOOD, not_after_s=1.0), NotSent)
 

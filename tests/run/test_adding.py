@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.address import Address, Kind
 from pipeline.changes.model import Action, Change, ChangeSet, HoldReason, PersonTarget
 from pipeline.errors import ErrorCode
+from pipeline.okta.answers import Refused, WriteAnswer
 from tests.builders import change_set
 from tests.run.fake_tenant import FakeTenant, Fault
 from tests.run.test_executor import a_tenant, apply, roles
+from tests.virtual_time import clock
 
 ADMIN = (("Role", ("Admin",)),)
 
@@ -65,6 +68,18 @@ def test_another_refusal_of_an_additive_grant_is_one_persons(tmp_path: Path) -> 
     result = apply(granting(tenant, "ann", "bob", grant_type="ENTITLEMENT"), tenant, tmp_path)
     assert result.halt is None
     assert (result.counts["refused"], result.counts["applied"]) == (1, 1)
+
+
+def test_a_custom_grant_refused_for_its_type_says_nothing_of_additive_ones(tmp_path: Path) -> None:
+    class Strict(FakeTenant):
+        async def post_custom_grant(self, *_: Any, **__: Any) -> WriteAnswer:
+            return Refused(400, "E0000001", "Api validation failed: grantType", (), None)
+
+    tenant = Strict(clock())
+    tenant.seed_entitlement("Role", "Admin")
+    result = apply(granting(tenant, "ann", "bob"), tenant, tmp_path)
+    assert result.halt is None
+    assert result.counts["refused"] == 2
 
 
 def test_additive_grants_of_the_known_types_stay_beside_a_new_custom_grant(tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline.address import Address
 from pipeline.changes.model import Action, Change, ChangeSet, HoldReason
+from pipeline.changes.snapshot import AppUser, OktaGrant
 from pipeline.errors import ErrorCode
+from pipeline.run.canary import restoring_calls
 from pipeline.run.folder import not_applied_csv
 from pipeline.run.journal import JOURNAL, Journal, read_journal
 from pipeline.run.result import Outcome, Progress, RunResult
@@ -26,6 +30,16 @@ def a_tenant(*faults: Fault) -> FakeTenant:
     tenant = FakeTenant(clock(), list(faults))
     tenant.seed_entitlement("Role", *ROLE_VALUES)
     return tenant
+
+
+class OddTenant(FakeTenant):
+    """One whose grants, read by id, have parts that nobody has recorded."""
+
+    odd: Mapping[str, Mapping[str, Any]]
+
+    async def grant(self, grant_id: str) -> dict[str, Any] | None:
+        found = await super().grant(grant_id)
+        return None if found is None else {**found, **self.odd.get(grant_id, {})}
 
 
 def apply(change_set: ChangeSet, tenant: FakeTenant, folder: Path, **options: object) -> RunResult:
@@ -107,6 +121,33 @@ def test_a_grant_that_changed_its_nature_is_held(tmp_path: Path) -> None:
         assert tenant.writes == []
 
 
+def test_a_grant_in_another_shape_than_is_known_is_held_and_the_rest_goes_on(tmp_path: Path) -> None:
+    shapes: list[dict[str, Any]] = [
+        {"id": None},
+        {"id": "gra99"},
+        {"action": None},
+        {"target": "0oa1"},
+        {"scheduleSettings": "never"},
+        {"scheduleSettings": {"expirationDate": 1893456000}},
+        {"entitlements": None},
+        {"entitlements": [{"id": "esp1"}]},
+        {"entitlements": [{"id": "esp1", "values": [{"id": ["ent2"]}]}]},
+    ]
+    for number, change in enumerate(shapes):
+        tenant = OddTenant(clock())
+        tenant.seed_entitlement("Role", *ROLE_VALUES)
+        for user_id in ("ann", "bob"):
+            tenant.seed_row(user_id)
+        tenant.seed_grant("ann", roles("Auditor"))
+        tenant.odd = {tenant.seed_grant("bob", roles("Auditor")): change}
+        change_set = compare(tenant, Wanted(people={"ann": roles("Admin"), "bob": roles("Admin")}))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        result = apply(change_set, tenant, folder)
+        assert [hold.reason for hold in result.held] == [HoldReason.DRIFTED], change
+        assert tenant.writes == ["put ann"]
+
+
 def test_a_grant_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     tenant = a_tenant()
     tenant.seed_row("ann")
@@ -126,6 +167,24 @@ def test_a_row_that_appeared_meanwhile_is_not_posted_again(tmp_path: Path) -> No
     assert tenant.writes == ["post ann"]
     assert tenant.rows["ann"].scope == "GROUP"
     assert result.counts["already_so"] == 1
+
+
+def test_an_assignment_that_is_refused_since_somebody_else_made_it_is_already_so(tmp_path: Path) -> None:
+    tenant = a_tenant(Fault.REFUSE)
+    change_set = compare(tenant, Wanted(people={"ann": roles("Admin")}))
+    tenant.before_write = lambda _name: tenant.seed_row("ann")
+    result = apply(change_set, tenant, tmp_path)
+    assert (result.counts["already_so"], result.counts["applied"]) == (1, 1)
+    assert tenant.writes == ["assign ann", "post ann"]
+
+
+@pytest.mark.parametrize("status", ["DEPROVISIONED", "UNASSIGNED", "REVOKED"])
+def test_who_was_unassigned_is_assigned_again(status: str, tmp_path: Path) -> None:
+    tenant = a_tenant()
+    change_set = compare(tenant, Wanted(people={"ann": roles("Admin")}))
+    tenant.rows["ann"] = AppUser("ann", "USER", status)
+    assert apply(change_set, tenant, tmp_path).counts["applied"] == 2
+    assert tenant.writes == ["assign ann", "post ann"]
 
 
 def test_new_values_get_their_ids_before_people_are_granted_them(tmp_path: Path) -> None:
@@ -228,6 +287,22 @@ def test_a_lost_answer_that_cannot_be_read_back_is_unresolved_not_failed(tmp_pat
     assert result.counts["unresolved"] == 1
 
 
+def test_a_refusal_that_cannot_be_looked_into_is_a_refusal(tmp_path: Path) -> None:
+    tenant = a_tenant(Fault.REFUSE)
+    tenant.failing_reads = {1}
+    result = apply(compare(tenant, Wanted(structure={"Site": ["North"]})), tenant, tmp_path)
+    assert [each.status for each in result.refused] == [400]
+    assert tenant.writes == ["create Site"]
+
+
+def test_a_refusal_of_the_rest_says_that_a_part_was_accepted(tmp_path: Path) -> None:
+    tenant = a_tenant(Fault.NONE, Fault.REFUSE)
+    values = [f"v{number:03}" for number in range(150)]
+    [refused] = apply(compare(tenant, Wanted(structure={"Role": values})), tenant, tmp_path).refused
+    assert "1 writes of this change were accepted before" in refused.detail
+    assert len(tenant.structure()["Role"]) == 3 + 100
+
+
 def test_a_failed_read_before_a_write_holds_the_change(tmp_path: Path) -> None:
     tenant = a_tenant()
     tenant.seed_row("ann")
@@ -310,6 +385,34 @@ def test_a_canary_that_loses_access_halts_and_names_what_to_restore(tmp_path: Pa
     )
     assert tenant.writes == ["put ann"]
     assert (result.counts["applied"], result.counts["not_started"]) == (1, 2)
+
+
+def test_what_restores_a_base_grant_gives_also_what_was_to_be_given_and_what_is_there() -> None:
+    def grant(type_: str, *values: str) -> OktaGrant:
+        return OktaGrant(
+            "gra1", "ann", type_, "ALLOW", "ACTIVE", frozenset(("esp1", each) for each in values)
+        )
+
+    adds = frozenset({("esp1", "new")})
+    there = (grant("CUSTOM", "other"),)
+    assert restoring_calls((grant("CUSTOM", "old"),), there, adds) == [
+        "PUT /governance/api/v1/grants/gra1 and values esp1/new, esp1/old, esp1/other"
+    ]
+    assert restoring_calls((grant("POLICY", "old"),), (), adds) == [
+        "POST /governance/api/v1/grants with grantType CUSTOM and values esp1/new, esp1/old"
+    ]
+
+
+def test_a_canary_that_loses_a_grant_of_which_no_value_is_told_halts(tmp_path: Path) -> None:
+    tenant = a_tenant()
+    tenant.seed_row("ann")
+    tenant.seed_grant("ann", roles("Auditor"))
+    change_set = seen_beside(compare(tenant, Wanted(people={"ann": roles("Admin")})))
+    tenant.seed_grant("ann", set(), "ENTITLEMENT")
+    tenant.custom_replaces_additive = True
+    result = apply(change_set, tenant, tmp_path)
+    assert result.halt is not None
+    assert result.halt.code is ErrorCode.CANARY_FAILED
 
 
 def test_each_kind_is_sent_alone_until_it_is_proven(tmp_path: Path) -> None:

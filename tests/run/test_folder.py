@@ -8,6 +8,7 @@ import os
 import random
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ from pipeline.run.resume import unfinished_run
 from tests.run.fake_tenant import APP_ID
 from tests.run.scenario import header
 from tests.virtual_time import clock, run
+
+synced: list[str] = []
+"""Folders that were opened since this was cleared: only to make the names in one durable is it opened."""
+
+
+def _note_opened(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and isinstance(path := arguments[0], str) and Path(path).is_dir():
+        synced.append(Path(path).name)
+
+
+sys.addaudithook(_note_opened)
 
 
 def a_run(runs_dir: Path, run_id: str, *entries: Entry) -> RunFolder:
@@ -159,9 +171,40 @@ def test_a_run_that_wrote_no_whole_header_had_sent_nothing(tmp_path: Path) -> No
     assert find_unfinished(tmp_path) is None
 
 
+def test_a_journal_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """The run may have sent something, and only its journal tells what."""
+    (tmp_path / "20260922T141320Z-bbbb").write_text("no folder", "utf-8")
+    assert find_unfinished(tmp_path) is None
+    folder = a_run(tmp_path, "20260921T141320Z-aaaa")
+    folder.journal.unlink()
+    folder.journal.mkdir()
+    with pytest.raises(InputError) as caught:
+        find_unfinished(tmp_path)
+    assert caught.value.code is ErrorCode.FILE_UNREADABLE
+
+
 def test_a_damaged_journal_is_not_passed_over(tmp_path: Path) -> None:
     folder = a_run(tmp_path, "20260921T141320Z-aaaa")
     folder.journal.write_text("nonsense\n")
     with pytest.raises(InputError) as caught:
         find_unfinished(tmp_path)
     assert caught.value.code is ErrorCode.JOURNAL_DAMAGED
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
+def test_the_names_that_a_run_goes_by_after_a_power_cut_are_on_disk_before_its_first_write(
+    tmp_path: Path,
+) -> None:
+    runs_dir = tmp_path / "plans" / ".runs"
+    synced.clear()
+    folder = RunFolder.create(runs_dir, "20260921T141320Z-abcd")
+    assert synced == [tmp_path.name, "plans", ".runs"]
+    folder.write(folder.changes, "{}")
+    assert synced[3:] == [folder.run_id]
+    synced.clear()
+    run(_created(folder))
+    assert synced == [folder.run_id]
+
+
+async def _created(folder: RunFolder) -> None:
+    Journal.create(folder.journal, header(folder.run_id), clock()).close()

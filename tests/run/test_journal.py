@@ -95,13 +95,28 @@ def test_a_line_changed_removed_repeated_or_moved_is_found_with_its_number(tmp_p
         assert caught.value.location.line == line
 
 
-def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"of_a_later_version": 1}, {"okta_app_id": ["0oa1"]}])
+def test_a_newer_format_is_refused_as_that_and_not_called_damaged(
+    more: dict[str, object], tmp_path: Path
+) -> None:
     path = a_journal(tmp_path)
     written = json.loads(path.read_bytes())
-    path.write_text(json.dumps({**written, "format_version": 2}) + "\n")
-    with pytest.raises(InputError, match="damaged") as caught:
+    path.write_text(json.dumps({**written, "format_version": 2, **more}) + "\n{}\n")
+    with pytest.raises(InputError, match="newer") as caught:
         read_journal(path)
-    assert "newer" in caught.value.detail
+    assert caught.value.code is ErrorCode.JOURNAL_DAMAGED
+    assert "format 2" in caught.value.detail
+    assert "version that wrote it" in (caught.value.next_step or "")
+
+
+@pytest.mark.parametrize(
+    "line", [b"[]", b"{}", b'{"format_version": "2"}', b'{"format_version": 1}', b"\xff", b"[" * 99_999]
+)
+def test_what_is_no_header_is_damaged_not_newer(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / JOURNAL
+    path.write_bytes(line + b"\n")
+    with pytest.raises(InputError, match="damaged"):
+        read_journal(path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections import Counter
@@ -15,10 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline.changes.model import ChangeSet
+from pipeline.address import Address, Kind
+from pipeline.changes.model import Action, Change, ChangeSet, PersonTarget
 from pipeline.clock import Clock
 from pipeline.okta.budget import Budget
 from pipeline.okta.client import Connection, OktaClient
+from pipeline.okta.pace import Pace
 from pipeline.okta.reads import Reads
 from pipeline.okta.sign_in import ApiToken
 from pipeline.okta.writes import Writes
@@ -46,6 +49,8 @@ class Windowed:
     answered: Callable[[httpx.Request], None] = lambda _request: None
     """Hears of each call before its answer is back."""
     confirmed: int = 0
+    refusal: tuple[int, dict[str, Any]] | None = None
+    """What every PUT is answered with, instead of taking effect."""
 
     async def confirm(self) -> None:
         self.confirmed += 1
@@ -75,6 +80,8 @@ class Windowed:
         last = request.url.path.rpartition("/")[2]
         if "/apps/" in request.url.path:
             return 200, {"id": last, "scope": "USER", "status": "ACTIVE"}
+        if request.method == "PUT" and self.refusal is not None:
+            return self.refusal
         if request.method == "PUT":
             body = json.loads(request.content)
             self.tenant.raw_grants[last] = body
@@ -158,6 +165,44 @@ def test_what_was_read_before_the_machine_slept_is_read_again(tmp_path: Path) ->
     wanted = {("Role", "Admin"), ("Role", "Auditor"), ("Team", "Blue")}
     assert [tenant.held(f"p{n:03}") for n in range(3)] == [wanted] * 3
     assert served.confirmed >= 6, "before each read that a write rests on"
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("grant_id", [None, "gra1"])
+def test_every_action_gets_a_turn_alone_in_unknown_buckets(action: Action, grant_id: str | None) -> None:
+    """One that changes an entitlement's structure reads nothing before it and so waits for nothing here."""
+    person = PersonTarget(principals=("ann",), user_id="ann", login="ann", grant_id=grant_id)
+    address = Address(Kind.GRANT, "ann")
+    change = Change(address=address, action=action, message="", before=(), after=(), person=person)
+    under_way: list[int] = []
+
+    async def confirm() -> None:
+        under_way.append(1)
+
+    async def story() -> None:
+        turns = WriteTurns(Pace(Budget(1.0), clock()), confirm)
+        async with turns.turn(change):
+            second = asyncio.create_task(_turn(turns, change))
+            await clock().sleep(1)
+            assert len(under_way) == 1 + (action in (Action.CREATE, Action.ADD, Action.KEEP))
+        await second
+        assert len(under_way) == 2
+
+    run(story())
+
+
+async def _turn(turns: WriteTurns, change: Change) -> None:
+    async with turns.turn(change):
+        pass
+
+
+def test_what_okta_says_it_has_no_operation_for_is_refused_and_sent_once(tmp_path: Path) -> None:
+    tenant, change_set = people_with_a_grant(1)
+    body = {"errorCode": "E0000060", "errorSummary": "Unsupported operation."}
+    served = Windowed(tenant, {}, refusal=(501, body))
+    result = apply(served, change_set, tmp_path)
+    assert [each.status for each in result.refused] == [501]
+    assert [method for _, method, _, _ in served.seen].count("PUT") == 1
 
 
 @pytest.mark.parametrize("latency_s", [0.2, 1.5])

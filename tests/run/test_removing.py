@@ -323,6 +323,38 @@ def test_the_first_of_both_kinds_is_sent_alone_and_read_back(tmp_path: Path) -> 
     assert tenant.most_in_flight > 5
 
 
+def test_after_a_failed_grant_nothing_is_taken_from_the_same_person(tmp_path: Path) -> None:
+    tenant = FakeTenant(clock(), [Fault.REFUSE])
+    tenant.seed_entitlement("Role", *ROLES)
+    tenant.seed_row("ann")
+    tenant.seed_grant("ann", roles("R1", "R2"))
+    given = compare(tenant, Wanted(people={"ann": roles("R3")}))
+    taking = Story({}, loses={"ann": roles("R1", "R2")})._of(tenant, "ann", ())
+    result = run(run_once(replace(given, changes=(*given.changes, *taking)), tenant, tmp_path, tenant.clock))
+    assert tenant.writes == ["put ann"]
+    assert [(hold.address.kind, hold.reason) for hold in result.held] == [
+        (Kind.REMOVAL, HoldReason.DEPENDS_ON_HELD)
+    ]
+
+
+def test_what_was_taken_in_part_and_finds_no_room_for_the_rest_is_not_called_held(tmp_path: Path) -> None:
+    values = [f"R{number}" for number in range(7)]
+    tenant = FakeTenant(clock())
+    tenant.seed_entitlement("Role", *values)
+    tenant.seed_row("ann")
+    tenant.seed_grant("ann", roles(*values))
+    taking = Story({}, loses={"ann": roles(*values)})._of(tenant, "ann", ())
+
+    def fill_up(_name: str) -> None:
+        tenant.full_for = 1000
+
+    tenant.before_write = fill_up
+    change_set = replace(compare(tenant, Wanted()), changes=tuple(taking))
+    result = run(run_once(change_set, tenant, tmp_path, tenant.clock))
+    assert len(tenant.held("ann")) == 2
+    assert (result.counts["unresolved"], result.counts["held"]) == (1, 0)
+
+
 def test_a_first_revoke_that_takes_more_halts_and_names_the_call_that_restores_it(tmp_path: Path) -> None:
     people = {user_id: roles("R1", "R2", "R3") for user_id in USERS}
     place = place_of(tmp_path, custom=people, loses=dict.fromkeys(USERS, roles("R1")))

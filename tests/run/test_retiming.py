@@ -73,6 +73,14 @@ def test_a_grant_that_is_not_as_it_was_compared_is_left_alone(drift: dict[str, A
     assert tenant.writes == []
 
 
+def test_a_first_end_is_written_beside_grants_that_the_comparison_did_not_see(tmp_path: Path) -> None:
+    """Changing an end rewrites no values, and the canary tells whether the other grant is there still."""
+    tenant = a_tenant()
+    wanted = lengthening(tenant, "ann")
+    tenant.seed_grant("ann", roles("Auditor"), "ENTITLEMENT")
+    assert apply(wanted, tenant, tmp_path).counts["applied"] == 1
+
+
 def test_an_end_that_is_there_already_is_not_written(tmp_path: Path) -> None:
     tenant = a_tenant()
     wanted = lengthening(tenant, "ann")

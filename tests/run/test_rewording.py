@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from pipeline.changes.model import (
     Rewording,
 )
 from pipeline.changes.snapshot import OktaValue
-from pipeline.okta.answers import WriteAnswer
+from pipeline.okta.answers import Accepted, WriteAnswer
 from tests.builders import change_set
 from tests.run.fake_tenant import FakeTenant, Fault
+from tests.run.scenario import Wanted, compare
 from tests.run.test_executor import a_tenant, apply
 from tests.virtual_time import clock
 
@@ -114,6 +116,63 @@ def test_a_rename_that_okta_takes_and_does_not_do_is_sent_once_and_unresolved(tm
     result = apply(renaming(), tenant, tmp_path)
     assert result.counts["unresolved"] == 1
     assert tenant.writes == ["reword esp1"]
+
+
+ODD_VALUES: tuple[object, ...] = (
+    None,
+    "all",
+    7,
+    {"total": 1},
+    ["Agent"],
+    [None],
+    [{"id": ["ent2"], "externalValue": "Agent"}],
+    [{"name": {"en": "Agent"}}],
+)
+
+
+class Odd(FakeTenant):
+    """Answers writes of structure with ``values`` in a shape that nobody has recorded."""
+
+    values: object = None
+
+    async def reword(
+        self,
+        entitlement_id: str,
+        description: str | None,
+        values: tuple[OktaValue, ...],
+        *,
+        not_after_s: float,
+    ) -> WriteAnswer:
+        answer = await FakeTenant.reword(self, entitlement_id, description, values, not_after_s=not_after_s)
+        return self._odd(answer)
+
+    async def add_values(self, entitlement_id: str, values: tuple[NewValue, ...]) -> WriteAnswer:
+        return self._odd(await FakeTenant.add_values(self, entitlement_id, values))
+
+    def _odd(self, answer: WriteAnswer) -> WriteAnswer:
+        return replace(answer, body={"values": self.values}) if isinstance(answer, Accepted) else answer
+
+
+@pytest.mark.parametrize("values", ODD_VALUES)
+def test_an_answer_in_another_shape_than_is_known_is_read_back(values: object, tmp_path: Path) -> None:
+    tenant = Odd(clock())
+    tenant.seed_entitlement("Role", "Clerk")
+    tenant.values = values
+    assert apply(renaming(), tenant, tmp_path).counts["applied"] == 1
+    assert tenant.structure() == {"Role": ["Agent"]}
+    assert tenant.writes == ["reword esp1"]
+
+
+@pytest.mark.parametrize("values", ODD_VALUES)
+def test_values_are_added_whatever_shape_the_answer_has(values: object, tmp_path: Path) -> None:
+    tenant = Odd(clock())
+    tenant.seed_entitlement("Role", "Clerk")
+    tenant.values = values
+    more = [f"v{number:03}" for number in range(150)]
+    result = apply(compare(tenant, Wanted(structure={"Role": more})), tenant, tmp_path)
+    assert result.counts["applied"] == 1
+    assert tenant.structure() == {"Role": ["Clerk", *more]}
+    assert tenant.writes == ["add esp1", "add esp1"]
 
 
 def test_nothing_more_is_written_to_an_entitlement_before_it_is_read_after_a_lost_answer(

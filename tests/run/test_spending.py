@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ErrorCode, InputError, RefusedError
-from pipeline.run.entries import Begin, End, Entry, Note
+from pipeline.run.entries import Begin, End, Entry, Held, Note
 from pipeline.run.result import Outcome
 from pipeline.run.spending import FileSpending, RunShare, S3Spending, Spending, touched
 from tests.effort import examples
@@ -72,6 +72,7 @@ def test_a_write_counts_once_it_may_have_taken_effect() -> None:
         *(begin("lost"), end("lost", Outcome.UNRESOLVED), begin("lost"), end("lost", Outcome.ALREADY_SO)),
         *(begin("refused"), end("refused", Outcome.REFUSED)),
         *(begin("nothing"), Note(what="no_effect", address="grant/nothing")),
+        *(begin("no room"), Held(address="grant/no room", action="grant", reason="incomplete_read")),
         end("there", Outcome.ALREADY_SO),
         begin("open"),
     ]
