@@ -212,9 +212,7 @@ def _assignments(plan: Plan) -> Iterator[str]:
 def _cohorts(key: str, cohorts: Sequence[Cohort]) -> Iterator[str]:
     yield f"{key}:" if cohorts else f"{key}: []"
     lists: _Lists = {}
-    are_plain = all(all(cohort.users) for cohort in cohorts) and all_visible(
-        "".join("".join(cohort.users) for cohort in cohorts)
-    )
+    are_plain = _fit_in_block([user for cohort in cohorts for user in cohort.users])
     for cohort in cohorts:
         yield (
             f"{_values(cohort.values, lists)}\n    expires: {flow(cohort.expires)}\n"

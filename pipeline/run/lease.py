@@ -113,8 +113,10 @@ class Lease:
 
     async def confirm(self) -> None:
         """Before a write: renew what others may soon take over, or took over while this machine slept. What
-        is still ours then nobody took.
+        is still ours then nobody took. A lease that is fresh waits for no beat that is under way.
         """
+        if self._age_s() < GIVE_UP_S:
+            return
         async with self._beating:
             if not self.lost and self._age_s() >= GIVE_UP_S:
                 await self._renew()

@@ -22,7 +22,8 @@ _DOTTED = r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"
 _SLASHED = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})$"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NUMBERS = {name: f"{number}" for number, name in enumerate(_MONTHS, start=1)}
-_MONTH = rf"(?i:({'|'.join(_MONTHS)})[a-z]*)\.?"
+_MONTH = rf"(?i:({'|'.join(_MONTHS)})(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?)\.?"
+"""In English, and no word that only begins so: the Finnish marraskuu is November."""
 _DAY_AND_NAME = rf"^(\d{{1,2}})[- ]{_MONTH}[- ,]+(\d{{4}})$"
 _NAME_AND_DAY = rf"^{_MONTH} (\d{{1,2}}),? (\d{{4}})$"
 _NEVER = r"^(?:[0./-]*|9999|\d{1,2}[/-]\d{1,2}[/-]9999)$"

@@ -263,6 +263,23 @@ def test_who_wakes_without_its_lease_learns_it_before_the_next_write() -> None:
     run(sleeper())
 
 
+def test_a_write_waits_for_no_beat_while_the_lease_is_fresh() -> None:
+    async def owner() -> float:
+        bucket = Bucket()
+        async with hold(bucket, 10, "there", asyncio.Event()) as lease:
+            bucket.hangs = lambda: True
+            beat = asyncio.create_task(lease.beat())
+            await bucket.clock.sleep(1)
+            since_s = bucket.clock.now()
+            await lease.confirm()
+            took_s = bucket.clock.now() - since_s
+            beat.cancel()
+            bucket.hangs = lambda: False
+            return took_s
+
+    assert run(owner()) == 0
+
+
 @pytest.mark.parametrize("how", ["is_down", "hangs"])
 def test_who_wakes_and_cannot_read_its_lease_stops_before_the_next_write(how: str) -> None:
     async def sleeper() -> float:
