@@ -7,6 +7,7 @@ import shlex
 from rich.console import Console
 
 from pipeline.report.text import SHOWN, more, one_line, plain, shortened, show_findings, table
+from pipeline.review.words import counted, people_counted
 from pipeline.survey_views import (
     AnalyzeView,
     GenerateView,
@@ -83,7 +84,8 @@ def _totals(console: Console, totals: TotalsView | None) -> None:
     left_out |= {f"rejected: {k}": n for k, n in totals.rejected.items()}
     parts = [f"{totals.used} used", *(f"{count} {name}" for name, count in left_out.items() if count)]
     console.print(f"{totals.rows} rows = {' + '.join(parts)}")
-    console.print(f"{totals.users} people, {totals.values} values, {totals.cohorts} cohorts")
+    values, cohorts = counted(totals.values, "value", "values"), counted(totals.cohorts, "cohort", "cohorts")
+    console.print(f"{people_counted(totals.users)}, {values}, {cohorts}")
 
 
 def _rejected(console: Console, rows: list[RejectedView]) -> None:
